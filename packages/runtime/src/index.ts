@@ -1,0 +1,1 @@
+export type { Disk, Runtime } from './runtime.js';

@@ -1,0 +1,1 @@
+export type { ContentFormat, ExpiryMode, Shape, Signal } from './signal.js';

@@ -1,0 +1,303 @@
+import type { Location } from '../model/location.js';
+import type { FullTrackName, TrackNamespace } from '../model/names.js';
+import type { Vi64 } from '../model/vi64.js';
+
+/**
+ * The sans-IO session: bytes and time in, actions out. It owns request state, stream state and limits of one MOQT
+ * session, either role; what a track holds, who may read it and what is cached is the application's.
+ *
+ * After each `receive`, command or time-out the owner calls `next` until it returns false and carries out what it
+ * yields; `drive` does so for a transport connection. The session never calls back.
+ */
+export interface Session {
+  readonly role: 'client' | 'server';
+  /** True once both SETUP messages have passed. */
+  readonly established: boolean;
+  receive(event: SessionEvent, nowMs: number): void;
+  /** Fills `out` with the next action and returns true, or returns false. The same `out` may be used for every call. */
+  next(out: Action): boolean;
+  /** When `receive({ kind: 'timeout' })` is due, on the clock that `nowMs` comes from, or null. */
+  nextTimeoutMs(): number | null;
+
+  // Commands as requester. Each returns the Request ID at once; the answer comes as a notice that names it.
+  subscribe(name: FullTrackName, parameters: SubscribeParameters): RequestId;
+  fetch(range: FetchRange, parameters: FetchParameters): RequestId;
+  publishNamespace(namespace: TrackNamespace, parameters?: AuthorizationParameters): RequestId;
+  trackStatus(name: FullTrackName, parameters?: AuthorizationParameters): RequestId;
+  /** REQUEST_UPDATE on a request of ours. Answered by `update-ok` or `request-error`. */
+  update(request: RequestId, parameters: RequestUpdateParameters): void;
+  /** Cancels a request of ours (draft-18 §3.4.2). No notice about it follows. */
+  cancel(request: RequestId): void;
+
+  // Commands as responder to a request of the peer's; `request` is the Request ID of its notice.
+  acceptSubscribe(request: RequestId, ok: SubscribeOk): void;
+  /** REQUEST_OK for anything that has no response message of its own: namespaces, track status, updates. */
+  acceptRequest(request: RequestId, ok?: RequestOk): void;
+  acceptUpdate(request: RequestId, ok?: RequestOk): void;
+  rejectUpdate(request: RequestId, error: RequestErrorInfo): void;
+  reject(request: RequestId, error: RequestErrorInfo): void;
+  acceptFetch(request: RequestId, ok: FetchOk): void;
+  /** PUBLISH_DONE: ends a subscription that we serve. `streamCount`: data streams opened for it, all told. */
+  publishDone(request: RequestId, done: PublishDone): void;
+  /** Ends a request of the peer's without a message (a fetch that can't go on, a namespace no longer wanted). */
+  abort(request: RequestId, code: number): void;
+
+  // Data that is written singly; fan-out goes through the transport's receiver sets and does not pass here.
+  /** A subgroup stream for one subscriber: `head` is an encoded SUBGROUP_HEADER. Counted in `streamsOpened`. */
+  openSubgroup(request: RequestId, head: Uint8Array, priority: number): DataStream;
+  /** The response stream of a fetch; the session writes its FETCH_HEADER. */
+  openFetch(request: RequestId, priority: number): DataStream;
+  writeData(stream: DataStream, bytes: Uint8Array, fin: boolean): void;
+  resetData(stream: DataStream, code: number): void;
+  /** Data streams that `openSubgroup` has opened for a subscription. */
+  streamsOpened(request: RequestId): number;
+  /** An alias for a track towards this peer, never used before in this session (draft-18 §11.1): `preferred` if free. */
+  trackAlias(preferred: Vi64): Vi64;
+
+  /** Asks the peer to move: to `newSessionUri`, or to reconnect to the same address if empty. `timeoutMs` 0: none stated. */
+  goaway(newSessionUri: string, timeoutMs: number): void;
+  close(code: number, reason: string): void;
+}
+
+/** Request IDs of the client are even, of the server odd (draft-18 §10.1). */
+export type RequestId = number;
+
+/** The session's own number of a data stream that it sends. */
+export type DataStream = number;
+
+/**
+ * A stream as session and owner both know it: the transport's id (0 and up) for those of the peer, a negative number
+ * that the session chose for its own.
+ */
+export type StreamKey = number;
+
+/** What the transport has to say. The event may be one reused record: the session keeps none of it but the bytes that it copies. */
+export type SessionEvent =
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'opened'; readonly stream: StreamKey; readonly bidirectional: boolean }
+  | { readonly kind: 'data'; readonly stream: StreamKey; readonly bytes: Uint8Array; readonly fin: boolean }
+  | { readonly kind: 'reset'; readonly stream: StreamKey; readonly code: number }
+  | { readonly kind: 'stop-sending'; readonly stream: StreamKey; readonly code: number }
+  | { readonly kind: 'datagram'; readonly bytes: Uint8Array }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'closed'; readonly code: number | null; readonly reason: string; readonly remote: boolean };
+
+/** One thing to do; fields that a kind does not name hold stale values. `bytes` belong to the receiver. */
+export interface Action {
+  kind:
+    | 'open' // stream, bidirectional, priority; then as credit comes
+    | 'write' // stream, bytes, fin
+    | 'reset' // stream, code
+    | 'stop-sending' // stream, code
+    | 'datagram' // bytes
+    | 'close' // code, reason
+    | 'notice'; // notice
+  stream: StreamKey;
+  bidirectional: boolean;
+  priority: number;
+  bytes: Uint8Array;
+  fin: boolean;
+  code: number;
+  reason: string;
+  notice: Notice | null;
+}
+
+/** What the application needs to know. */
+export type Notice =
+  | { readonly kind: 'setup'; readonly options: SetupOptions }
+  // Requests of the peer's.
+  | {
+      readonly kind: 'subscribe';
+      readonly request: RequestId;
+      readonly name: FullTrackName;
+      readonly parameters: SubscribeParameters;
+    }
+  | {
+      readonly kind: 'fetch';
+      readonly request: RequestId;
+      readonly range: FetchRange;
+      readonly parameters: FetchParameters;
+    }
+  | {
+      readonly kind: 'publish-namespace';
+      readonly request: RequestId;
+      readonly namespace: TrackNamespace;
+      readonly parameters: AuthorizationParameters;
+    }
+  | {
+      readonly kind: 'track-status';
+      readonly request: RequestId;
+      readonly name: FullTrackName;
+      readonly parameters: AuthorizationParameters;
+    }
+  | { readonly kind: 'update'; readonly request: RequestId; readonly parameters: RequestUpdateParameters }
+  /** The peer cancelled its request, or its stream ended; the application forgets it and resets what it sends for it. */
+  | { readonly kind: 'cancelled'; readonly request: RequestId; readonly code: number }
+  // Answers to requests of ours.
+  | { readonly kind: 'subscribe-ok'; readonly request: RequestId; readonly ok: SubscribeOk }
+  | { readonly kind: 'request-ok'; readonly request: RequestId; readonly ok: RequestOk }
+  | { readonly kind: 'update-ok'; readonly request: RequestId; readonly ok: RequestOk }
+  | { readonly kind: 'fetch-ok'; readonly request: RequestId; readonly ok: FetchOk }
+  /** REQUEST_ERROR, or the peer reset the request stream (`error.code` is then null). The request is over, `update` apart. */
+  | {
+      readonly kind: 'request-error';
+      readonly request: RequestId;
+      readonly error: RequestErrorInfo;
+      readonly update: boolean;
+    }
+  | { readonly kind: 'publish-done'; readonly request: RequestId; readonly done: PublishDone }
+  // Data of subscriptions of ours. `stream` tells apart streams that carry the same subgroup.
+  | {
+      readonly kind: 'subgroup';
+      readonly request: RequestId;
+      readonly stream: StreamKey;
+      readonly header: SubgroupHeader;
+    }
+  | {
+      readonly kind: 'object';
+      readonly request: RequestId;
+      readonly stream: StreamKey;
+      readonly object: ReceivedObject;
+    }
+  /** FIN: every object of the subgroup has come; with END_OF_GROUP in the header, of the group. */
+  | {
+      readonly kind: 'subgroup-end';
+      readonly request: RequestId;
+      readonly stream: StreamKey;
+      readonly header: SubgroupHeader;
+    }
+  | {
+      readonly kind: 'subgroup-reset';
+      readonly request: RequestId;
+      readonly stream: StreamKey;
+      readonly header: SubgroupHeader;
+      readonly code: number;
+    }
+  // Data of fetches of ours.
+  | { readonly kind: 'fetch-object'; readonly request: RequestId; readonly object: ReceivedObject }
+  /** Everything after the last object up to `end` inclusive does not exist, or is unknown to the publisher. */
+  | { readonly kind: 'fetch-range-end'; readonly request: RequestId; readonly end: Location; readonly unknown: boolean }
+  | { readonly kind: 'fetch-end'; readonly request: RequestId }
+  | { readonly kind: 'fetch-reset'; readonly request: RequestId; readonly code: number }
+  | {
+      readonly kind: 'goaway';
+      readonly newSessionUri: string;
+      readonly timeoutMs: number;
+      readonly request: RequestId | null;
+    }
+  /** The session is over; comes once, last. `code` is a session termination code, null when the connection was lost. */
+  | { readonly kind: 'closed'; readonly code: number | null; readonly reason: string; readonly remote: boolean };
+
+export interface SetupOptions {
+  readonly path?: string;
+  readonly authority?: string;
+  readonly implementation?: string;
+  readonly maxAuthTokenCacheSizeBytes?: number;
+  readonly authorizationTokens?: readonly AuthorizationToken[];
+}
+
+/** An AUTHORIZATION TOKEN with its alias resolved (draft-18 §10.2.2). */
+export interface AuthorizationToken {
+  readonly type: Vi64;
+  readonly value: Uint8Array;
+}
+
+export interface AuthorizationParameters {
+  readonly authorizationTokens?: readonly AuthorizationToken[];
+}
+
+export type GroupOrder = 'ascending' | 'descending';
+
+/** Draft-18 §5.1.2; absent means unfiltered. */
+export type SubscriptionFilter =
+  | { readonly kind: 'largest-object' }
+  | { readonly kind: 'next-group-start' }
+  | { readonly kind: 'absolute-start'; readonly start: Location }
+  | { readonly kind: 'absolute-range'; readonly start: Location; readonly endGroup: Vi64 };
+
+/** Absent parameters have the draft's defaults: priority 128, publisher's group order, forward, no time-outs. */
+export interface SubscribeParameters extends AuthorizationParameters {
+  readonly filter?: SubscriptionFilter;
+  readonly subscriberPriority?: number;
+  readonly groupOrder?: GroupOrder;
+  readonly forward?: boolean;
+  readonly objectDeliveryTimeoutMs?: Vi64;
+  readonly subgroupDeliveryTimeoutMs?: Vi64;
+  readonly rendezvousTimeoutMs?: Vi64;
+  readonly newGroupRequest?: Vi64;
+}
+
+export interface FetchParameters extends AuthorizationParameters {
+  readonly subscriberPriority?: number;
+  readonly groupOrder?: GroupOrder;
+  readonly fillTimeoutMs?: Vi64;
+}
+
+export type RequestUpdateParameters = SubscribeParameters;
+
+/** What to fetch (draft-18 §10.12). `end` as on the wire: the last object plus 1, object 0 for the whole group. */
+export type FetchRange =
+  | { readonly kind: 'standalone'; readonly name: FullTrackName; readonly start: Location; readonly end: Location }
+  | { readonly kind: 'relative-joining'; readonly subscription: RequestId; readonly groupsBack: Vi64 }
+  | { readonly kind: 'absolute-joining'; readonly subscription: RequestId; readonly startGroup: Vi64 };
+
+/** `trackProperties`: encoded Key-Value-Pairs, forwarded as they are; `readProperties` decodes them. */
+export interface RequestOk {
+  readonly expiresMs?: Vi64;
+  readonly largest?: Location;
+  readonly trackProperties?: Uint8Array;
+}
+
+export interface SubscribeOk extends RequestOk {
+  readonly trackAlias: Vi64;
+}
+
+export interface FetchOk {
+  readonly endOfTrack: boolean;
+  /** As on the wire: the last object plus 1, object 0 for the whole group. */
+  readonly end: Location;
+  readonly trackProperties?: Uint8Array;
+}
+
+export interface PublishDone {
+  readonly code: number;
+  readonly streamCount: number;
+  readonly reason: string;
+}
+
+/** `code` null: the request stream was reset instead of answered. `retryIntervalMs` null: do not retry. */
+export interface RequestErrorInfo {
+  readonly code: number | null;
+  readonly reason: string;
+  readonly retryIntervalMs: number | null;
+  readonly redirect?: { readonly connectUri: string; readonly name: FullTrackName };
+}
+
+/** SUBGROUP_HEADER (draft-18 §11.4.2). `subgroup` is known with the first object at the latest. */
+export interface SubgroupHeader {
+  readonly trackAlias: Vi64;
+  readonly group: Vi64;
+  /** Null until the first object names it (mode 0b01). */
+  subgroup: Vi64 | null;
+  /** 0 to 255, lower goes first; null: the track's default (DEFAULT_PRIORITY bit). */
+  readonly priority: number | null;
+  readonly endOfGroup: boolean;
+  readonly firstObject: boolean;
+  /** Whether objects carry a properties field. */
+  readonly hasProperties: boolean;
+}
+
+export type ObjectStatus = 'normal' | 'end-of-group' | 'end-of-track';
+
+/** One Object with its payload, whole. Byte arrays are the receiver's own. */
+export interface ReceivedObject {
+  readonly group: Vi64;
+  /** Null: it was sent as a datagram. */
+  readonly subgroup: Vi64 | null;
+  readonly object: Vi64;
+  readonly status: ObjectStatus;
+  readonly priority: number;
+  /** Encoded Key-Value-Pairs, without their length; empty if none. */
+  readonly properties: Uint8Array;
+  readonly payload: Uint8Array;
+}
