@@ -1,1 +1,4 @@
-export {};
+export { ConfigError, type ConfigProblem, loadConfig, parseConfig } from './config.js';
+export { createLogger, type Logger, type LogLevel } from './logs.js';
+export { type OperationsOptions, type OperationsServer, serveOperations } from './operations.js';
+export { onShutdown } from './shutdown.js';
