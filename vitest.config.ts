@@ -14,6 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
+            'scripts/*.test.mjs',
             '{protocol,relay}/src/**/*.test.ts',
             'packages/*/src/**/*.test.ts',
             'test/{simulator,bench}/src/**/*.test.ts',

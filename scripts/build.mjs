@@ -3,9 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureSystemPackages } from './system-packages.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const quiet = process.argv.includes('--quiet');
+
+const systemAt = process.argv.indexOf('--system');
+if (systemAt > 0) ensureSystemPackages((process.argv[systemAt + 1] ?? '').split(','));
 
 const addons = ['quic', 'netlink'].filter((name) => existsSync(join(root, 'packages', name, 'Cargo.toml')));
 
@@ -51,7 +55,10 @@ function buildTypeScript() {
 }
 
 function binaries() {
-  const packages = [root + 'relay', ...readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name))];
+  const packages = [
+    join(root, 'relay'),
+    ...readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name)),
+  ];
   return packages
     .map((directory) => join(directory, 'dist', 'main.js'))
     .filter((file) => existsSync(file) && (statSync(file).mode & 0o111) === 0);

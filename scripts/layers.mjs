@@ -1,0 +1,104 @@
+// The layer rules: which package may import which, and what a pure core may not touch. `checkLayers` returns violations.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** For each package, the packages of the workspace that it may import; dependencies point down only. */
+const MAY_IMPORT = {
+  'packages/runtime': [],
+  'packages/transport': ['runtime'],
+  'packages/quic': ['transport'],
+  'packages/netlink': [],
+  protocol: [],
+  'packages/ipdata': [],
+  'packages/signals': ['protocol', 'ipdata'],
+  'packages/client': ['runtime', 'transport', 'protocol', 'signals'],
+  'packages/service': ['runtime'],
+  relay: ['runtime', 'transport', 'protocol', 'quic', 'service'],
+  'packages/agent': ['runtime', 'transport', 'quic', 'protocol', 'signals', 'ipdata', 'client', 'netlink', 'service'],
+  'packages/cli': [
+    ...['runtime', 'transport', 'quic', 'protocol', 'signals', 'ipdata', 'client', 'netlink', 'service'],
+    ...['relay', 'agent'],
+  ],
+};
+
+/** Folders without I/O, clock or randomness, and the npm packages that each may use. */
+const PURE = [
+  { folder: 'protocol/src', packages: [] },
+  { folder: 'relay/src/core', packages: [] },
+  { folder: 'packages/runtime/src/virtual', packages: [] },
+  { folder: 'packages/transport/src', packages: [] },
+  { folder: 'packages/ipdata/src', packages: [] },
+  { folder: 'packages/signals/src', packages: ['cbor-x', 'msgpackr', 'zod'] },
+  { folder: 'packages/client/src', packages: [] },
+  { folder: 'packages/agent/src/core', packages: [] },
+];
+
+const FORBIDDEN_GLOBALS =
+  /(?<![.\w])(Date|performance|process|setTimeout|setInterval|setImmediate|Math\.random|crypto\.\w+)\b(?!\s*:)/g;
+
+/** Returns one line per violation, `file: what`; empty if the rules hold. */
+export function checkLayers(root) {
+  return [
+    ...Object.keys(MAY_IMPORT).flatMap((folder) => checkPackage(root, folder)),
+    ...PURE.flatMap((rule) => checkPure(root, rule)),
+  ];
+}
+
+function checkPackage(root, folder) {
+  const allowed = new Set(MAY_IMPORT[folder].map((name) => `@higgins/${name}`));
+  const own = `@higgins/${folder.split('/').at(-1)}`;
+  return sources(root, `${folder}/src`).flatMap(({ file, text, isTest }) =>
+    importsOf(text)
+      .filter((name) => name.startsWith('@higgins/') && !isTest)
+      .map((name) => name.split('/').slice(0, 2).join('/'))
+      .filter((name) => name !== own && !allowed.has(name))
+      .map((name) => `${file}: imports ${name}, which is not below ${own}`),
+  );
+}
+
+function checkPure(root, { folder, packages }) {
+  return sources(root, folder)
+    .filter(({ isTest }) => !isTest)
+    .flatMap(({ file, text }) => [
+      ...importsOf(text)
+        .filter((name) => !name.startsWith('.') && !name.startsWith('@higgins/') && !packages.includes(name))
+        .map((name) => `${file}: imports ${name}, but ${folder} is pure`),
+      ...importsOf(text)
+        .filter((name) => /^@higgins\/(quic|netlink|service|runtime\/node)/.test(name))
+        .map((name) => `${file}: imports ${name}, but ${folder} is pure`),
+      ...[...withoutText(text).matchAll(FORBIDDEN_GLOBALS)].map(
+        ([name]) => `${file}: uses ${name}, but ${folder} is pure`,
+      ),
+    ]);
+}
+
+function sources(root, folder) {
+  const directory = join(root, folder);
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => ({
+      file: relative(root, join(directory, name)),
+      text: readFileSync(join(directory, name), 'utf8'),
+      isTest: /\.(test|prop\.test|fixture)\.ts$/.test(name),
+    }));
+}
+
+function importsOf(text) {
+  return [...text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)'([^']+)'/g)].map(([, name]) => name);
+}
+
+/** The code without comments and string contents, so that words in them are not taken for identifiers. */
+function withoutText(text) {
+  return text.replace(
+    /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g,
+    (match) => (match.startsWith('`') ? match.replace(/[^$`{}]+(?=[^{}]*(?:\$\{|`))/g, ' ') : ' '),
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const violations = checkLayers(fileURLToPath(new URL('..', import.meta.url)));
+  for (const violation of violations) process.stderr.write(`layers: ${violation}\n`);
+  process.exit(violations.length === 0 ? 0 : 1);
+}
