@@ -1,0 +1,190 @@
+import type { Shape } from '@higgins/signals';
+import { LIVE_BUFFER_BYTES_MAX, LIVE_BUFFER_OBJECTS_MAX } from '../limits.js';
+
+/** An object as far as its order is concerned. */
+export interface PlacedObject extends Place {
+  /** The group before this one, where the publisher names it (object 0). */
+  readonly previousGroup: number | null;
+  readonly payload: Uint8Array;
+}
+
+/** The place of an object in its track. */
+export interface Place {
+  readonly group: number;
+  readonly object: number;
+}
+
+/** What follows from an object or an event. */
+export type Delivery<T> =
+  /** The next object, in order and exactly once. */
+  | { readonly kind: 'object'; readonly object: T }
+  /** The newest place again: no news, but this copy may have been on the way for longer. */
+  | { readonly kind: 'copy'; readonly object: T }
+  /** Dropped: `old` came live behind a newer one, `repeat` came again by a fetch, `incomplete` lacks its snapshot. */
+  | { readonly kind: 'dropped'; readonly object: T; readonly reason: 'old' | 'repeat' | 'incomplete' }
+  /** Something after `after` is missing; live objects wait until a fetch has filled it in. */
+  | { readonly kind: 'gap'; readonly after: Place | null }
+  /** What is missing cannot be had any more; delivery goes on at `before` (event tracks only). */
+  | { readonly kind: 'lost'; readonly after: Place | null; readonly before: Place };
+
+/**
+ * Brings the objects of one track into order, from a fetch and a live subscription that overlap in time.
+ *
+ * While a fetch is under way live objects wait, bounded. A state track may skip groups, never go back. A map track
+ * starts at any snapshot and follows only without a gap. An event track misses nothing, or says so.
+ */
+export class TrackOrder<T extends PlacedObject> {
+  readonly #shape: Shape;
+  readonly #out: Delivery<T>[] = [];
+  #waiting: T[] = [];
+  #waitingBytes = 0;
+  #fetching = false;
+  #groupEnded = false;
+  #last: Place | null;
+
+  /** `last`: the newest place that was delivered in an earlier life, such as from disk. */
+  constructor(shape: Shape, last: Place | null) {
+    this.#shape = shape;
+    this.#last = last;
+  }
+
+  get last(): Place | null {
+    return this.#last;
+  }
+
+  /** True while live objects wait for a fetch. */
+  get fetching(): boolean {
+    return this.#fetching;
+  }
+
+  /** The next delivery, or undefined; call until undefined after every other call. */
+  next(): Delivery<T> | undefined {
+    return this.#out.shift();
+  }
+
+  /** A fetch was sent that fills in what the live subscription lacks. */
+  fetchStarted(): void {
+    this.#fetching = true;
+  }
+
+  /** An object of the fetch under way, or of the fallback; within a group in order. */
+  fetched(object: T): void {
+    if (this.#repeats(object, 'repeat')) return;
+    if (this.#follows(object, true)) this.#deliver(object);
+    else if (this.#shape === 'event') this.#deliverBehindLoss(object);
+    else this.#out.push({ kind: 'dropped', object, reason: 'incomplete' });
+  }
+
+  /** The fetch is over; `complete`: it came to its end, so what it left out is not to be had. What waited follows. */
+  fetchEnded(complete: boolean): void {
+    this.#fetching = false;
+    const waiting = this.#takeWaiting();
+    const first = waiting.find((object) => this.#isNewer(object));
+    if (complete && this.#shape === 'event' && first !== undefined && !this.#follows(first, true)) {
+      this.#deliverBehindLoss(first);
+    }
+    for (const object of waiting) if (object !== first || this.#isNewer(object)) this.live(object);
+  }
+
+  /** An object of the live subscription. */
+  live(object: T): void {
+    if (this.#fetching) this.#wait(object);
+    else if (this.#repeats(object, 'old')) return;
+    else if (this.#follows(object, false)) this.#deliver(object);
+    else {
+      this.#wait(object);
+      if (!this.#mayStillCome(object)) this.#reportGap();
+    }
+  }
+
+  /** Every object of the group has come. */
+  groupEnded(group: number): void {
+    if (this.#last === null || group !== this.#last.group) return;
+    this.#groupEnded = true;
+    if (!this.#fetching) for (const object of this.#takeWaiting()) this.live(object);
+  }
+
+  /** The stream of a group ended early: what it still had is missing. */
+  groupReset(group: number): void {
+    const affected = this.#shape !== 'state' && (this.#last === null || group >= this.#last.group);
+    if (affected && !this.#fetching) this.#reportGap();
+  }
+
+  /** The connection is gone: what waited came over it, and comes again with the next one. */
+  disconnected(): void {
+    this.#fetching = false;
+    this.#takeWaiting();
+  }
+
+  #repeats(object: T, reason: 'old' | 'repeat'): boolean {
+    if (this.#isNewer(object)) return false;
+    const copy = this.#last !== null && comparePlaces(object, this.#last) === 0;
+    this.#out.push(copy ? { kind: 'copy', object } : { kind: 'dropped', object, reason });
+    return true;
+  }
+
+  #follows(object: T, fetched: boolean): boolean {
+    if (this.#shape === 'state') return true;
+    const last = this.#last;
+    if (last !== null && object.group === last.group) return object.object === last.object + 1;
+    if (object.object !== 0) return false;
+    if (this.#shape === 'map' || last === null) return true;
+    const nothingBetween = object.previousGroup === null || object.previousGroup <= last.group;
+    return nothingBetween && (this.#groupEnded || fetched);
+  }
+
+  // On an event track the next group may overtake the end of the last one, as each has a stream of its own.
+  #mayStillCome(object: T): boolean {
+    const last = this.#last;
+    if (this.#shape !== 'event' || last === null || object.group === last.group) return false;
+    return !this.#groupEnded;
+  }
+
+  #deliver(object: T): void {
+    if (this.#last === null || object.group !== this.#last.group) this.#groupEnded = false;
+    this.#last = { group: object.group, object: object.object };
+    this.#out.push({ kind: 'object', object });
+  }
+
+  #deliverBehindLoss(object: T): void {
+    this.#out.push({ kind: 'lost', after: this.#last, before: { group: object.group, object: object.object } });
+    this.#deliver(object);
+  }
+
+  #reportGap(): void {
+    this.#fetching = true;
+    this.#out.push({ kind: 'gap', after: this.#last });
+  }
+
+  #wait(object: T): void {
+    this.#waiting.push(object);
+    this.#waitingBytes += object.payload.length;
+    let overflown = false;
+    while (this.#isFull()) {
+      this.#waitingBytes -= this.#waiting.shift()?.payload.length ?? 0;
+      overflown = true;
+    }
+    if (overflown && !this.#fetching) this.#reportGap();
+  }
+
+  #isFull(): boolean {
+    if (this.#waiting.length <= 1) return false;
+    return this.#waiting.length > LIVE_BUFFER_OBJECTS_MAX || this.#waitingBytes > LIVE_BUFFER_BYTES_MAX;
+  }
+
+  #takeWaiting(): T[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    return waiting.sort(comparePlaces);
+  }
+
+  #isNewer(object: T): boolean {
+    return this.#last === null || comparePlaces(object, this.#last) > 0;
+  }
+}
+
+/** Negative if `a` comes first, 0 if equal, positive if `b` comes first. */
+export function comparePlaces(a: Place, b: Place): number {
+  return a.group - b.group || a.object - b.object;
+}

@@ -1,0 +1,36 @@
+/** Limits of the client, each with its reason. All of them bound memory that a peer or the network could grow. */
+
+/** Live objects of one track that wait for its fetch: two large lists, or a second of a busy map. */
+export const LIVE_BUFFER_OBJECTS_MAX = 1024;
+export const LIVE_BUFFER_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Events that wait for a slow consumer before its subscription ends with `queue-full`. */
+export const EVENT_QUEUE_MAX = 1024;
+
+/** Objects in one group of a map or event track: bounds what a newcomer fetches and what a relay must keep. */
+export const GROUP_OBJECTS_MAX = 1024;
+
+/** Bytes of deltas up to which a map's group goes on, however small its snapshot. */
+export const GROUP_DELTA_BYTES_MIN = 64 * 1024;
+
+/** Bytes that one subscriber may have outstanding before a state track's next group waits for it to drain. */
+export const SUBSCRIBER_BACKLOG_BYTES_MAX = 8 * 1024 * 1024;
+
+/** How long a SUBSCRIBE asks a relay to wait for a publisher; then it is sent again. */
+export const RENDEZVOUS_TIMEOUT_MS = 60_000;
+
+/** How long a SUBSCRIBE may stay unanswered before the cached value is asked for separately. */
+export const FALLBACK_DELAY_MS = 250;
+
+/** First and largest pause between attempts to connect or to subscribe; doubled each time, with jitter. */
+export const BACKOFF_INITIAL_MS = 100;
+export const BACKOFF_MAX_MS = 10_000;
+
+/** How long a connection attempt may take before the next relay is tried. */
+export const CONNECT_TIMEOUT_MS = 5_000;
+
+/** How long tombstones are kept and renewed, in longest TTLs of their signal. */
+export const TOMBSTONE_TTLS = 2;
+
+/** A value is renewed when this part of its TTL has passed. */
+export const RENEWAL_PART = 1 / 3;
