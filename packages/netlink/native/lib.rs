@@ -1,1 +1,13 @@
-//! The native half of @higgins/netlink.
+//! The native half of @higgins/netlink: nf_tables and conntrack over raw netlink sockets.
+//!
+//! Layers, lowest first: `message` (bytes of netlink messages), `socket` (one kernel socket), `elements`, `batch`,
+//! `snapshot` and `conntrack` (what is said over it), `binding` (what JavaScript sees).
+
+pub mod batch;
+mod binding;
+pub mod conntrack;
+pub mod elements;
+pub mod error;
+pub mod message;
+pub mod snapshot;
+pub mod socket;

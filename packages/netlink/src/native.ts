@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { AddonError } from './errors.js';
+
+/** The addon's face; everything here is checked and typed by the modules that use it. */
+export interface NativeNetlink {
+  readonly batchBytesMax: number;
+  generation(): Promise<NativeAnswer>;
+  commit(family: number, table: string, operations: readonly object[], generation?: number): Promise<NativeAnswer>;
+  encodedBytes(family: number, table: string, operations: readonly object[]): number;
+  snapshot(family: number, table: string, sets: readonly { set: string; layout: string }[]): Promise<NativeAnswer>;
+  countFlows(filter: object): Promise<NativeAnswer>;
+  deleteFlows(filter: object): Promise<NativeAnswer>;
+}
+
+/** Either a failure or what was asked for. */
+export interface NativeAnswer {
+  readonly failure?: { readonly errno: number; readonly operation?: number; readonly message: string };
+  readonly number?: number;
+  readonly generation?: number;
+  readonly sets?: readonly NativeSet[];
+}
+
+export interface NativeSet {
+  readonly keys: Uint8Array;
+  readonly keyBytes: number;
+  readonly timeoutsMs: Float64Array;
+  readonly expiresMs: Float64Array;
+  readonly values?: Uint8Array;
+  readonly verdicts?: string[];
+}
+
+interface Addon {
+  readonly NativeNetlink: new (sendBufferBytes?: number) => NativeNetlink;
+}
+
+let loaded: Addon | undefined;
+
+/**
+ * The addon: the prebuilt one of the platform's package, else the one built in this clone. Loaded once.
+ *
+ * @throws AddonError if there is neither
+ */
+export function loadAddon(): Addon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Addon {
+  const require = createRequire(import.meta.url);
+  const platformPackage = `@higgins/netlink-${process.platform}-${process.arch}`;
+  try {
+    return require(platformPackage) as Addon;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND')
+      throw new AddonError(reason(error), { cause: error });
+  }
+  const local = fileURLToPath(new URL('../higgins-netlink.node', import.meta.url));
+  if (!existsSync(local)) {
+    throw new AddonError(
+      `the netlink addon is missing: neither the package ${platformPackage} nor ${local} is there; in a clone, run pnpm build`,
+    );
+  }
+  try {
+    return require(local) as Addon;
+  } catch (error) {
+    throw new AddonError(reason(error), { cause: error });
+  }
+}
+
+function reason(error: unknown): string {
+  return `the netlink addon can't be loaded: ${error instanceof Error ? error.message : String(error)}`;
+}

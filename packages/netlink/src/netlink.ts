@@ -1,0 +1,93 @@
+import { NetlinkError } from './errors.js';
+import { loadAddon, type NativeAnswer, type NativeNetlink, type NativeSet } from './native.js';
+import {
+  FAMILY_NUMBERS,
+  type FlowFilter,
+  type Layout,
+  type SetContent,
+  type SetOperation,
+  type Snapshot,
+  type Table,
+} from './operations.js';
+
+/** How a socket is opened. */
+export interface NetlinkOptions {
+  /** Asks for a send buffer of that many bytes instead of the largest that can be had (64 MiB, less without privilege). */
+  readonly sendBufferBytes?: number;
+}
+
+/**
+ * nf_tables and connection tracking of the network namespace that the process is in.
+ *
+ * Calls run on worker threads, one after the other per instance, and reject with a NetlinkError; whatever rejects has
+ * changed nothing. The socket closes when the object is collected.
+ */
+export class Netlink {
+  readonly #native: NativeNetlink;
+
+  /**
+   * @throws AddonError if the addon is missing
+   * @throws Error if the kernel refuses a socket
+   */
+  constructor(options: NetlinkOptions = {}) {
+    this.#native = new (loadAddon().NativeNetlink)(options.sendBufferBytes);
+  }
+
+  /** Bytes that one batch may have on the wire. A user namespace gets little: changes beyond it need several batches. */
+  get batchBytesMax(): number {
+    return this.#native.batchBytesMax;
+  }
+
+  /** The ruleset's generation: it changes with every transaction of anybody. */
+  async generation(): Promise<number> {
+    return unwrap(await this.#native.generation()).number ?? 0;
+  }
+
+  /**
+   * Carries out all operations as one transaction, or none.
+   *
+   * With `generation`, only if the ruleset still is of that generation; `generation-changed` otherwise.
+   */
+  async commit(table: Table, operations: readonly SetOperation[], generation?: number): Promise<void> {
+    unwrap(await this.#native.commit(FAMILY_NUMBERS[table.family], table.name, operations, generation));
+  }
+
+  /** The bytes that these operations take as one batch, to compare with `batchBytesMax`. */
+  encodedBytes(table: Table, operations: readonly SetOperation[]): number {
+    return this.#native.encodedBytes(FAMILY_NUMBERS[table.family], table.name, operations);
+  }
+
+  /** Reads several sets of a table, all of one generation. */
+  async snapshot(table: Table, sets: readonly { readonly set: string; readonly layout: Layout }[]): Promise<Snapshot> {
+    const answer = unwrap(await this.#native.snapshot(FAMILY_NUMBERS[table.family], table.name, sets));
+    return { generation: answer.generation ?? 0, sets: (answer.sets ?? []).map(contentOf) };
+  }
+
+  /** Number of connection-tracking entries that match. */
+  async countFlows(filter: FlowFilter): Promise<number> {
+    return unwrap(await this.#native.countFlows(filter)).number ?? 0;
+  }
+
+  /** Deletes the connection-tracking entries that match; resolves to how many. */
+  async deleteFlows(filter: FlowFilter): Promise<number> {
+    return unwrap(await this.#native.deleteFlows(filter)).number ?? 0;
+  }
+}
+
+function unwrap(answer: NativeAnswer): NativeAnswer {
+  if (!answer.failure) return answer;
+  const { errno, operation, message } = answer.failure;
+  throw new NetlinkError(errno, operation ?? null, message);
+}
+
+function contentOf(set: NativeSet): SetContent {
+  return {
+    keys: set.keys,
+    keyBytes: set.keyBytes,
+    count: set.timeoutsMs.length,
+    timeoutsMs: set.timeoutsMs,
+    expiresMs: set.expiresMs,
+    values: set.values ?? null,
+    verdicts: set.verdicts ?? null,
+  };
+}
