@@ -39,7 +39,7 @@ export class TrackOrder<T extends PlacedObject> {
   #waiting: T[] = [];
   #waitingBytes = 0;
   #fetching = false;
-  #groupEnded = false;
+  readonly #ended = new Set<number>();
   #last: Place | null;
 
   /** `last`: the newest place that was delivered in an earlier life, such as from disk. */
@@ -99,9 +99,10 @@ export class TrackOrder<T extends PlacedObject> {
 
   /** Every object of the group has come. */
   groupEnded(group: number): void {
-    if (this.#last === null || group !== this.#last.group) return;
-    this.#groupEnded = true;
-    if (!this.#fetching) for (const object of this.#takeWaiting()) this.live(object);
+    const last = this.#last;
+    if (this.#shape !== 'event' || (last !== null && group < last.group)) return;
+    if (this.#ended.size < LIVE_BUFFER_OBJECTS_MAX) this.#ended.add(group);
+    if (group === last?.group && !this.#fetching) for (const object of this.#takeWaiting()) this.live(object);
   }
 
   /** The stream of a group ended early: what it still had is missing. */
@@ -114,6 +115,7 @@ export class TrackOrder<T extends PlacedObject> {
   disconnected(): void {
     this.#fetching = false;
     this.#takeWaiting();
+    this.#ended.clear();
   }
 
   #repeats(object: T, reason: 'old' | 'repeat'): boolean {
@@ -130,18 +132,18 @@ export class TrackOrder<T extends PlacedObject> {
     if (object.object !== 0) return false;
     if (this.#shape === 'map' || last === null) return true;
     const nothingBetween = object.previousGroup === null || object.previousGroup <= last.group;
-    return nothingBetween && (this.#groupEnded || fetched);
+    return nothingBetween && (fetched || this.#ended.has(last.group));
   }
 
   // On an event track the next group may overtake the end of the last one, as each has a stream of its own.
   #mayStillCome(object: T): boolean {
     const last = this.#last;
     if (this.#shape !== 'event' || last === null || object.group === last.group) return false;
-    return !this.#groupEnded;
+    return !this.#ended.has(last.group);
   }
 
   #deliver(object: T): void {
-    if (this.#last === null || object.group !== this.#last.group) this.#groupEnded = false;
+    if (this.#last !== null && object.group !== this.#last.group) this.#ended.delete(this.#last.group);
     this.#last = { group: object.group, object: object.object };
     this.#out.push({ kind: 'object', object });
   }

@@ -1,0 +1,101 @@
+import { type Epoch, epochOf, GROUPS_PER_EPOCH, groupId, publishTimeMs } from './epoch.js';
+
+/** An object as it was committed; nothing of it changes any more. */
+export interface WrittenObject {
+  readonly object: number;
+  /** Encoded Key-Value-Pairs. */
+  readonly properties: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** A group as far as it was written; a state track's is complete with its one object. */
+export interface WrittenGroup {
+  readonly group: number;
+  readonly previousGroup: number | null;
+  readonly objects: readonly WrittenObject[];
+}
+
+/** An object that is fixed but not committed: nobody may see it before the journal has it. */
+export interface Draft {
+  /** The newest group as it is once the draft is committed. */
+  readonly after: WrittenGroup;
+  readonly added: WrittenObject;
+  readonly ttlMs: number;
+}
+
+/** What an object's properties are made of. */
+export interface WrittenProperties {
+  readonly ttlMs: number;
+  readonly publishMs: number;
+  /** On object 0 only: the group that the writer published before this one. */
+  readonly previousGroup: number | null;
+}
+
+export interface WriteContext {
+  readonly epoch: Epoch;
+  readonly nowBootMs: number;
+  readonly ttlMs: number;
+}
+
+/**
+ * Numbers and fixes the objects of one track. Group IDs only rise; a number that was given to a draft is never given
+ * again, whether the draft was committed or not.
+ */
+export class TrackWriter {
+  readonly #encodeProperties: (properties: WrittenProperties) => Uint8Array;
+  #newest: WrittenGroup | null;
+  #counterEpoch = -1;
+  #counter = 0;
+
+  /** `newest`: the newest group of an earlier life, from the journal. */
+  constructor(encodeProperties: (properties: WrittenProperties) => Uint8Array, newest: WrittenGroup | null) {
+    this.#encodeProperties = encodeProperties;
+    this.#newest = newest;
+  }
+
+  /** The newest committed group; null if nothing was ever committed. */
+  get newest(): WrittenGroup | null {
+    return this.#newest;
+  }
+
+  /** Whether a new group needs a newer epoch: the counter is used up, or the track was seen beyond this epoch. */
+  needsEpochAbove(epoch: Epoch): number | null {
+    const used = this.#newest === null ? -1 : epochOf(this.#newest.group);
+    if (used > epoch.epoch) return used;
+    if (this.#counterEpoch === epoch.epoch) return this.#counter >= GROUPS_PER_EPOCH ? epoch.epoch : null;
+    return used === epoch.epoch ? used : null;
+  }
+
+  /** Drafts object 0 of a new group. The caller has seen `needsEpochAbove` return null. `payload` is kept. */
+  draftGroup(payload: Uint8Array, context: WriteContext): Draft {
+    const { epoch } = context.epoch;
+    if (this.#counterEpoch !== epoch) {
+      this.#counterEpoch = epoch;
+      this.#counter = 0;
+    }
+    const group = groupId(epoch, this.#counter);
+    this.#counter += 1;
+    const previousGroup = this.#newest?.group ?? null;
+    const added = this.#object(0, payload, previousGroup, context);
+    return { after: { group, previousGroup, objects: [added] }, added, ttlMs: context.ttlMs };
+  }
+
+  /** Drafts the next object of the newest group, which exists. `payload` is kept. */
+  draftAppend(payload: Uint8Array, context: WriteContext): Draft {
+    const newest = this.#newest;
+    if (newest === null) throw new TypeError('nothing can be appended before the first group');
+    const added = this.#object(newest.objects.length, payload, null, context);
+    return { after: { ...newest, objects: [...newest.objects, added] }, added, ttlMs: context.ttlMs };
+  }
+
+  /** Makes a draft the newest of the track, once it is safe. */
+  commit(draft: Draft): void {
+    this.#newest = draft.after;
+  }
+
+  #object(object: number, payload: Uint8Array, previousGroup: number | null, context: WriteContext): WrittenObject {
+    const publishMs = publishTimeMs(context.epoch, context.nowBootMs);
+    const properties = this.#encodeProperties({ ttlMs: context.ttlMs, publishMs, previousGroup });
+    return { object, properties, payload };
+  }
+}
