@@ -78,13 +78,15 @@ export class VirtualRuntime implements Runtime {
 
   /** Calls code of this process from a step of the world: now, when it goes on, or never. */
   enter(run: () => void): void {
-    if (this.#state === 'dead') return;
-    if (this.#state === 'paused' || this.#waiting.length > 0) {
-      this.#waiting.push(run);
-      return;
-    }
     this.world.entered();
-    run();
+    this.deliver(run);
+  }
+
+  /** The same for parts of the world that act on the process's behalf, and tell `world.entered` when they call its code. */
+  deliver(run: () => void): void {
+    if (this.#state === 'dead') return;
+    if (this.#state === 'paused' || this.#waiting.length > 0) this.#waiting.push(run);
+    else run();
   }
 
   /** Calls `ended` when the process dies: for the parts of the world that hold something on its behalf. */
