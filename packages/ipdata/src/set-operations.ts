@@ -1,4 +1,4 @@
-import { emptyPrefixSet, type PrefixSet, PrefixSetBuilder } from './prefix-set.js';
+import { type PrefixSet, PrefixSetBuilder } from './prefix-set.js';
 import { prefixesOfRanges, rangesOf } from './ranges.js';
 import { compareAddresses, wordsOf } from './words.js';
 
@@ -38,7 +38,7 @@ export function union(a: PrefixSet, b: PrefixSet): PrefixSet {
 /** `before` with the difference applied: `added` put in and `removed` taken out. */
 export function applyDiff(before: PrefixSet, change: PrefixSetDiff): PrefixSet {
   const kept = diff(change.removed, before).added;
-  return union(kept, change.added.size === 0 ? emptyPrefixSet(before.family) : change.added);
+  return union(kept, change.added);
 }
 
 // Walks both sets in order; what stands in both is visited once.
