@@ -1,5 +1,5 @@
 /**
- * The private Property ids of Higgins tracks, in the range that draft-18 §16 (and draft-22) leave to applications:
+ * The private Property ids of Higgins tracks, in the range that draft-18 §2.5 (and draft-22) leave to applications:
  * 0x3800 to 0x3FFF. An even id carries a vi64, an odd id a byte string (draft-18 §1.4.3).
  *
  * A relay interprets them on tracks that carry SHAPE only; on all others they are opaque and forwarded unchanged.

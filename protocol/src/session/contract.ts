@@ -1,6 +1,27 @@
 import type { Location } from '../model/location.js';
 import type { FullTrackName, TrackNamespace } from '../model/names.js';
+import type { ReceivedObject, SubgroupHeader } from '../model/objects.js';
+import type {
+  AuthorizationParameters,
+  FetchParameters,
+  RequestUpdateParameters,
+  SubscribeParameters,
+} from '../model/parameters.js';
+import type {
+  FetchOk,
+  FetchRange,
+  PublishDone,
+  RequestErrorInfo,
+  RequestId,
+  RequestOk,
+  SetupOptions,
+  SubscribeOk,
+} from '../model/requests.js';
 import type { Vi64 } from '../model/vi64.js';
+
+export type * from '../model/objects.js';
+export type * from '../model/parameters.js';
+export type * from '../model/requests.js';
 
 /**
  * The sans-IO session: bytes and time in, actions out. It owns request state, stream state and limits of one MOQT
@@ -58,9 +79,6 @@ export interface Session {
   goaway(newSessionUri: string, timeoutMs: number): void;
   close(code: number, reason: string): void;
 }
-
-/** Request IDs of the client are even, of the server odd (draft-18 §10.1). */
-export type RequestId = number;
 
 /** The session's own number of a data stream that it sends. */
 export type DataStream = number;
@@ -187,117 +205,3 @@ export type Notice =
     }
   /** The session is over; comes once, last. `code` is a session termination code, null when the connection was lost. */
   | { readonly kind: 'closed'; readonly code: number | null; readonly reason: string; readonly remote: boolean };
-
-export interface SetupOptions {
-  readonly path?: string;
-  readonly authority?: string;
-  readonly implementation?: string;
-  readonly maxAuthTokenCacheSizeBytes?: number;
-  readonly authorizationTokens?: readonly AuthorizationToken[];
-}
-
-/** An AUTHORIZATION TOKEN with its alias resolved (draft-18 §10.2.2). */
-export interface AuthorizationToken {
-  readonly type: Vi64;
-  readonly value: Uint8Array;
-}
-
-export interface AuthorizationParameters {
-  readonly authorizationTokens?: readonly AuthorizationToken[];
-}
-
-export type GroupOrder = 'ascending' | 'descending';
-
-/** Draft-18 §5.1.2; absent means unfiltered. */
-export type SubscriptionFilter =
-  | { readonly kind: 'largest-object' }
-  | { readonly kind: 'next-group-start' }
-  | { readonly kind: 'absolute-start'; readonly start: Location }
-  | { readonly kind: 'absolute-range'; readonly start: Location; readonly endGroup: Vi64 };
-
-/** Absent parameters have the draft's defaults: priority 128, publisher's group order, forward, no time-outs. */
-export interface SubscribeParameters extends AuthorizationParameters {
-  readonly filter?: SubscriptionFilter;
-  readonly subscriberPriority?: number;
-  readonly groupOrder?: GroupOrder;
-  readonly forward?: boolean;
-  readonly objectDeliveryTimeoutMs?: Vi64;
-  readonly subgroupDeliveryTimeoutMs?: Vi64;
-  readonly rendezvousTimeoutMs?: Vi64;
-  readonly newGroupRequest?: Vi64;
-}
-
-export interface FetchParameters extends AuthorizationParameters {
-  readonly subscriberPriority?: number;
-  readonly groupOrder?: GroupOrder;
-  readonly fillTimeoutMs?: Vi64;
-}
-
-export type RequestUpdateParameters = SubscribeParameters;
-
-/** What to fetch (draft-18 §10.12). `end` as on the wire: the last object plus 1, object 0 for the whole group. */
-export type FetchRange =
-  | { readonly kind: 'standalone'; readonly name: FullTrackName; readonly start: Location; readonly end: Location }
-  | { readonly kind: 'relative-joining'; readonly subscription: RequestId; readonly groupsBack: Vi64 }
-  | { readonly kind: 'absolute-joining'; readonly subscription: RequestId; readonly startGroup: Vi64 };
-
-/** `trackProperties`: encoded Key-Value-Pairs, forwarded as they are; `readProperties` decodes them. */
-export interface RequestOk {
-  readonly expiresMs?: Vi64;
-  readonly largest?: Location;
-  readonly trackProperties?: Uint8Array;
-}
-
-export interface SubscribeOk extends RequestOk {
-  readonly trackAlias: Vi64;
-}
-
-export interface FetchOk {
-  readonly endOfTrack: boolean;
-  /** As on the wire: the last object plus 1, object 0 for the whole group. */
-  readonly end: Location;
-  readonly trackProperties?: Uint8Array;
-}
-
-export interface PublishDone {
-  readonly code: number;
-  readonly streamCount: number;
-  readonly reason: string;
-}
-
-/** `code` null: the request stream was reset instead of answered. `retryIntervalMs` null: do not retry. */
-export interface RequestErrorInfo {
-  readonly code: number | null;
-  readonly reason: string;
-  readonly retryIntervalMs: number | null;
-  readonly redirect?: { readonly connectUri: string; readonly name: FullTrackName };
-}
-
-/** SUBGROUP_HEADER (draft-18 §11.4.2). `subgroup` is known with the first object at the latest. */
-export interface SubgroupHeader {
-  readonly trackAlias: Vi64;
-  readonly group: Vi64;
-  /** Null until the first object names it (mode 0b01). */
-  subgroup: Vi64 | null;
-  /** 0 to 255, lower goes first; null: the track's default (DEFAULT_PRIORITY bit). */
-  readonly priority: number | null;
-  readonly endOfGroup: boolean;
-  readonly firstObject: boolean;
-  /** Whether objects carry a properties field. */
-  readonly hasProperties: boolean;
-}
-
-export type ObjectStatus = 'normal' | 'end-of-group' | 'end-of-track';
-
-/** One Object with its payload, whole. Byte arrays are the receiver's own. */
-export interface ReceivedObject {
-  readonly group: Vi64;
-  /** Null: it was sent as a datagram. */
-  readonly subgroup: Vi64 | null;
-  readonly object: Vi64;
-  readonly status: ObjectStatus;
-  readonly priority: number;
-  /** Encoded Key-Value-Pairs, without their length; empty if none. */
-  readonly properties: Uint8Array;
-  readonly payload: Uint8Array;
-}
