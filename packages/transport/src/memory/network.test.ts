@@ -1,6 +1,6 @@
 import { VirtualMachine, VirtualWorld } from '@higgins/runtime';
 import { describe, expect, it } from 'vitest';
-import { type Recorder, recordEvents } from '../compliance/recorder.js';
+import { Recorder } from '../compliance/recorder.js';
 import type { Connection } from '../transport.js';
 import { MemoryNetwork, memoryAuthorities, memoryIdentity } from './index.js';
 
@@ -22,12 +22,12 @@ describe('MemoryNetwork', () => {
     const stream = client.open(true, 0)!;
     const sentAtMs = world.nowMs;
     client.write(stream, new Uint8Array([1, 2, 3]), true);
-    expect(await world.runUntilTrue(() => atServer.ended(stream), 1000)).toBe(true);
+    expect(await world.runUntilTrue(() => atServer.hasFinished(stream), 1000)).toBe(true);
     expect(world.nowMs - sentAtMs).toBe(10);
     server.write(stream, new Uint8Array([4, 5]), true);
-    await world.runUntilTrue(() => atClient.ended(stream), 1000);
+    await world.runUntilTrue(() => atClient.hasFinished(stream), 1000);
     expect(world.nowMs - sentAtMs).toBe(20);
-    expect([atServer.bytes(stream), atClient.bytes(stream)]).toEqual([
+    expect([[...atServer.bytes(stream)], [...atClient.bytes(stream)]]).toEqual([
       [1, 2, 3],
       [4, 5],
     ]);
@@ -49,6 +49,6 @@ async function connectPair(seed: number, latencyMs: number): Promise<Pair> {
   const attempt = left!.connect({ url: `moqt://${SERVER}:443`, protocols, authoritiesPem });
   const client = await world.runUntilSettled(attempt, 1000);
   await world.runUntilTrue(() => server !== null, 1000);
-  const [atClient, atServer] = [recordEvents(client), recordEvents(server!)];
+  const [atClient, atServer] = [Recorder.on(client), Recorder.on(server!)];
   return { world, network, client, server: server!, atClient, atServer };
 }
