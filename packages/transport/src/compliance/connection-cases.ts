@@ -113,9 +113,12 @@ export const connectionCases: readonly ComplianceCase[] = [
     name: 'an attempt can be aborted',
     requires: [],
     async run(harness) {
-      const signal = abortedSignal();
+      const { signal, abort } = harness.abortable();
       const attempt = harness.client.connect({ url: harness.deadUrl(), protocols: harness.protocols, signal });
+      abort();
       checkEqual(await failureCode(harness, attempt), 'aborted', 'the error');
+      const second = harness.client.connect({ url: harness.deadUrl(), protocols: harness.protocols, signal });
+      checkEqual(await failureCode(harness, second), 'aborted', 'the error when the signal is aborted before');
     },
   },
   {
@@ -258,17 +261,4 @@ function clientCertificateCases(): ComplianceCase[] {
 function pick(at: Recorder): unknown {
   const { code, reason, remote } = at.closeInfo!;
   return { code, reason, remote };
-}
-
-/** The least that an aborted signal is: the suite runs where there may be no AbortController. */
-function abortedSignal(): AbortSignal {
-  return {
-    aborted: true,
-    reason: new Error('aborted by the suite'),
-    throwIfAborted() {
-      throw this.reason;
-    },
-    addEventListener() {},
-    removeEventListener() {},
-  };
 }

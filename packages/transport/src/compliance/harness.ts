@@ -44,6 +44,8 @@ export interface ComplianceHarness {
   url(listener: Listener): string;
   /** A URL of the same host at which nobody listens. */
   deadUrl(): string;
+  /** A signal and what aborts it, as AbortController makes them. */
+  abortable(): { readonly signal: AbortSignal; abort(): void };
   /**
    * Resolves once the condition holds; rejects, naming `what`, if it does not within the harness's bound. A virtual
    * harness steps its world; a real one looks again at each turn of its event loop.

@@ -43,6 +43,10 @@ function makeHarness(link: { latencyMs: number }): ComplianceHarness {
     server: network.transport(serverProcess),
     url: (listener) => `moqt://server:${listener.port}`,
     deadUrl: () => 'moqt://server:1',
+    abortable() {
+      const controller = new AbortController();
+      return { signal: controller.signal, abort: () => controller.abort() };
+    },
     async waitFor(condition, what) {
       if (!(await world.runUntilTrue(condition, WAIT_LIMIT_MS))) throw new Error(`in vain: ${what}`);
     },
