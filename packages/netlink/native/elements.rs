@@ -62,18 +62,15 @@ impl Entries {
     /// Checks that every array has the same number of entries.
     pub fn check(&self) -> Result<()> {
         let entry_bytes = self.key_bytes * self.layout.keys_per_entry();
-        let count = if entry_bytes == 0 {
-            0
-        } else {
-            self.keys.len() / entry_bytes
-        };
+        let count = self.keys.len().checked_div(entry_bytes).unwrap_or(0);
         let data_fits = match &self.data {
             Data::None => true,
             Data::Values(bytes, each) => bytes.len() == each * count,
             Data::Verdicts(verdicts) => verdicts.len() == count,
         };
         let timeouts_fit = self.timeouts_ms.is_empty() || self.timeouts_ms.len() == count;
-        if entry_bytes == 0 || self.keys.len() % entry_bytes != 0 || !data_fits || !timeouts_fit {
+        let keys_fit = entry_bytes > 0 && self.keys.len() == count * entry_bytes;
+        if !keys_fit || !data_fits || !timeouts_fit {
             return Err(NetlinkError::new(
                 libc::EINVAL,
                 "keys, timeouts and values of a set's entries differ in number",

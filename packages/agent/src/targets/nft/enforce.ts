@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type NftListTarget, permanentError } from './apply.js';
+import { NftError } from './errors.js';
+import type { ActualList, DesiredList, NftOperation } from './model.js';
+
+/** Rounds of reading, planning and applying before a ruleset that others keep changing is left for later. */
+const ROUNDS_MAX = 24;
+/** First pause after a round that others spoilt; doubled each time. */
+const PAUSE_MS = 2;
+const PAUSE_MS_MAX = 200;
+
+/** What was done to bring a list about. */
+export interface EnforceResult {
+  /** What was read back and found in place. */
+  readonly actual: ActualList;
+  readonly operations: readonly NftOperation[];
+  /** When the last transaction was in force; null if nothing had to be done. */
+  readonly appliedBootMs: number | null;
+}
+
+/**
+ * Reads, plans and applies until a read shows that nothing is left to do.
+ *
+ * @throws NftError; the last good state is in force, or, if a large change was under way, the slot that no packet
+ * looks at is partly filled
+ */
+export async function enforce(
+  target: NftListTarget,
+  desired: DesiredList,
+  options: { readonly known: ActualList | null; readonly bootMs: () => number; readonly signal: AbortSignal },
+): Promise<EnforceResult> {
+  const { bootMs, signal } = options;
+  const done: NftOperation[] = [];
+  let appliedBootMs: number | null = null;
+  let pauseMs = PAUSE_MS;
+  let obstacle: unknown;
+  let known = options.known;
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    signal.throwIfAborted();
+    try {
+      const actual = (known && (await target.stillActual(known))) ?? (await target.verify());
+      known = null;
+      const operations = target.plan(desired, actual, bootMs());
+      if (operations.length === 0 || isCleaning(operations, done)) return { actual, operations: done, appliedBootMs };
+      await target.apply(operations, signal);
+      appliedBootMs = bootMs();
+      done.push(...operations);
+    } catch (error) {
+      const permanent = permanentError(error);
+      if (permanent) throw permanent;
+      obstacle = error;
+      known = null;
+      await delay(pauseMs, undefined, { signal });
+      pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX);
+    }
+  }
+  throw new NftError(
+    'contended',
+    `list ${target.id}: not in place after ${ROUNDS_MAX} attempts: ${reasonOf(obstacle)}`,
+    {
+      cause: obstacle,
+    },
+  );
+}
+
+/** A slot that was left a moment ago may still be looked at by a packet under way: it is emptied at the next verification. */
+function isCleaning(operations: readonly NftOperation[], done: readonly NftOperation[]): boolean {
+  return done.length > 0 && operations.every(({ steps }) => steps.every((step) => step.kind === 'flush'));
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'the ruleset keeps changing';
+}
