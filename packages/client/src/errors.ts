@@ -14,6 +14,7 @@ export type PublishErrorCode =
   | 'name-invalid'
   | 'ttl-out-of-range'
   | 'wrong-shape'
+  | 'out-of-scope'
   | 'closed';
 
 /** The writer has no right to go on under an epoch: its clock or store is wrong, or another writer took over. */

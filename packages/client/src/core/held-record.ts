@@ -1,8 +1,9 @@
 import type { FullTrackName } from '@higgins/protocol';
-import { StorageError } from '../errors.js';
-import { nameOfHex, nameToHex } from './hex.js';
-import { elapsedMs, type Moment, parseMoment } from './moment.js';
+import type { ContentFormat } from '@higgins/signals';
+import { nameToHex } from './hex.js';
+import { elapsedMs, type Moment } from './moment.js';
 import { decodeRecord, encodeRecord } from './record.js';
+import { corrupt, RecordFields } from './record-fields.js';
 import type { Place } from './track-order.js';
 
 /** What is held of a track: bytes that passed every check, and until when they count. */
@@ -10,7 +11,7 @@ export interface HeldTrack {
   readonly name: FullTrackName;
   readonly place: Place;
   readonly content: HeldContent;
-  readonly format: string;
+  readonly format: ContentFormat;
   readonly writerId: string;
   readonly ttlMs: number;
   readonly publishMs: number | null;
@@ -23,6 +24,7 @@ export type HeldContent =
   | { readonly kind: 'map'; readonly entries: ReadonlyMap<string, Uint8Array> };
 
 const FORMAT = 1;
+const CONTENT_FORMATS: readonly ContentFormat[] = ['cbor', 'msgpack', 'json'];
 
 /** Encodes what is held, with the clocks that its deadline has to be read by. */
 export function encodeHeld(held: HeldTrack, now: Moment): Uint8Array {
@@ -31,7 +33,8 @@ export function encodeHeld(held: HeldTrack, now: Moment): Uint8Array {
     header: {
       format: FORMAT,
       track: nameToHex(held.name),
-      place: held.place,
+      group: held.place.group,
+      object: held.place.object,
       contentFormat: held.format,
       writerId: held.writerId,
       ttlMs: held.ttlMs,
@@ -50,33 +53,21 @@ export function encodeHeld(held: HeldTrack, now: Moment): Uint8Array {
  */
 export function decodeHeld(bytes: Uint8Array, now: Moment): HeldTrack {
   const { header, blobs } = decodeRecord(bytes);
-  if (typeof header !== 'object' || header === null) throw corrupt('header');
-  const fields = header as Record<string, unknown>;
-  if (fields['format'] !== FORMAT) throw corrupt('format');
-  const ttlMs = finite(fields, 'ttlMs');
-  const written = parseMoment(fields['written']);
-  if (written === null) throw corrupt('written');
-  const elapsed = elapsedMs(written, now);
+  const fields = new RecordFields(header, FORMAT);
+  const ttlMs = fields.finite('ttlMs');
+  const elapsed = elapsedMs(fields.moment('written'), now);
   // A deadline is never further off than the TTL, whatever the file says.
-  const remainingMs = elapsed === null ? 0 : Math.min(finite(fields, 'remainingMs') - elapsed, ttlMs);
-  const name = nameOfHex(fields['track']);
-  if (name === null) throw corrupt('track');
+  const remainingMs = elapsed === null ? 0 : Math.min(fields.finite('remainingMs') - elapsed, ttlMs);
   return {
-    name,
-    place: placeOf(fields['place']),
-    content: contentOf(fields['keys'], blobs),
-    format: text(fields, 'contentFormat'),
-    writerId: text(fields, 'writerId'),
+    name: fields.track('track'),
+    place: { group: fields.integer('group'), object: fields.integer('object') },
+    content: contentOf(fields.raw('keys'), blobs),
+    format: fields.oneOf('contentFormat', CONTENT_FORMATS),
+    writerId: fields.text('writerId'),
     ttlMs,
-    publishMs: fields['publishMs'] === null ? null : finite(fields, 'publishMs'),
+    publishMs: fields.nullable('publishMs', () => fields.finite('publishMs')),
     deadlineBootMs: now.bootMs + remainingMs,
   };
-}
-
-function placeOf(value: unknown): Place {
-  if (typeof value !== 'object' || value === null) throw corrupt('place');
-  const fields = value as Record<string, unknown>;
-  return { group: finite(fields, 'group'), object: finite(fields, 'object') };
 }
 
 function contentOf(keys: unknown, blobs: readonly Uint8Array[]): HeldContent {
@@ -93,20 +84,4 @@ function contentOf(keys: unknown, blobs: readonly Uint8Array[]): HeldContent {
     entries.set(key, blob);
   });
   return { kind: 'map', entries };
-}
-
-function finite(fields: Record<string, unknown>, key: string): number {
-  const value = fields[key];
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw corrupt(key);
-  return value;
-}
-
-function text(fields: Record<string, unknown>, key: string): string {
-  const value = fields[key];
-  if (typeof value !== 'string') throw corrupt(key);
-  return value;
-}
-
-function corrupt(field: string): StorageError {
-  return new StorageError('corrupt', `${field} of the record is not what this version writes`);
 }

@@ -26,5 +26,7 @@ function toHex(bytes: Uint8Array): string {
 
 function fromHex(value: unknown): Uint8Array | null {
   if (typeof value !== 'string' || !/^(?:[0-9a-f]{2})*$/.test(value)) return null;
-  return Uint8Array.from({ length: value.length / 2 }, (_, index) => Number.parseInt(value.slice(2 * index, 2 * index + 2), 16));
+  return Uint8Array.from({ length: value.length / 2 }, (_, index) =>
+    Number.parseInt(value.slice(2 * index, 2 * index + 2), 16),
+  );
 }

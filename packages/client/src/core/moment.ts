@@ -28,7 +28,7 @@ export function elapsedMs(since: Moment, now: Moment): number | null {
 /** Reads a moment out of a record's header; null if it is none. */
 export function parseMoment(value: unknown): Moment | null {
   if (typeof value !== 'object' || value === null) return null;
-  const { bootId, bootMs, wallMs } = value as Record<string, unknown>;
+  const { bootId, bootMs, wallMs } = value as { bootId?: unknown; bootMs?: unknown; wallMs?: unknown };
   if (typeof bootId !== 'string' || !Number.isFinite(bootMs) || !Number.isFinite(wallMs)) return null;
   return { bootId, bootMs: bootMs as number, wallMs: wallMs as number };
 }

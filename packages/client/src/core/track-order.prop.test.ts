@@ -16,7 +16,9 @@ function drain(order: TrackOrder<PlacedObject>): Delivery<PlacedObject>[] {
 }
 
 const placesOf = (deliveries: readonly Delivery<PlacedObject>[]) =>
-  deliveries.flatMap((delivery) => (delivery.kind === 'object' ? [[delivery.object.group, delivery.object.object]] : []));
+  deliveries.flatMap((delivery) =>
+    delivery.kind === 'object' ? [[delivery.object.group, delivery.object.object]] : [],
+  );
 
 /** A track's objects in order, the sizes of its groups given. */
 function track(sizes: readonly number[]): PlacedObject[] {

@@ -66,6 +66,11 @@ export class TrackWriter {
     return used === epoch.epoch ? used : null;
   }
 
+  /** Whether the newest group was written under this epoch, by this writer. */
+  isOfEpoch(epoch: Epoch): boolean {
+    return this.#counterEpoch === epoch.epoch && this.#newest !== null && epochOf(this.#newest.group) === epoch.epoch;
+  }
+
   /** Drafts object 0 of a new group. The caller has seen `needsEpochAbove` return null. `payload` is kept. */
   draftGroup(payload: Uint8Array, context: WriteContext): Draft {
     const { epoch } = context.epoch;
@@ -91,6 +96,11 @@ export class TrackWriter {
   /** Makes a draft the newest of the track, once it is safe. */
   commit(draft: Draft): void {
     this.#newest = draft.after;
+  }
+
+  /** Forgets the newest group, not the numbers that were given. */
+  retire(): void {
+    this.#newest = null;
   }
 
   #object(object: number, payload: Uint8Array, previousGroup: number | null, context: WriteContext): WrittenObject {

@@ -1,0 +1,240 @@
+import type { FullTrackName } from '@higgins/protocol';
+import type { Runtime } from '@higgins/runtime';
+import { type Epoch, epochOf, epochRefusal } from './core/epoch.js';
+import { trackFileName } from './core/file-name.js';
+import { decodeJournalEntry, encodeJournalEntry, type JournalEntry } from './core/journal-entry.js';
+import { elapsedMs, momentNow } from './core/moment.js';
+import type { WriteContext, WrittenObject, WrittenProperties } from './core/track-writer.js';
+import type { EpochLease } from './epoch-lease.js';
+import { StorageError } from './errors.js';
+import { RENEWAL_PART } from './limits.js';
+import { type PlannedWrite, PublishedTrack, type PublishedTrackOptions } from './published-track.js';
+
+export interface CommitLogOptions {
+  readonly runtime: Runtime;
+  /** Folder of the journal: one file for each track. */
+  readonly folder: string;
+  readonly lease: EpochLease;
+  encodeProperties(properties: WrittenProperties): Uint8Array;
+  /** An object is safe and may be seen; called in the order of commits. */
+  onCommitted(track: PublishedTrack, object: WrittenObject, newGroup: boolean): void;
+  /** The tombstone of a track is old enough: it is not published any more. */
+  onRetired(track: PublishedTrack): void;
+  onStorageError(file: string, error: unknown): void;
+  onRenewalError(name: FullTrackName, error: unknown): void;
+}
+
+/** Where a commit stands on its track. */
+export interface Published {
+  readonly name: FullTrackName;
+  readonly group: number;
+  readonly object: number;
+}
+
+/** How soon a renewal that failed is tried again. */
+const RENEWAL_RETRY_MS = 1000;
+
+/**
+ * The tracks of one writer and their journal: fixes each object, makes it safe, then lets it be seen; renews what does
+ * not change. Changes of one track are committed one after the other.
+ */
+export class CommitLog {
+  readonly #options: CommitLogOptions;
+  readonly #runtime: Runtime;
+  readonly #tracks = new Map<string, PublishedTrack>();
+  #epoch: Epoch;
+  #acquiring: Promise<void> | null = null;
+  #closed = false;
+
+  private constructor(options: CommitLogOptions, epoch: Epoch) {
+    this.#options = options;
+    this.#runtime = options.runtime;
+    this.#epoch = epoch;
+  }
+
+  /** Takes the next epoch, and reads what an earlier life committed: it is to be published again, as it was. */
+  static async open(options: CommitLogOptions): Promise<CommitLog> {
+    const log = new CommitLog(options, await takeEpoch(options, null));
+    await log.#restore();
+    return log;
+  }
+
+  get epoch(): number {
+    return this.#epoch.epoch;
+  }
+
+  /** Every track that has a newest group. */
+  *tracks(): IterableIterator<PublishedTrack> {
+    for (const track of this.#tracks.values()) if (track.writer.newest !== null) yield track;
+  }
+
+  track(name: FullTrackName): PublishedTrack | undefined {
+    const track = this.#tracks.get(name.key);
+    return track?.writer.newest === null ? undefined : track;
+  }
+
+  /** The track of that name, made if it is new; what it has of an earlier life stays. */
+  open(options: Omit<PublishedTrackOptions, 'encodeProperties'>, ttlMs: number, renewalMs: number): PublishedTrack {
+    const known = this.#tracks.get(options.name.key);
+    if (known === undefined) return this.#add(options, ttlMs, renewalMs, null);
+    known.renewalMs = renewalMs;
+    return known;
+  }
+
+  /** Commits what `plan` makes of the track when its turn comes. Rejects with StorageError or EpochError: nothing was seen then. */
+  write(track: PublishedTrack, ttlMs: number, plan: (context: WriteContext) => PlannedWrite): Promise<Published> {
+    return this.#enqueue(track, () => this.#execute(track, ttlMs, plan, false));
+  }
+
+  /** Starts a new group with the same content unless one above `group` exists by then. */
+  startGroup(track: PublishedTrack, group: number): Promise<void> {
+    return this.#enqueue(track, async () => {
+      const newest = track.writer.newest;
+      if (!track.renewable || newest === null || newest.group > group) return;
+      await this.#execute(track, track.ttlMs, (context) => track.planNewGroup(context), true);
+    });
+  }
+
+  /** Tells that someone else's object was seen on a track: the writer's next group lies above it. */
+  observe(name: FullTrackName, group: number): void {
+    const track = this.#tracks.get(name.key);
+    const epoch = epochOf(group);
+    if (track === undefined || group <= (track.writer.newest?.group ?? -1)) return;
+    if (epochRefusal(epoch, this.#runtime.wallMs()) === null) track.seenEpoch = Math.max(track.seenEpoch ?? -1, epoch);
+  }
+
+  /** Stops renewing, once what was begun is done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const track of this.#tracks.values()) track.renewal?.[Symbol.dispose]();
+    await Promise.all([...this.#tracks.values()].map((track) => track.queue));
+  }
+
+  async #restore(): Promise<void> {
+    const { disk } = this.#runtime;
+    for (const file of await disk.list(`${this.#options.folder}/`)) {
+      try {
+        const bytes = await disk.read(file);
+        if (bytes === null) continue;
+        const entry = decodeJournalEntry(bytes);
+        const track = this.#add(entry, entry.ttlMs, entry.renewalMs, entry);
+        this.#scheduleRenewal(track);
+      } catch (error) {
+        this.#options.onStorageError(file, error);
+      }
+    }
+  }
+
+  #add(
+    options: Omit<PublishedTrackOptions, 'encodeProperties'>,
+    ttlMs: number,
+    renewalMs: number,
+    entry: JournalEntry | null,
+  ): PublishedTrack {
+    const { encodeProperties } = this.#options;
+    const track = new PublishedTrack({ ...options, encodeProperties }, ttlMs, renewalMs, entry);
+    this.#tracks.set(options.name.key, track);
+    return track;
+  }
+
+  #enqueue<Result>(track: PublishedTrack, run: () => Promise<Result>): Promise<Result> {
+    const result = track.queue.then(run);
+    track.queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async #execute(
+    track: PublishedTrack,
+    ttlMs: number,
+    plan: (context: WriteContext) => PlannedWrite,
+    renewal: boolean,
+  ): Promise<Published> {
+    await this.#raiseEpoch(track);
+    const write = plan({ epoch: this.#epoch, nowBootMs: this.#runtime.bootMs(), ttlMs });
+    const committed = momentNow(this.#runtime);
+    if (write.journal) await this.#journal(track, write, renewal);
+    track.commit(write, committed);
+    this.#options.onCommitted(track, write.draft.added, write.newGroup);
+    this.#scheduleRenewal(track);
+    return { name: track.name, group: write.draft.after.group, object: write.draft.added.object };
+  }
+
+  // A renewal commits nothing: a disk that fails must not make the values of a healthy publisher expire.
+  async #journal(track: PublishedTrack, write: PlannedWrite, renewal: boolean): Promise<void> {
+    const file = this.#fileOf(track);
+    const { name, signalId, shape, format, renewalMs } = track;
+    const { draft } = write;
+    const deleted = write.deleted === undefined ? track.deleted : write.deleted;
+    const entry = { name, signalId, shape, format, renewalMs, ttlMs: draft.ttlMs, group: draft.after, deleted };
+    try {
+      await this.#runtime.disk.replace(file, encodeJournalEntry({ ...entry, committed: momentNow(this.#runtime) }));
+    } catch (cause) {
+      if (!renewal) throw new StorageError('write-failed', `the journal ${file} cannot be written`, { cause });
+      this.#options.onStorageError(file, cause);
+    }
+  }
+
+  async #raiseEpoch(track: PublishedTrack): Promise<void> {
+    for (;;) {
+      const above = track.writer.needsEpochAbove(this.#epoch);
+      const seen = Math.max(above ?? -1, track.seenEpoch ?? -1);
+      if (above === null && seen < this.#epoch.epoch) return;
+      this.#acquiring ??= takeEpoch(this.#options, seen)
+        .then((epoch) => {
+          this.#epoch = epoch;
+        })
+        .finally(() => {
+          this.#acquiring = null;
+        });
+      await this.#acquiring;
+    }
+  }
+
+  #scheduleRenewal(track: PublishedTrack): void {
+    if (track.committed === null || this.#closed || track.shape === 'event') return;
+    const elapsed = elapsedMs(track.committed, momentNow(this.#runtime));
+    this.#renewIn(track, elapsed === null ? 0 : track.renewalMs - elapsed);
+  }
+
+  #renewIn(track: PublishedTrack, delayMs: number): void {
+    track.renewal?.[Symbol.dispose]();
+    track.renewal = this.#runtime.at(this.#runtime.bootMs() + Math.max(delayMs, 0), () => {
+      track.renewal = null;
+      this.#enqueue(track, () => this.#renew(track)).catch((error: unknown) => {
+        this.#options.onRenewalError(track.name, error);
+        if (!this.#closed) this.#renewIn(track, RENEWAL_RETRY_MS);
+      });
+    });
+  }
+
+  async #renew(track: PublishedTrack): Promise<void> {
+    // A commit that was under way meanwhile has renewed it.
+    if (track.renewal !== null || this.#closed || !track.renewable) return;
+    const { deleted } = track;
+    const deletedForMs = deleted === null ? null : elapsedMs(deleted.at, momentNow(this.#runtime));
+    if (deleted !== null && deletedForMs !== null && deletedForMs >= deleted.keepMs) return this.#retire(track);
+    await this.#execute(track, track.ttlMs, (context) => track.planRenewal(context), true);
+  }
+
+  async #retire(track: PublishedTrack): Promise<void> {
+    await this.#runtime.disk.remove(this.#fileOf(track));
+    track.writer.retire();
+    track.deleted = null;
+    track.committed = null;
+    this.#options.onRetired(track);
+  }
+
+  #fileOf(track: PublishedTrack): string {
+    return `${this.#options.folder}/${trackFileName(track.name)}`;
+  }
+}
+
+async function takeEpoch(options: CommitLogOptions, seenEpoch: number | null): Promise<Epoch> {
+  const epoch = await options.lease.acquire(seenEpoch);
+  return { epoch, startWallMs: options.runtime.wallMs(), startBootMs: options.runtime.bootMs() };
+}
+
+/** When an unchanged value is sent again: at the signal's pace for its own TTL, else at a third of the TTL. */
+export function renewalOf(signal: { readonly ttlMs: number; readonly renewalMs: number }, ttlMs: number): number {
+  return ttlMs === signal.ttlMs ? signal.renewalMs : ttlMs * RENEWAL_PART;
+}
