@@ -18,22 +18,62 @@ export const KEY_VALUE_BYTES_MAX = 0xffff;
 /** Draft-18 §10.3.1.3: what one registered token costs beyond its value. */
 export const TOKEN_OVERHEAD_BYTES = 16;
 
-/** What one session grants its peer. Each field bounds memory that the peer could otherwise make us spend. */
-export interface Limits {
+/** Bounds of what arrives on one data stream. */
+export interface ObjectLimits {
   /** Payload of one Object, in bytes. Default 4 MiB: twice the largest packed list; larger things travel by URL. */
   readonly objectBytesMax: number;
   /** Properties of one Object, in bytes. Default 64 KiB: one Key-Value-Pair of the largest size that the draft has. */
   readonly propertiesBytesMax: number;
-  /** Bytes of requests and data held back until the peer's SETUP arrives (draft-18 §3.3). Default 256 KiB. */
-  readonly bytesBeforeSetupMax: number;
-  /** MAX_AUTH_TOKEN_CACHE_SIZE that is offered, in bytes. Default 64 KiB: a few tokens with large claims. */
-  readonly tokenCacheBytesMax: number;
 }
 
-/** The defaults of every field of `Limits`. */
-export const DEFAULT_LIMITS: Limits = {
+/** What one session grants its peer. Each field bounds memory that the peer could otherwise make us spend. */
+export interface SessionLimits extends ObjectLimits {
+  /** Bytes held back until SETUP or a Track Alias arrives (draft-18 §3.3, §11.4.2). Default 256 KiB per session. */
+  readonly heldBytesMax: number;
+  /** MAX_AUTH_TOKEN_CACHE_SIZE that is offered, in bytes. Default 64 KiB: a few tokens with large claims. */
+  readonly tokenCacheBytesMax: number;
+  /** How long state is kept after PUBLISH_DONE for streams that are late, in ms. Default 30 s (draft-18 §10.11). */
+  readonly publishDoneWaitMsMax: number;
+  /** How long late streams are waited for at least after PUBLISH_DONE, in ms. Default 2 s: a few lost packets. */
+  readonly publishDoneWaitMs: number;
+  /** How long the peer's SETUP may take, in ms. Default 10 s. */
+  readonly setupWaitMs: number;
+  /** Requests of the peer's at once; each costs about 1 KB. Default 32,768: what a session of 10,000 tracks needs. */
+  readonly requestsMax: number;
+  /** Request IDs that may still arrive after a higher one. Default 4,096, some 200 KB (draft-18 §10.1). */
+  readonly requestIdGapsMax: number;
+  /** REQUEST_UPDATEs of one request without a response. Default 64. */
+  readonly updatesPerRequestMax: number;
+  /** Unidirectional streams of the peer's at once; each costs about 1 KB besides its object. Default 16,384. */
+  readonly incomingStreamsMax: number;
+  /** Subgroup streams that wait for their Track Alias. Default 256 (draft-18 §11.4.2). */
+  readonly unknownAliasStreamsMax: number;
+  /** How long each of them waits, in ms. Default 2 s. */
+  readonly unknownAliasWaitMs: number;
+  /** Joining FETCHes that overtook their SUBSCRIBE and wait for it. Default 256. */
+  readonly joiningFetchesWaitingMax: number;
+  /** How long each of them waits, in ms. Default 2 s. */
+  readonly joiningFetchWaitMs: number;
+  /** Aliases of ended subscriptions that are remembered to drop their late streams. Default 1,024, some 100 KB. */
+  readonly retiredAliasesMax: number;
+}
+
+/** The defaults of every field of `SessionLimits`. */
+export const DEFAULT_LIMITS: SessionLimits = {
   objectBytesMax: 4 * 1024 * 1024,
   propertiesBytesMax: 64 * 1024,
-  bytesBeforeSetupMax: 256 * 1024,
+  heldBytesMax: 256 * 1024,
   tokenCacheBytesMax: 64 * 1024,
+  publishDoneWaitMsMax: 30_000,
+  publishDoneWaitMs: 2_000,
+  setupWaitMs: 10_000,
+  requestsMax: 32_768,
+  requestIdGapsMax: 4_096,
+  updatesPerRequestMax: 64,
+  incomingStreamsMax: 16_384,
+  unknownAliasStreamsMax: 256,
+  unknownAliasWaitMs: 2_000,
+  joiningFetchesWaitingMax: 256,
+  joiningFetchWaitMs: 2_000,
+  retiredAliasesMax: 1024,
 };

@@ -1,11 +1,7 @@
 import { MalformedTrackError, protocolViolation, SessionError } from '../errors.js';
 import type { Vi64 } from '../model/vi64.js';
 import { KeyValueWalker, truncatedPair } from '../wire/key-value.js';
-import {
-  MANDATORY_TRACK_PROPERTY_MAX,
-  MANDATORY_TRACK_PROPERTY_MIN,
-  PropertyType,
-} from './property-types.js';
+import { MANDATORY_TRACK_PROPERTY_MAX, MANDATORY_TRACK_PROPERTY_MIN, PropertyType } from './property-types.js';
 
 const outer = new KeyValueWalker(new Uint8Array(0));
 const inner = new KeyValueWalker(new Uint8Array(0));
@@ -86,7 +82,8 @@ function checkObjectProperty(pair: KeyValueWalker, seen: Seen, group: Vi64, obje
   if (pair.type === PropertyType.PRIOR_GROUP_ID_GAP) {
     if (seen.groupGap) throw new MalformedTrackError('object has a prior group id gap twice');
     seen.groupGap = true;
-    if (pair.integer! > group) throw new MalformedTrackError(`prior group id gap ${pair.integer} exceeds group ${group}`);
+    if (pair.integer! > group)
+      throw new MalformedTrackError(`prior group id gap ${pair.integer} exceeds group ${group}`);
   } else if (pair.type === PropertyType.PRIOR_OBJECT_ID_GAP) {
     if (seen.objectGap) throw new MalformedTrackError('object has a prior object id gap twice');
     seen.objectGap = true;

@@ -1,3 +1,5 @@
+import { StreamError, StreamResetCode } from '../errors.js';
+import type { Vi64 } from '../model/vi64.js';
 import { PartialReader } from '../wire/reader.js';
 
 const NO_BYTES = new Uint8Array(0);
@@ -106,4 +108,11 @@ export class StreamInput {
       this.#position = this.#chunk.length;
     }
   }
+}
+
+/** A length that a peer announced, as number; throws StreamError with EXCESSIVE_LOAD above `max`. */
+export function boundedLength(length: Vi64, max: number, what: string): number {
+  if (length <= max) return Number(length);
+  const message = `${what} of an object has ${length} bytes, expected at most ${max}`;
+  throw new StreamError(StreamResetCode.EXCESSIVE_LOAD, message);
 }

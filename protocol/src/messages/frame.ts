@@ -1,8 +1,8 @@
+import { StreamInput } from '../data/stream-input.js';
 import { EncodeError, protocolViolation } from '../errors.js';
 import { MESSAGE_BYTES_MAX } from '../limits.js';
 import type { Vi64 } from '../model/vi64.js';
 import type { Profile } from '../profiles/profile.js';
-import { StreamInput } from '../data/stream-input.js';
 import { Reader } from '../wire/reader.js';
 import { Writer } from '../wire/writer.js';
 import type { Message, MessageCodec, MessageContext } from './message.js';

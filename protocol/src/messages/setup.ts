@@ -100,5 +100,8 @@ function pathOf(bytes: Uint8Array): string {
 function authorityOf(bytes: Uint8Array): string {
   const authority = textForPeople(bytes);
   if (isAuthority(authority)) return authority;
-  throw new SessionError(SessionTerminationCode.MALFORMED_AUTHORITY, 'authority option is not an authority of RFC 3986');
+  throw new SessionError(
+    SessionTerminationCode.MALFORMED_AUTHORITY,
+    'authority option is not an authority of RFC 3986',
+  );
 }

@@ -12,7 +12,12 @@ import {
 import type { MessageParameters, Parameter, ParameterScope, ParameterTable } from '../messages/parameters.js';
 
 const SUBSCRIPTION: readonly ParameterScope[] = ['subscribe', 'publish-ok', 'update-subscription'];
-const UPDATES: readonly ParameterScope[] = ['update-subscription', 'update-fetch', 'update-announcement', 'update-prefix'];
+const UPDATES: readonly ParameterScope[] = [
+  'update-subscription',
+  'update-fetch',
+  'update-announcement',
+  'update-prefix',
+];
 const REQUESTS: readonly ParameterScope[] = [
   'subscribe',
   'publish',

@@ -15,11 +15,7 @@ export interface Profile {
 }
 
 /** Makes a profile of a list of codecs; two that share a code or a kind are a programming error and throw. */
-export function defineProfile(
-  protocol: string,
-  codecs: readonly MessageCodec[],
-  parameters: ParameterTable,
-): Profile {
+export function defineProfile(protocol: string, codecs: readonly MessageCodec[], parameters: ParameterTable): Profile {
   const byKind = new Map<MessageKind, MessageCodec>();
   const byCode = new Map<number, MessageCodec>();
   for (const codec of codecs) {

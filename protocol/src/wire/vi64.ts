@@ -1,5 +1,5 @@
-import { canonical, VI64_MAX, type Vi64 } from '../model/vi64.js';
 import { EncodeError } from '../errors.js';
+import { canonical, VI64_MAX, type Vi64 } from '../model/vi64.js';
 
 /** The longest encoding of a vi64, in bytes. */
 export const VI64_BYTES_MAX = 9;
@@ -27,7 +27,9 @@ export function readVi64(bytes: Uint8Array, position: number, length: number): V
   }
   const lowStart = position + length - 4;
   for (let i = position + 1; i < lowStart; i++) high = high * 256 + bytes[i]!;
-  const low = ((bytes[lowStart]! << 24) | (bytes[lowStart + 1]! << 16) | (bytes[lowStart + 2]! << 8) | bytes[lowStart + 3]!) >>> 0;
+  const low =
+    ((bytes[lowStart]! << 24) | (bytes[lowStart + 1]! << 16) | (bytes[lowStart + 2]! << 8) | bytes[lowStart + 3]!) >>>
+    0;
   if (high < 0x20_0000) return high * TWO_32 + low;
   return canonical((BigInt(high) << 32n) | BigInt(low));
 }
