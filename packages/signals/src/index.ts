@@ -1,4 +1,15 @@
 export { type Applied, type AppliedResult, applied, appliedKey } from './applied.js';
+export {
+  effectiveTtlMs,
+  encodeObjectProperties,
+  encodeTrackProperties,
+  type ObjectEnvelope,
+  type ReceivedEnvelope,
+  type ReceivedTrackEnvelope,
+  readObjectProperties,
+  readTrackProperties,
+  type TrackEnvelope,
+} from './envelope.js';
 export { NameError, type NameErrorCode, SchemaError, type SchemaErrorCode } from './errors.js';
 export * from './limits.js';
 export {

@@ -39,3 +39,6 @@ export const MAP_VALUE_BYTES_MAX = 64 * 1024;
 
 /** Bytes of a value that is a few fields. */
 export const SMALL_VALUE_BYTES_MAX = 4096;
+
+/** Bytes of a writer's id, which is a segment of its heartbeat's path. */
+export const WRITER_ID_BYTES_MAX = 256;

@@ -89,7 +89,7 @@ function fromMaps(value: unknown): unknown {
 // Both encoders write integers beyond 32 bits as floats; a bigint stays an integer, which strict readers expect.
 function withWideIntegers(value: unknown): unknown {
   if (typeof value === 'number')
-    return Number.isInteger(value) && Math.abs(value) > 0xffff_ffff ? BigInt(value) : value;
+    return Number.isSafeInteger(value) && Math.abs(value) > 0xffff_ffff ? BigInt(value) : value;
   if (Array.isArray(value)) return value;
   if (!(value instanceof Map)) return value;
   return new Map([...value].map(([key, item]) => [key, withWideIntegers(item)]));
