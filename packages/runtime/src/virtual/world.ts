@@ -16,7 +16,8 @@ export interface VirtualEvent extends Disposable {
   readonly dueMs: number;
 }
 
-const START_WALL_MS = Date.UTC(2026, 5, 1);
+/** 2026-06-01 UTC. */
+const START_WALL_MS = 1_780_272_000_000;
 const MICROTASK_ROUNDS = 32;
 
 /**
