@@ -20,6 +20,7 @@ export {
   normalizeIsp,
   parseListEntries,
 } from './lists/list-entries.js';
+export { type ListText, parseListTexts } from './lists/list-text.js';
 export { type NamedList, organisationList, platformList } from './lists/named-list.js';
 export { decodePackedPrefixes, encodePackedPrefixes } from './lists/packed-prefixes.js';
 export { checkSegment, formatNamespace, formatPath, parsePath, segmentsOf, stageOf, trackOfSegments } from './names.js';
