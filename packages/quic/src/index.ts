@@ -1,1 +1,1 @@
-export {};
+export { QuicTransport, type QuicTransportOptions, type TransportStatistics } from './quic-transport.js';

@@ -1,0 +1,258 @@
+//! Commands on their way from JavaScript, and their packed form.
+//!
+//! A batch is a list of numbers, `[operation, argument…]` one after the other, and a list of payloads: an operation
+//! that carries bytes takes the next payload.
+use std::sync::mpsc::Sender;
+
+use bytes::Bytes;
+use quinn_proto::ClientConfig;
+
+use crate::counted::count;
+use crate::limits::ConnectionLimits;
+use crate::port::Port;
+use crate::shared::Shared;
+use crate::tls::Judge;
+
+/// A connection that is to be made; the port holds its socket.
+pub struct Connect {
+    pub id: u32,
+    pub port: Box<Port>,
+    pub config: ClientConfig,
+    pub address: std::net::SocketAddr,
+    pub server_name: String,
+    /// The URL of a WebTransport session; None for raw QUIC.
+    pub url: Option<String>,
+    pub limits: ConnectionLimits,
+}
+
+pub struct Reload {
+    pub listener: u32,
+    pub config: std::sync::Arc<quinn_proto::ServerConfig>,
+    pub judge: std::sync::Arc<Judge>,
+}
+
+pub enum Command {
+    Bind(Box<Port>),
+    Connect(Box<Connect>),
+    Reload(Box<Reload>),
+    CloseListener(u32),
+    Listen {
+        connection: u32,
+    },
+    Open {
+        connection: u32,
+        stream: u64,
+        priority: u32,
+    },
+    /// The pieces count in the connection's backlog already.
+    Write {
+        connection: u32,
+        stream: u64,
+        pieces: Vec<Bytes>,
+        fin: bool,
+    },
+    Reset {
+        connection: u32,
+        stream: u64,
+        code: u64,
+    },
+    StopSending {
+        connection: u32,
+        stream: u64,
+        code: u64,
+    },
+    SetPriority {
+        connection: u32,
+        stream: u64,
+        priority: u32,
+    },
+    Datagram {
+        connection: u32,
+        bytes: Bytes,
+    },
+    NotifyBelow {
+        connection: u32,
+        bytes: u64,
+    },
+    Close {
+        connection: u32,
+        code: u64,
+        reason: Bytes,
+    },
+    SetAdd {
+        set: u32,
+        connection: u32,
+        priority: u32,
+    },
+    SetPriorityOf {
+        set: u32,
+        connection: u32,
+        priority: u32,
+    },
+    SetRemove {
+        set: u32,
+        connection: u32,
+        code: Option<u64>,
+        answer: Sender<u64>,
+    },
+    SetOpen {
+        set: u32,
+        group: u64,
+        head: Bytes,
+        publisher_priority: u32,
+        below: u64,
+    },
+    SetAppend {
+        set: u32,
+        group: u64,
+        body: Bytes,
+        fin: bool,
+    },
+    SetReset {
+        set: u32,
+        group: u64,
+        code: u64,
+    },
+    SetClose {
+        set: u32,
+    },
+    /// Closes everything and ends the loop.
+    Shutdown,
+}
+
+/// Takes a batch apart; what is cut short or unknown is an error of our own TypeScript, named by position.
+pub fn parse(numbers: &[f64], payloads: &[&[u8]], shared: &Shared) -> Result<Vec<Command>, String> {
+    let mut reader = Reader {
+        numbers,
+        at: 0,
+        payloads,
+        payload: 0,
+    };
+    let mut commands = Vec::new();
+    while reader.at < numbers.len() {
+        if let Some(command) = reader.command(shared)? {
+            commands.push(command);
+        }
+    }
+    Ok(commands)
+}
+
+struct Reader<'a> {
+    numbers: &'a [f64],
+    at: usize,
+    payloads: &'a [&'a [u8]],
+    payload: usize,
+}
+
+impl Reader<'_> {
+    fn number(&mut self) -> Result<f64, String> {
+        let value = self
+            .numbers
+            .get(self.at)
+            .ok_or_else(|| format!("command batch ends at {}", self.at))?;
+        self.at += 1;
+        Ok(*value)
+    }
+    fn long(&mut self) -> Result<u64, String> {
+        Ok(self.number()? as u64)
+    }
+    fn int(&mut self) -> Result<u32, String> {
+        Ok(self.number()? as u32)
+    }
+    /// The one copy of a payload; everyone who sends it shares it from here on.
+    fn bytes(&mut self) -> Result<Bytes, String> {
+        let bytes = self
+            .payloads
+            .get(self.payload)
+            .ok_or_else(|| format!("payload {} is missing", self.payload))?;
+        self.payload += 1;
+        Ok(Bytes::copy_from_slice(bytes))
+    }
+
+    fn command(&mut self, shared: &Shared) -> Result<Option<Command>, String> {
+        let operation = self.int()?;
+        let first = self.int()?;
+        Ok(Some(match operation {
+            0 => Command::Listen { connection: first },
+            1 => Command::Open {
+                connection: first,
+                stream: self.long()?,
+                priority: self.int()?,
+            },
+            2 => return self.write(first, shared),
+            3 => Command::Reset {
+                connection: first,
+                stream: self.long()?,
+                code: self.long()?,
+            },
+            4 => Command::StopSending {
+                connection: first,
+                stream: self.long()?,
+                code: self.long()?,
+            },
+            5 => Command::SetPriority {
+                connection: first,
+                stream: self.long()?,
+                priority: self.int()?,
+            },
+            6 => Command::Datagram {
+                connection: first,
+                bytes: self.bytes()?,
+            },
+            7 => Command::NotifyBelow {
+                connection: first,
+                bytes: self.long()?,
+            },
+            8 => Command::Close {
+                connection: first,
+                code: self.long()?,
+                reason: self.bytes()?,
+            },
+            9 => Command::SetAdd {
+                set: first,
+                connection: self.int()?,
+                priority: self.int()?,
+            },
+            10 => Command::SetPriorityOf {
+                set: first,
+                connection: self.int()?,
+                priority: self.int()?,
+            },
+            11 => Command::SetOpen {
+                set: first,
+                group: self.long()?,
+                publisher_priority: self.int()?,
+                below: self.long()?,
+                head: self.bytes()?,
+            },
+            12 => Command::SetAppend {
+                set: first,
+                group: self.long()?,
+                fin: self.int()? != 0,
+                body: self.bytes()?,
+            },
+            13 => Command::SetReset {
+                set: first,
+                group: self.long()?,
+                code: self.long()?,
+            },
+            14 => Command::SetClose { set: first },
+            other => return Err(format!("operation {other} at {} is unknown", self.at)),
+        }))
+    }
+
+    fn write(&mut self, connection: u32, shared: &Shared) -> Result<Option<Command>, String> {
+        let (stream, fin, bytes) = (self.long()?, self.int()? != 0, self.bytes()?);
+        let Some(known) = shared.connection(connection) else {
+            return Ok(None);
+        };
+        let mut pieces = Vec::with_capacity(1);
+        count(&bytes, &known.backlog, None, |piece| pieces.push(piece));
+        Ok(Some(Command::Write {
+            connection,
+            stream,
+            pieces,
+            fin,
+        }))
+    }
+}
