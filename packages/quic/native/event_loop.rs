@@ -381,7 +381,7 @@ impl Loop {
         if connection.phase == Phase::Over || matches!(connection.phase, Phase::Lingering(_)) {
             for set in std::mem::take(&mut connection.sets) {
                 if let Some(set) = self.sets.get_mut(&set) {
-                    set.remove(id, None, None);
+                    set.lose(id);
                 }
             }
         }

@@ -12,6 +12,8 @@ use crate::ids::IdMap;
 pub struct Set {
     id: u32,
     receivers: IdMap<u32, Receiver>,
+    /// Streams opened for receivers whose connection is over, until the owner takes them out.
+    lost: IdMap<u32, u64>,
 }
 
 struct Receiver {
@@ -43,6 +45,7 @@ impl Set {
         Self {
             id,
             receivers: IdMap::default(),
+            lost: IdMap::default(),
         }
     }
 
@@ -80,7 +83,7 @@ impl Set {
         reset: Option<u64>,
     ) -> u64 {
         let Some(receiver) = self.receivers.remove(&connection) else {
-            return 0;
+            return self.lost.remove(&connection).unwrap_or(0);
         };
         if let Some(connection) = known {
             connection.sets.retain(|set| *set != self.id);
@@ -92,6 +95,13 @@ impl Set {
             }
         }
         receiver.opened
+    }
+
+    /// A receiver's connection is over: it takes part in nothing more, and only its count is kept.
+    pub fn lose(&mut self, connection: u32) {
+        if let Some(receiver) = self.receivers.remove(&connection) {
+            self.lost.insert(connection, receiver.opened);
+        }
     }
 
     /// Opens a stream at each receiver; calls `touched` for every connection that was written to.
