@@ -28,7 +28,10 @@ export interface ObjectLimits {
 
 /** What one session grants its peer. Each field bounds memory that the peer could otherwise make us spend. */
 export interface SessionLimits extends ObjectLimits {
-  /** Bytes held back until SETUP or a Track Alias arrives (draft-18 §3.3, §11.4.2). Default 256 KiB per session. */
+  /**
+   * Bytes held back until SETUP or a Track Alias arrives (draft-18 §3.3, §11.4.2). Default 5 MiB per session: one Object
+   * of the largest size that overtakes its SUBSCRIBE_OK is not lost.
+   */
   readonly heldBytesMax: number;
   /** MAX_AUTH_TOKEN_CACHE_SIZE that is offered, in bytes. Default 64 KiB: a few tokens with large claims. */
   readonly tokenCacheBytesMax: number;
@@ -44,8 +47,8 @@ export interface SessionLimits extends ObjectLimits {
   readonly requestIdGapsMax: number;
   /** REQUEST_UPDATEs of one request without a response. Default 64. */
   readonly updatesPerRequestMax: number;
-  /** Unidirectional streams of the peer's at once; each costs about 1 KB besides its object. Default 16,384. */
-  readonly incomingStreamsMax: number;
+  /** Streams at once beyond which the peer's new ones are refused; each costs about 1 KB besides its object. Default 65,536. */
+  readonly streamsMax: number;
   /** Subgroup streams that wait for their Track Alias. Default 256 (draft-18 §11.4.2). */
   readonly unknownAliasStreamsMax: number;
   /** How long each of them waits, in ms. Default 2 s. */
@@ -62,7 +65,7 @@ export interface SessionLimits extends ObjectLimits {
 export const DEFAULT_LIMITS: SessionLimits = {
   objectBytesMax: 4 * 1024 * 1024,
   propertiesBytesMax: 64 * 1024,
-  heldBytesMax: 256 * 1024,
+  heldBytesMax: 5 * 1024 * 1024,
   tokenCacheBytesMax: 64 * 1024,
   publishDoneWaitMsMax: 30_000,
   publishDoneWaitMs: 2_000,
@@ -70,7 +73,7 @@ export const DEFAULT_LIMITS: SessionLimits = {
   requestsMax: 32_768,
   requestIdGapsMax: 4_096,
   updatesPerRequestMax: 64,
-  incomingStreamsMax: 16_384,
+  streamsMax: 65_536,
   unknownAliasStreamsMax: 256,
   unknownAliasWaitMs: 2_000,
   joiningFetchesWaitingMax: 256,

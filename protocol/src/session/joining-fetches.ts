@@ -1,0 +1,85 @@
+import { RequestErrorCode } from '../errors.js';
+import type { RequestErrorInfo, RequestId } from './contract.js';
+import type { Deadline } from './deadlines.js';
+import type { PeerFetch } from './peer-fetch.js';
+import { PeerSubscription } from './peer-subscription.js';
+import type { SessionState } from './state.js';
+
+/**
+ * Joining FETCHes of the peer's, which name a subscription of the peer's (draft-18 §10.12.2). A requester sends both at
+ * once, on two streams: a FETCH that overtakes its SUBSCRIBE waits for it, bounded in number and time.
+ */
+export class JoiningFetches {
+  readonly #state: SessionState;
+  readonly #waiting = new Map<PeerFetch, { readonly subscription: RequestId; readonly deadline: Deadline }>();
+
+  constructor(state: SessionState) {
+    this.#state = state;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Surfaces a fetch, rejects it, or lets it wait. */
+  admit(fetch: PeerFetch): void {
+    if (fetch.range.kind === 'standalone') {
+      fetch.surface();
+      return;
+    }
+    const { subscription } = fetch.range;
+    if (this.#state.peers.get(subscription) instanceof PeerSubscription) this.#join(fetch, subscription);
+    else if (!this.#mayWaitFor(subscription)) fetch.reject(unknownSubscription(subscription));
+    else {
+      const deadline = this.#state.after(this.#state.limits.joiningFetchWaitMs, () => {
+        this.#waiting.delete(fetch);
+        fetch.reject(unknownSubscription(subscription));
+      });
+      this.#waiting.set(fetch, { subscription, deadline });
+    }
+  }
+
+  /** A subscription has come, or the request with its ID turned out to be none. */
+  arrived(request: RequestId): void {
+    for (const [fetch, { subscription }] of this.#waiting) {
+      if (subscription !== request) continue;
+      this.leave(fetch);
+      this.admit(fetch);
+    }
+  }
+
+  leave(fetch: PeerFetch): void {
+    this.#waiting.get(fetch)?.deadline.cancel();
+    this.#waiting.delete(fetch);
+  }
+
+  clear(): void {
+    this.#waiting.clear();
+  }
+
+  #join(fetch: PeerFetch, request: RequestId): void {
+    const subscription = this.#state.peers.get(request);
+    if (subscription instanceof PeerSubscription && subscription.forward) fetch.surface();
+    else {
+      fetch.reject({
+        code: RequestErrorCode.INVALID_RANGE,
+        reason: `subscription ${request} has forward state 0, expected 1`,
+        retryIntervalMs: null,
+      });
+    }
+  }
+
+  #mayWaitFor(subscription: RequestId): boolean {
+    return (
+      this.#state.peerIds.mayArrive(subscription) && this.#waiting.size < this.#state.limits.joiningFetchesWaitingMax
+    );
+  }
+}
+
+function unknownSubscription(request: RequestId): RequestErrorInfo {
+  return {
+    code: RequestErrorCode.INVALID_JOINING_REQUEST_ID,
+    reason: `request ${request} is not a subscription that is pending or established`,
+    retryIntervalMs: null,
+  };
+}

@@ -1,0 +1,158 @@
+import { protocolViolation } from '../errors.js';
+import { type RequestKind, requestContext } from '../messages/context.js';
+import { MessageStreamParser } from '../messages/frame.js';
+import type { Message } from '../messages/message.js';
+import type { RequestErrorInfo, RequestId, RequestOk, RequestUpdateParameters, StreamKey } from './contract.js';
+import type { SessionState, StreamHandler } from './state.js';
+
+/** Request streams go before any data: one that waits would keep its data waiting. */
+const REQUEST_PRIORITY = 1;
+
+/**
+ * A request that we sent, on its bidirectional stream: one response, then responses to updates and what the kind of
+ * request allows, until either side ends it (draft-18 §3.3.2, §10).
+ */
+export abstract class OwnRequest implements StreamHandler {
+  readonly id: RequestId;
+  readonly stream: StreamKey;
+  protected readonly state: SessionState;
+  /** The response to the request itself has come. */
+  protected answered = false;
+  readonly #kind: RequestKind;
+  readonly #messages: MessageStreamParser;
+  /** REQUEST_UPDATEs without a response; responses come in the order of the updates. */
+  #updatesOpen = 0;
+  #sendOpen = true;
+  #goawayReceived = false;
+
+  /** `message` is the request itself, encoded; with `fin` it is the only message of our direction. */
+  constructor(state: SessionState, id: RequestId, kind: RequestKind, message: Uint8Array, fin = false) {
+    this.state = state;
+    this.id = id;
+    this.#kind = kind;
+    this.#messages = new MessageStreamParser(state.profile);
+    this.stream = state.openStream(true, REQUEST_PRIORITY, this);
+    state.own.set(id, this);
+    this.#send(message, fin);
+  }
+
+  /** Takes the first response, if it is not REQUEST_ERROR. */
+  protected abstract accepted(message: Message): void;
+
+  /** Takes what comes later and answers no update. */
+  protected later(message: Message): void {
+    throw protocolViolation(`${message.kind} answers nothing`);
+  }
+
+  /** Drops what is kept besides the request stream. */
+  protected dispose(): void {}
+
+  /** Sends REQUEST_UPDATE, unless the peer takes no more. Throws EncodeError for what this request does not have. */
+  update(parameters: RequestUpdateParameters): void {
+    if (!this.#sendOpen) return;
+    const context = requestContext(this.#kind, 'requester', this.answered);
+    const bytes = this.state.encodeRequest((requestId) => ({ kind: 'request-update', requestId, parameters }), context);
+    this.#updatesOpen++;
+    this.#send(bytes, false);
+  }
+
+  data(bytes: Uint8Array, fin: boolean): void {
+    this.#messages.push(bytes, fin);
+    for (;;) {
+      const message = this.#messages.next(requestContext(this.#kind, 'responder', this.answered));
+      if (message === null) break;
+      this.#take(message);
+      if (!this.receiving) return;
+    }
+    if (fin) this.closed(null);
+  }
+
+  reset(code: number): void {
+    this.closed(code);
+  }
+
+  /** The responder reads no more of it: updates can't be sent, responses may still come. */
+  stopSending(code: number): void {
+    if (!this.#sendOpen) return;
+    this.#sendOpen = false;
+    this.state.actions.reset(this.stream, code);
+  }
+
+  /** Abandons the request on both directions (draft-18 §3.3.2). */
+  cancel(code: number): void {
+    if (this.#sendOpen) this.state.actions.reset(this.stream, code);
+    this.#sendOpen = false;
+    if (this.receiving) this.state.actions.stopSending(this.stream, code);
+    this.forget();
+  }
+
+  protected get receiving(): boolean {
+    return this.state.streams.get(this.stream) === this;
+  }
+
+  /** The peer's direction ended without a last message; `code` is null for FIN. */
+  protected closed(code: number | null): void {
+    const how = code === null ? 'closed' : `reset with code ${code}`;
+    this.forget();
+    this.#notifyError({ code: null, reason: `request stream ${how} by the peer`, retryIntervalMs: null }, false);
+  }
+
+  /** The request stream is of no more use: closes our direction and takes nothing from the other. */
+  protected closeStream(): void {
+    if (this.#sendOpen) this.state.actions.fin(this.stream);
+    this.#sendOpen = false;
+    this.state.streams.delete(this.stream);
+  }
+
+  /** The request is over and leaves nothing behind. */
+  protected forget(): void {
+    this.closeStream();
+    this.state.own.delete(this.id);
+    this.dispose();
+  }
+
+  #send(bytes: Uint8Array, fin: boolean): void {
+    this.state.actions.write(this.stream, bytes, fin);
+    if (fin) this.#sendOpen = false;
+  }
+
+  #take(message: Message): void {
+    if (message.kind === 'goaway') this.#goaway(message.newSessionUri, message.timeoutMs);
+    else if (message.kind === 'request-error') this.#refused(message.error);
+    else if (!this.answered) {
+      this.answered = true;
+      this.accepted(message);
+    } else if (message.kind === 'request-ok') this.#updated(message.ok);
+    else this.later(message);
+  }
+
+  #updated(ok: RequestOk): void {
+    if (this.#updatesOpen === 0) throw protocolViolation('second response to a request');
+    this.#updatesOpen--;
+    this.state.notice({ kind: 'update-ok', request: this.id, ok });
+  }
+
+  #refused(error: RequestErrorInfo): void {
+    this.state.checkRedirect(error);
+    if (!this.answered) {
+      this.forget();
+      this.#notifyError(error, false);
+      return;
+    }
+    if (this.#updatesOpen === 0) throw protocolViolation('second response to a request');
+    // One REQUEST_ERROR may stand for several updates that were taken together (draft-18 §10.9.1).
+    this.#updatesOpen = 0;
+    this.#notifyError(error, true);
+  }
+
+  #goaway(newSessionUri: string, timeoutMs: number): void {
+    if (this.#goawayReceived) throw protocolViolation('second GOAWAY on a request stream');
+    this.#goawayReceived = true;
+    this.state.checkGoawayUri(newSessionUri);
+    this.state.notice({ kind: 'goaway', newSessionUri, timeoutMs, request: this.id });
+  }
+
+  #notifyError(error: RequestErrorInfo, update: boolean): void {
+    this.state.notice({ kind: 'request-error', request: this.id, error, update });
+  }
+}

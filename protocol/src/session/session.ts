@@ -1,0 +1,289 @@
+import { decodeDatagram } from '../data/datagram.js';
+import { encodeFetchHeader } from '../data/fetch.js';
+import type { StreamRole } from '../data/stream-types.js';
+import { SessionError, SessionTerminationCode, StreamResetCode } from '../errors.js';
+import { DEFAULT_LIMITS, type SessionLimits } from '../limits.js';
+import type { FullTrackName, TrackNamespace } from '../model/names.js';
+import type { Vi64 } from '../model/vi64.js';
+import type { Profile } from '../profiles/profile.js';
+import type {
+  Action,
+  AuthorizationParameters,
+  DataStream,
+  FetchOk,
+  FetchParameters,
+  FetchRange,
+  PublishDone,
+  RequestErrorInfo,
+  RequestId,
+  RequestOk,
+  RequestUpdateParameters,
+  Session,
+  SessionEvent,
+  SetupOptions,
+  StreamKey,
+  SubscribeOk,
+  SubscribeParameters,
+} from './contract.js';
+import { ControlStreams } from './control-streams.js';
+import { DataSender } from './data-sender.js';
+import { FetchReceiver } from './fetch-receiver.js';
+import { OwnAnnouncement } from './own-announcement.js';
+import { OwnFetch } from './own-fetch.js';
+import { OwnSubscription } from './own-subscription.js';
+import { OwnTrackStatus } from './own-track-status.js';
+import { PeerAnnouncement } from './peer-announcement.js';
+import { PeerFetch } from './peer-fetch.js';
+import type { PeerRequest } from './peer-request.js';
+import { PeerSubscription } from './peer-subscription.js';
+import { PeerTrackStatus } from './peer-track-status.js';
+import { RequestStart } from './request-start.js';
+import { SessionState, type StreamHandler } from './state.js';
+import { SubgroupReceiver } from './subgroup-receiver.js';
+import { TrackAliases } from './track-aliases.js';
+import { UniStart } from './uni-start.js';
+
+/** What a session is made of. */
+export interface SessionConfig {
+  readonly role: 'client' | 'server';
+  /** The draft that the transport negotiated. */
+  readonly profile: Profile;
+  /**
+   * What our SETUP says. A client on raw QUIC gives `path` and `authority`, nobody else does. Default for
+   * `maxAuthTokenCacheSizeBytes`: the limit's.
+   */
+  readonly setup: SetupOptions;
+  /** Whether the transport is WebTransport, where `path` and `authority` of a peer's SETUP are an error. Default false. */
+  readonly overWebTransport?: boolean;
+  /** Default: `DEFAULT_LIMITS`, field by field. */
+  readonly limits?: Partial<SessionLimits>;
+}
+
+/** Makes a session for a new connection; its first actions open the control stream and send SETUP. */
+export function createSession(config: SessionConfig): Session {
+  return new MoqtSession(config);
+}
+
+class MoqtSession implements Session {
+  readonly #state: SessionState;
+  readonly #control: ControlStreams;
+  readonly #aliases = new TrackAliases();
+  readonly #makeReceiver = (role: StreamRole, stream: StreamKey) => this.#receiver(role, stream);
+
+  constructor(config: SessionConfig) {
+    const limits = { ...DEFAULT_LIMITS, ...config.limits };
+    const { maxAuthTokenCacheSizeBytes = limits.tokenCacheBytesMax } = config.setup;
+    this.#state = new SessionState(config.role, config.profile, limits, maxAuthTokenCacheSizeBytes);
+    const setup = { ...config.setup, maxAuthTokenCacheSizeBytes };
+    this.#control = new ControlStreams(this.#state, setup, config.overWebTransport ?? false, () => this.#release());
+  }
+
+  get role(): 'client' | 'server' {
+    return this.#state.role;
+  }
+
+  get established(): boolean {
+    return this.#state.established && !this.#state.ended;
+  }
+
+  receive(event: SessionEvent, nowMs: number): void {
+    const state = this.#state;
+    if (state.ended) return;
+    state.nowMs = nowMs;
+    try {
+      this.#take(event);
+    } catch (error) {
+      if (error instanceof SessionError) state.close(error.code, error.message);
+      else {
+        // A fault of ours must not reach the owner as the peer's doing, and the session's state can't be trusted.
+        state.close(SessionTerminationCode.INTERNAL_ERROR, `internal error: ${String(error)}`);
+      }
+    }
+  }
+
+  next(out: Action): boolean {
+    return this.#state.actions.take(out);
+  }
+
+  nextTimeoutMs(): number | null {
+    return this.#state.deadlines.nextMs();
+  }
+
+  subscribe(name: FullTrackName, parameters: SubscribeParameters): RequestId {
+    const bytes = this.#state.encodeRequest((requestId) => ({ kind: 'subscribe', requestId, name, parameters }));
+    return this.#opened((id) => new OwnSubscription(this.#state, id, bytes, parameters));
+  }
+
+  fetch(range: FetchRange, parameters: FetchParameters): RequestId {
+    const bytes = this.#state.encodeRequest((requestId) => ({ kind: 'fetch', requestId, range, parameters }));
+    return this.#opened((id) => new OwnFetch(this.#state, id, bytes, range, parameters));
+  }
+
+  publishNamespace(namespace: TrackNamespace, parameters: AuthorizationParameters = {}): RequestId {
+    const bytes = this.#state.encodeRequest((requestId) => ({
+      kind: 'publish-namespace',
+      requestId,
+      namespace,
+      parameters,
+    }));
+    return this.#opened((id) => new OwnAnnouncement(this.#state, id, bytes));
+  }
+
+  trackStatus(name: FullTrackName, parameters: AuthorizationParameters = {}): RequestId {
+    const bytes = this.#state.encodeRequest((requestId) => ({ kind: 'track-status', requestId, name, parameters }));
+    return this.#opened((id) => new OwnTrackStatus(this.#state, id, bytes));
+  }
+
+  update(request: RequestId, parameters: RequestUpdateParameters): void {
+    this.#state.own.get(request)?.update(parameters);
+  }
+
+  cancel(request: RequestId): void {
+    this.#state.own.get(request)?.cancel(StreamResetCode.CANCELLED);
+  }
+
+  acceptSubscribe(request: RequestId, ok: SubscribeOk): void {
+    this.#peer(request, PeerSubscription)?.acceptSubscribe(ok);
+  }
+
+  acceptRequest(request: RequestId, ok: RequestOk = {}): void {
+    const peer = this.#state.peers.get(request);
+    if (peer instanceof PeerTrackStatus) peer.acceptRequest(ok);
+    else this.#peer(request, PeerAnnouncement)?.acceptRequest(ok);
+  }
+
+  acceptUpdate(request: RequestId, ok: RequestOk = {}): void {
+    this.#state.peers.get(request)?.acceptUpdate(ok);
+  }
+
+  rejectUpdate(request: RequestId, error: RequestErrorInfo): void {
+    this.#state.peers.get(request)?.rejectUpdate(error);
+  }
+
+  reject(request: RequestId, error: RequestErrorInfo): void {
+    this.#state.peers.get(request)?.reject(error);
+  }
+
+  acceptFetch(request: RequestId, ok: FetchOk): void {
+    this.#peer(request, PeerFetch)?.acceptFetch(ok);
+  }
+
+  publishDone(request: RequestId, done: PublishDone): void {
+    this.#peer(request, PeerSubscription)?.publishDone(done);
+  }
+
+  abort(request: RequestId, code: number): void {
+    this.#state.peers.get(request)?.abort(code);
+  }
+
+  openSubgroup(request: RequestId, head: Uint8Array, priority: number): DataStream {
+    return this.#peer(request, PeerSubscription)?.openData(head, priority) ?? NO_STREAM;
+  }
+
+  openFetch(request: RequestId, priority: number): DataStream {
+    return this.#peer(request, PeerFetch)?.openData(encodeFetchHeader(request), priority) ?? NO_STREAM;
+  }
+
+  writeData(stream: DataStream, bytes: Uint8Array, fin: boolean): void {
+    const sender = this.#state.streams.get(stream);
+    if (sender instanceof DataSender) sender.write(bytes, fin);
+  }
+
+  resetData(stream: DataStream, code: number): void {
+    const sender = this.#state.streams.get(stream);
+    if (sender instanceof DataSender) sender.abandon(code);
+  }
+
+  streamsOpened(request: RequestId): number {
+    return this.#peer(request, PeerSubscription)?.streamsOpened ?? 0;
+  }
+
+  trackAlias(preferred: Vi64): Vi64 {
+    return this.#aliases.take(preferred);
+  }
+
+  goaway(newSessionUri: string, timeoutMs: number): void {
+    if (!this.#state.ended) this.#control.goaway(newSessionUri, timeoutMs);
+  }
+
+  close(code: number, reason: string): void {
+    this.#state.close(code, reason);
+  }
+
+  #take(event: SessionEvent): void {
+    switch (event.kind) {
+      case 'connected':
+        this.#control.connected();
+        break;
+      case 'opened':
+        this.#opening(event.stream, event.bidirectional);
+        break;
+      case 'data':
+        this.#state.streams.get(event.stream)?.data(event.bytes, event.fin);
+        break;
+      case 'reset':
+        this.#state.streams.get(event.stream)?.reset(event.code);
+        break;
+      case 'stop-sending':
+        this.#state.streams.get(event.stream)?.stopSending(event.code);
+        break;
+      case 'datagram':
+        // Objects may come as datagrams only for aliases that are known, and may be dropped (draft-18 §11.3): so far
+        // all are, after the check that they are well-formed.
+        decodeDatagram(event.bytes);
+        break;
+      case 'timeout':
+        this.#state.deadlines.run(this.#state.nowMs);
+        break;
+      case 'closed':
+        this.#state.end(event.code, event.reason, event.remote);
+    }
+  }
+
+  #opening(stream: StreamKey, bidirectional: boolean): void {
+    const { streams, actions, limits } = this.#state;
+    if (streams.size < limits.streamsMax) {
+      const uni = () => new UniStart(this.#state, stream, this.#makeReceiver);
+      streams.set(stream, bidirectional ? new RequestStart(this.#state, stream) : uni());
+      return;
+    }
+    if (bidirectional) actions.reset(stream, StreamResetCode.EXCESSIVE_LOAD);
+    actions.stopSending(stream, StreamResetCode.EXCESSIVE_LOAD);
+  }
+
+  #receiver(role: StreamRole, stream: StreamKey): StreamHandler | null {
+    switch (role) {
+      case 'control':
+        return this.#control.receiver(stream);
+      case 'subgroup':
+        return new SubgroupReceiver(this.#state, stream);
+      case 'fetch':
+        return new FetchReceiver(this.#state, stream);
+      case 'padding':
+        return null;
+    }
+  }
+
+  // What came before SETUP goes on, in the order in which the streams were opened.
+  #release(): void {
+    for (const handler of [...this.#state.streams.values()]) {
+      if (handler instanceof RequestStart || handler instanceof UniStart) handler.release();
+    }
+  }
+
+  #opened(make: (id: RequestId) => { readonly id: RequestId }): RequestId {
+    const id = this.#state.nextRequestId - 2;
+    // After the end the ID is as good as that of a request which is never answered.
+    return this.#state.ended ? id : make(id).id;
+  }
+
+  /** The request if it is still open; one of another kind is the caller's mistake and throws. */
+  #peer<R extends PeerRequest>(request: RequestId, kind: abstract new (...args: never[]) => R): R | undefined {
+    const peer = this.#state.peers.get(request);
+    if (peer === undefined || peer instanceof kind) return peer;
+    throw new TypeError(`request ${request} is another kind of request than the command is for`);
+  }
+}
+
+/** A stream of a request that is over by now: writes to it go nowhere. */
+const NO_STREAM: DataStream = 0;
