@@ -1,1 +1,5 @@
-export {};
+export { type Authorizer, allowAnyone, type Decision, type Principal, requireCertificate } from './authorizer.js';
+export { Counters, PROPAGATION_BOUNDS_MS } from './counters.js';
+export { DEFAULT_LIMITS, type RelayLimits } from './limits.js';
+export { Peer, type PeerPort } from './peer.js';
+export { RelayCore, type RelayCoreOptions, type RelayHost } from './relay-core.js';

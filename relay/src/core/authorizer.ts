@@ -1,0 +1,44 @@
+import type { AuthorizationToken, FullTrackName, TrackNamespace } from '@higgins/protocol';
+
+/** Who asks: what the transport proved and what the session brought along. */
+export interface Principal {
+  /** DER of the certificate that the configured authorities vouch for, or null. */
+  readonly certificate: Uint8Array | null;
+  /** Tokens of the SETUP message. */
+  readonly tokens: readonly AuthorizationToken[];
+}
+
+/** Yes, or the REQUEST_ERROR code and reason to answer with. */
+export type Decision =
+  | { readonly allowed: true }
+  | { readonly allowed: false; readonly code: number; readonly reason: string };
+
+/** Decides per request. Answers at once; what has to be looked up is looked up before the request is admitted. */
+export interface Authorizer {
+  /** Whether the session is let in at all. */
+  authorizeSession(principal: Principal): Decision;
+  /** Whether objects of tracks under `namespace` may come from this peer. */
+  authorizePublish(principal: Principal, namespace: TrackNamespace, tokens: readonly AuthorizationToken[]): Decision;
+  /** Whether objects of the track may go to this peer, live or from the cache. */
+  authorizeSubscribe(principal: Principal, track: FullTrackName, tokens: readonly AuthorizationToken[]): Decision;
+}
+
+const ALLOWED: Decision = { allowed: true };
+const UNAUTHORIZED = 0x1;
+
+/** Lets in whoever shows a certificate of the configured authorities; inside, everything is allowed. */
+export const requireCertificate: Authorizer = {
+  authorizeSession: (principal) =>
+    principal.certificate === null
+      ? { allowed: false, code: UNAUTHORIZED, reason: 'a certificate of a trusted authority is required' }
+      : ALLOWED,
+  authorizePublish: () => ALLOWED,
+  authorizeSubscribe: () => ALLOWED,
+};
+
+/** Lets everyone do everything. */
+export const allowAnyone: Authorizer = {
+  authorizeSession: () => ALLOWED,
+  authorizePublish: () => ALLOWED,
+  authorizeSubscribe: () => ALLOWED,
+};

@@ -1,0 +1,83 @@
+import type { Vi64 } from '@higgins/protocol';
+import { type WheelTimer, wheelTimer } from '../timer-wheel.js';
+import { type CachedObject, costOf, sameObject } from './cached-object.js';
+
+/** What came of `insert`. `conflict`: the Location holds something else already, which makes the track malformed. */
+export type Insertion = 'added' | 'duplicate' | 'conflict';
+
+/** One group of one track, with its objects in ascending order. Evicted as a whole only. */
+export class CachedGroup {
+  readonly group: Vi64;
+  readonly objects: CachedObject[] = [];
+  /** The Subgroups seen live, and whether the last object of each has come. */
+  readonly subgroups = new Map<Vi64, boolean>();
+  /** The group's last object, once known (draft-18 §2.1). */
+  finalObject: Vi64 | null = null;
+  bytes = 0;
+  /** When the last of its objects expires; Infinity if one never does. */
+  lastExpiryMs = Number.NEGATIVE_INFINITY;
+  /** When it was superseded by a newer complete group; null while it is the newest or in progress. */
+  supersededMs: number | null = null;
+  readonly timer: WheelTimer;
+
+  constructor(group: Vi64, onTimer: (group: CachedGroup) => void) {
+    this.group = group;
+    this.timer = wheelTimer(() => onTimer(this));
+  }
+
+  /**
+   * It starts at its first object and every Subgroup seen has ended: a newcomer can start from it, and it takes the
+   * place of older groups. Publishers that never set END_OF_GROUP leave it at that.
+   */
+  get complete(): boolean {
+    if (this.objects[0]?.object !== 0) return false;
+    if (this.finalObject !== null) return true;
+    if (this.subgroups.size === 0) return false;
+    for (const ended of this.subgroups.values()) if (!ended) return false;
+    return true;
+  }
+
+  /** Adds an object, unless its Location is taken. */
+  insert(object: CachedObject): Insertion {
+    const at = this.#indexOf(object.object);
+    const present = this.objects[at];
+    if (present !== undefined && present.object === object.object) {
+      return sameObject(present, object) ? 'duplicate' : 'conflict';
+    }
+    if (this.finalObject !== null && object.object > this.finalObject) return 'conflict';
+    if (at === this.objects.length) this.objects.push(object);
+    else this.objects.splice(at, 0, object);
+    this.bytes += costOf(object);
+    if (object.expiresMs > this.lastExpiryMs) this.lastExpiryMs = object.expiresMs;
+    return 'added';
+  }
+
+  find(object: Vi64): CachedObject | null {
+    const present = this.objects[this.#indexOf(object)];
+    return present !== undefined && present.object === object ? present : null;
+  }
+
+  /** The first object at or after `object`, or null. */
+  from(object: Vi64): CachedObject | null {
+    return this.objects[this.#indexOf(object)] ?? null;
+  }
+
+  /** When its newest object expires. */
+  get newestExpiryMs(): number {
+    return this.objects.at(-1)?.expiresMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  #indexOf(object: Vi64): number {
+    const objects = this.objects;
+    const last = objects.at(-1);
+    if (last === undefined || object > last.object) return objects.length;
+    let low = 0;
+    let high = objects.length - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (objects[middle]!.object < object) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,190 @@
+import { type Location, VI64_MAX, type Vi64 } from '@higgins/protocol';
+import type { TimerWheel } from '../timer-wheel.js';
+import type { CacheBudget, GroupOwner } from './budget.js';
+import { CachedGroup, type Insertion } from './cached-group.js';
+import { type CachedObject, costOf, sameObject } from './cached-object.js';
+import { KnownRanges } from './known-ranges.js';
+
+export type { LocationRange } from './known-ranges.js';
+
+/** What a track's cache needs of its relay. */
+export interface TrackCacheOptions {
+  readonly budget: CacheBudget;
+  readonly timers: TimerWheel;
+  readonly historyBytesMax: number;
+  readonly historyMs: number;
+  /** A map group lives as long as its newest object; otherwise every object for itself. */
+  readonly groupLivesByNewest: () => boolean;
+  /** A group has left the cache; `expired` if its time was up. */
+  readonly onEvicted: (group: CachedGroup, expired: boolean) => void;
+}
+
+/**
+ * The cached groups of one track: the newest complete one and those in progress, and older ones within bytes and time.
+ * Whoever hands out an object asks `isValid` first.
+ */
+export class TrackCache implements GroupOwner {
+  readonly known = new KnownRanges();
+  readonly #groups: CachedGroup[] = [];
+  readonly #options: TrackCacheOptions;
+  #bytes = 0;
+
+  constructor(options: TrackCacheOptions) {
+    this.#options = options;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get empty(): boolean {
+    return this.#groups.length === 0;
+  }
+
+  /** Ascending. The array is the cache's own. */
+  get groups(): readonly CachedGroup[] {
+    return this.#groups;
+  }
+
+  group(group: Vi64): CachedGroup | null {
+    const found = this.#groups[this.#indexOf(group)];
+    return found !== undefined && found.group === group ? found : null;
+  }
+
+  newest(): CachedGroup | null {
+    return this.#groups.at(-1) ?? null;
+  }
+
+  /** What `insert` would say, without keeping anything. */
+  probe(object: CachedObject): Insertion {
+    const group = this.group(object.group);
+    if (group === null) return 'added';
+    const present = group.find(object.object);
+    if (present === null) return group.finalObject !== null && object.object > group.finalObject ? 'conflict' : 'added';
+    return sameObject(present, object) ? 'duplicate' : 'conflict';
+  }
+
+  /** Adds an object that `probe` found new, and makes its Location known. Evicts what no longer fits. */
+  insert(object: CachedObject): void {
+    const cost = costOf(object);
+    if (!this.#options.budget.fits(cost)) return;
+    const group = this.group(object.group) ?? this.#newGroup(object.group);
+    group.insert(object);
+    this.#bytes += cost;
+    this.known.add(object, object);
+    this.#schedule(group);
+    this.#options.budget.grow(cost, group);
+    this.#trimHistory();
+  }
+
+  /** The group's last object is known: nothing exists behind it. */
+  endGroup(group: Vi64, finalObject: Vi64, nowMs: number): void {
+    const cached = this.group(group);
+    if (cached === null) return;
+    cached.finalObject = finalObject;
+    this.known.add({ group, object: finalObject }, { group, object: VI64_MAX });
+    this.settle(cached, nowMs);
+  }
+
+  /** Something of the group has ended; if that completes it, older groups become history. */
+  settle(group: CachedGroup, nowMs: number): void {
+    if (group.complete) this.#supersedeBefore(group, nowMs);
+  }
+
+  /** The first object at or after `location`, whether or not its time is up; null if there is none. */
+  next(location: Location): CachedObject | null {
+    for (let index = this.#indexOf(location.group); index < this.#groups.length; index++) {
+      const group = this.#groups[index]!;
+      const object = group.from(group.group === location.group ? location.object : 0);
+      if (object !== null) return object;
+    }
+    return null;
+  }
+
+  /** Whether an object of the group may still be handed out. */
+  isValid(group: CachedGroup, object: CachedObject, nowMs: number): boolean {
+    return nowMs < (this.#options.groupLivesByNewest() ? group.newestExpiryMs : object.expiresMs);
+  }
+
+  evict(group: CachedGroup): void {
+    this.#remove(group, false);
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    for (const group of [...this.#groups]) this.#remove(group, false);
+  }
+
+  #newGroup(group: Vi64): CachedGroup {
+    const cached = new CachedGroup(group, (expired) => this.#timeUp(expired));
+    this.#groups.splice(this.#indexOf(group), 0, cached);
+    this.#options.budget.enter(cached, this);
+    const next = this.#groups[this.#indexOf(group) + 1];
+    if (next?.complete) this.#supersede(cached, next.objects[0]!.receivedMs);
+    return cached;
+  }
+
+  #supersedeBefore(newer: CachedGroup, nowMs: number): void {
+    for (let index = this.#indexOf(newer.group) - 1; index >= 0; index--) {
+      const older = this.#groups[index]!;
+      if (older.supersededMs !== null) return;
+      this.#supersede(older, nowMs);
+    }
+  }
+
+  #supersede(group: CachedGroup, nowMs: number): void {
+    group.supersededMs = nowMs;
+    this.#options.budget.supersede(group);
+    this.#schedule(group);
+  }
+
+  #trimHistory(): void {
+    while (this.#bytes > this.#options.historyBytesMax) {
+      const oldest = this.#groups[0];
+      if (oldest === undefined || oldest.supersededMs === null) return;
+      this.#remove(oldest, false);
+    }
+  }
+
+  #dueMs(group: CachedGroup): number {
+    const expiryMs = this.#options.groupLivesByNewest() ? group.newestExpiryMs : group.lastExpiryMs;
+    return group.supersededMs === null ? expiryMs : Math.min(expiryMs, group.supersededMs + this.#options.historyMs);
+  }
+
+  #schedule(group: CachedGroup): void {
+    const dueMs = this.#dueMs(group);
+    if (dueMs === Number.POSITIVE_INFINITY) this.#options.timers.cancel(group.timer);
+    else this.#options.timers.schedule(group.timer, dueMs);
+  }
+
+  #timeUp(group: CachedGroup): void {
+    const expiryMs = this.#options.groupLivesByNewest() ? group.newestExpiryMs : group.lastExpiryMs;
+    this.#remove(group, expiryMs <= group.timer.dueMs);
+  }
+
+  #remove(group: CachedGroup, expired: boolean): void {
+    const at = this.#indexOf(group.group);
+    if (this.#groups[at] !== group) return;
+    this.#groups.splice(at, 1);
+    this.#bytes -= group.bytes;
+    this.#options.timers.cancel(group.timer);
+    this.#options.budget.leave(group);
+    this.known.removeGroup(group.group);
+    this.#options.onEvicted(group, expired);
+  }
+
+  /** Where the group stands, or would stand. */
+  #indexOf(group: Vi64): number {
+    const groups = this.#groups;
+    const last = groups.at(-1);
+    if (last === undefined || group > last.group) return groups.length;
+    let low = 0;
+    let high = groups.length - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (groups[middle]!.group < group) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

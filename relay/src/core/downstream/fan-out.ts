@@ -1,0 +1,234 @@
+import { add, compareLocations, type Location, StreamResetCode, type Vi64 } from '@higgins/protocol';
+import type { CachedObject } from '../cache/cached-object.js';
+import { FIRST_LOCATION } from '../locations.js';
+import type { RelayContext } from '../relay-context.js';
+import type { Track } from '../track.js';
+import { encodeHead, encodeObject } from '../wire.js';
+import { CatchUp } from './catch-up.js';
+import { LiveSubgroup, type SubgroupFeed } from './live-subgroup.js';
+import { SharedSet } from './shared-set.js';
+import type { Subscription } from './subscription.js';
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Subgroups of one track that wait for more without an upstream stream; the oldest beyond it is reset. */
+const ORPHANS_MAX = 64;
+
+/**
+ * Hands the objects of one track to its subscribers. Each object's bytes go out once per set however many receivers
+ * there are; receivers that joined in mid-stream, or whose filter differs, are written singly.
+ */
+export class FanOut {
+  readonly #context: RelayContext;
+  readonly #track: Track;
+  readonly #sets: SharedSet[] = [];
+  /** Established subscriptions outside of shared sets. */
+  readonly #singly = new Set<Subscription>();
+  readonly #live = new Map<Vi64, LiveSubgroup[]>();
+  readonly #catchUp: CatchUp;
+  /** The Subgroup last opened in the newest group. */
+  newest: LiveSubgroup | null = null;
+
+  constructor(context: RelayContext, track: Track) {
+    this.#context = context;
+    this.#track = track;
+    this.#catchUp = new CatchUp(context, track, this);
+  }
+
+  /** Starts to serve a subscription with the objects from now on that pass its filter. */
+  join(subscription: Subscription): void {
+    if (!subscription.forward) return;
+    this.#singly.add(subscription);
+    this.#share(subscription, this.#track.largest);
+    for (const live of this.#allLive()) live.singles.set(subscription, null);
+  }
+
+  /** Stops to serve it; streams that are not finished are reset. */
+  leave(subscription: Subscription, resetCode: number): void {
+    this.#singly.delete(subscription);
+    subscription.shared?.remove(subscription, resetCode);
+    this.#catchUp.forget(subscription, resetCode);
+    for (const live of this.#allLive()) live.singles.delete(subscription);
+    this.#closeEmptySets();
+  }
+
+  reprioritize(subscription: Subscription): void {
+    const { connection } = subscription.peer;
+    subscription.shared?.set.setPriority(connection, subscription.priority);
+    subscription.own?.setPriority(connection, subscription.priority);
+  }
+
+  /** Serves a subscription on streams of its own for a while; what it has not got in full yet is reset. */
+  takeOut(subscription: Subscription): void {
+    subscription.shared?.remove(subscription, StreamResetCode.CANCELLED);
+    this.#singly.add(subscription);
+  }
+
+  /** The Subgroup that is being forwarded, or null. */
+  live(group: Vi64, subgroup: Vi64): LiveSubgroup | null {
+    for (const live of this.#live.get(group) ?? []) if (live.subgroup === subgroup) return live;
+    return null;
+  }
+
+  /**
+   * Forwards a new object. `feed`: the upstream stream that it came on, or a made-up one for an object that was fetched.
+   * Returns the Subgroup that it went to, or null if it cannot be forwarded.
+   */
+  forward(object: CachedObject, feed: SubgroupFeed): LiveSubgroup | null {
+    if (object.subgroup === null) return null;
+    let live = this.live(object.group, object.subgroup);
+    if (live !== null && !continues(live, object, feed)) {
+      this.reset(live, StreamResetCode.INTERNAL_ERROR);
+      live = null;
+    }
+    if (live === null) return this.#open(object, object.subgroup, feed);
+    this.#append(live, object, encodeObject(object, object.properties, live.lastObject, live.feed.hasProperties));
+    live.fedBy = feed;
+    return live;
+  }
+
+  /** FIN: every object of the Subgroup has been forwarded. */
+  end(live: LiveSubgroup): void {
+    if (live.ended) return;
+    live.complete = true;
+    for (const set of live.sets) set.set.append(live.key, NO_BYTES, true);
+    for (const [subscription, key] of live.singles) if (key !== null) subscription.own?.append(key, NO_BYTES, true);
+    this.#close(live);
+  }
+
+  /** Abandons a Subgroup: some of its objects will not be forwarded. */
+  reset(live: LiveSubgroup, code: number): void {
+    if (live.ended) return;
+    for (const set of live.sets) set.set.reset(live.key, code);
+    for (const [subscription, key] of live.singles) if (key !== null) subscription.own?.reset(key, code);
+    this.#close(live);
+  }
+
+  /** The group is no longer cached: what still waits for more of it is given up. */
+  groupEvicted(group: Vi64): void {
+    for (const live of [...(this.#live.get(group) ?? [])]) {
+      if (live.fedBy === null) this.reset(live, StreamResetCode.CANCELLED);
+    }
+  }
+
+  /** Ends every open stream: nothing more comes on this track. */
+  endAll(): void {
+    for (const live of [...this.#allLive()]) this.end(live);
+    this.newest = null;
+  }
+
+  /** Lets go of everything. */
+  close(): void {
+    for (const set of this.#sets) set.set.close();
+    this.#sets.length = 0;
+  }
+
+  #open(object: CachedObject, subgroup: Vi64, feed: SubgroupFeed): LiveSubgroup {
+    const live = new LiveSubgroup(this.#catchUp.nextKey(), { ...object, subgroup }, feed);
+    this.#catchUp.remember(live);
+    this.#add(live);
+    const outdated = this.#track.policy.shape !== null && this.newest !== null && live.group < this.newest.group;
+    if (this.newest === null || live.group >= this.newest.group) this.newest = live;
+    for (const subscription of this.#singly) {
+      if (!this.#share(subscription, object) && !(outdated && subscription.conflating)) {
+        live.singles.set(subscription, null);
+      }
+    }
+    for (const set of this.#sets) if (!(outdated && set.conflating)) this.#openAt(set, live, object);
+    this.#append(live, object, encodeObject(object, object.properties, null, feed.hasProperties));
+    return live;
+  }
+
+  #openAt(set: SharedSet, live: LiveSubgroup, object: CachedObject): void {
+    if (set.members.size === 0) return;
+    if (!set.suits(object)) {
+      for (const member of set.members.values()) live.singles.set(member, null);
+      return;
+    }
+    set.set.open(live.key, encodeHead(set.alias, live, live.feed.firstObject, live.feed.hasProperties), {
+      publisherPriority: live.publisherPriority,
+      ifBacklogBelow: this.#catchUp.backlogLimit(set.conflating),
+    });
+    live.sets.push(set);
+    this.#context.counters.fanOutCalls++;
+  }
+
+  #append(live: LiveSubgroup, object: CachedObject, bytes: Uint8Array): void {
+    const { counters } = this.#context;
+    for (const set of live.sets) {
+      set.set.append(live.key, bytes, false);
+      counters.fanOutCalls++;
+      counters.delivered += set.members.size;
+    }
+    for (const [subscription, key] of live.singles) {
+      if (!subscription.wants(object.group, object.object)) continue;
+      if (key !== null) subscription.own?.append(key, bytes, false);
+      else this.#catchUp.openSingly(subscription, live, object);
+      counters.delivered++;
+    }
+    live.lastObject = object.object;
+  }
+
+  /** Puts a subscription into the set for its kind, if everything from `next` on is due to it. */
+  #share(subscription: Subscription, next: Location | null): boolean {
+    const { start } = subscription;
+    if (subscription.endGroup !== null || !this.#catchUp.mayShare(subscription)) return false;
+    // A start further ahead than the next group would keep the whole set from sharing a stream until then.
+    const bound = next === null ? FIRST_LOCATION : { group: add(next.group, 1), object: 0 };
+    if (compareLocations(start, bound) > 0) return false;
+    this.#singly.delete(subscription);
+    this.#setFor(subscription).add(subscription);
+    return true;
+  }
+
+  #setFor({ alias, conflating }: Subscription): SharedSet {
+    const found = this.#sets.find((set) => set.alias === alias && set.conflating === conflating);
+    if (found !== undefined) return found;
+    const set = new SharedSet(this.#context, alias, conflating, this.#catchUp);
+    this.#sets.push(set);
+    return set;
+  }
+
+  #closeEmptySets(): void {
+    for (let index = this.#sets.length - 1; index >= 0; index--) {
+      const set = this.#sets[index]!;
+      if (set.members.size > 0) continue;
+      set.set.close();
+      this.#sets.splice(index, 1);
+    }
+  }
+
+  #add(live: LiveSubgroup): void {
+    const group = this.#live.get(live.group);
+    if (group === undefined) this.#live.set(live.group, [live]);
+    else group.push(live);
+    let orphans = this.#live.size - ORPHANS_MAX;
+    for (const other of orphans > 0 ? [...this.#allLive()] : []) {
+      if (orphans-- > 0 && other.fedBy === null) this.reset(other, StreamResetCode.CANCELLED);
+    }
+  }
+
+  #close(live: LiveSubgroup): void {
+    live.ended = true;
+    live.fedBy = null;
+    live.feed.live = null;
+    live.sets.length = 0;
+    live.singles.clear();
+    const group = this.#live.get(live.group);
+    const at = group?.indexOf(live) ?? -1;
+    if (group === undefined || at < 0) return;
+    group.splice(at, 1);
+    if (group.length === 0) this.#live.delete(live.group);
+  }
+
+  *#allLive(): Generator<LiveSubgroup> {
+    for (const group of this.#live.values()) yield* group;
+  }
+}
+
+/** Whether an object is the next of its Subgroup for sure (draft-18 §11.4.3); else a new stream has to start. */
+function continues(live: LiveSubgroup, object: CachedObject, feed: SubgroupFeed): boolean {
+  if (object.object <= live.lastObject) return false;
+  if (live.fedBy === feed) return true;
+  return Number(object.object) - Number(live.lastObject) === 1;
+}

@@ -1,0 +1,51 @@
+import type { Location, Vi64 } from '@higgins/protocol';
+import type { SharedSet } from './shared-set.js';
+import type { Subscription } from './subscription.js';
+
+/** What an upstream stream says of a Subgroup; one record per stream, so that its identity names the stream. */
+export interface SubgroupFeed {
+  readonly group: Vi64;
+  subgroup: Vi64 | null;
+  /** Null: the track's default. */
+  readonly priority: number | null;
+  readonly endOfGroup: boolean;
+  /** The stream starts with the Subgroup's very first object. */
+  readonly firstObject: boolean;
+  readonly hasProperties: boolean;
+  /** Where its objects go; null before the first and after the last. */
+  live: LiveSubgroup | null;
+}
+
+/** A Subgroup that is being forwarded: one stream per receiver. */
+export class LiveSubgroup {
+  /** Names the stream in receiver sets; unique within the track. */
+  readonly key: number;
+  readonly group: Vi64;
+  readonly subgroup: Vi64;
+  readonly feed: SubgroupFeed;
+  /** 0 to 255, the default filled in. */
+  readonly publisherPriority: number;
+  readonly firstObject: Vi64;
+  lastObject: Vi64;
+  /** The upstream stream that its next objects come from; null once that ended without a FIN. */
+  fedBy: SubgroupFeed | null;
+  /** Nothing more comes. */
+  ended = false;
+  /** It ended because all of it was forwarded. */
+  complete = false;
+  /** Sets that have the stream open. */
+  readonly sets: SharedSet[] = [];
+  /** Receivers that get it on a stream of their own: its key, or null while it is not open. */
+  readonly singles = new Map<Subscription, number | null>();
+
+  constructor(key: number, first: Location & { subgroup: Vi64; priority: number }, feed: SubgroupFeed) {
+    this.key = key;
+    this.group = first.group;
+    this.subgroup = first.subgroup;
+    this.publisherPriority = first.priority;
+    this.firstObject = first.object;
+    this.lastObject = first.object;
+    this.feed = feed;
+    this.fedBy = feed;
+  }
+}

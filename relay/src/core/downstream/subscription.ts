@@ -1,0 +1,115 @@
+import {
+  add,
+  type GroupOrder,
+  type Location,
+  type RequestId,
+  type SubscribeParameters,
+  type SubscriptionFilter,
+  type Vi64,
+} from '@higgins/protocol';
+import type { ReceiverSet } from '@higgins/transport';
+import { after, FIRST_LOCATION } from '../locations.js';
+import type { Peer } from '../peer.js';
+import { type WheelTimer, wheelTimer } from '../timer-wheel.js';
+import type { Track } from '../track.js';
+import type { PendingJoin } from './fetch-requests.js';
+import type { LiveSubgroup } from './live-subgroup.js';
+import type { SharedSet } from './shared-set.js';
+
+/** A subscriber's wish for one track, from SUBSCRIBE to its end. */
+export class Subscription {
+  readonly peer: Peer;
+  readonly request: RequestId;
+  readonly track: Track;
+  parameters: SubscribeParameters;
+  state: 'waiting' | 'established' | 'ended' = 'waiting';
+  /** The alias told in SUBSCRIBE_OK. */
+  alias: Vi64 = 0;
+  /** The first Location that passes the filter, and the last group, null for no end. */
+  start: Location = FIRST_LOCATION;
+  endGroup: Vi64 | null = null;
+  /** The Joining Location (draft-18 §5.1), null if there were no objects. */
+  joining: Location | null = null;
+  /** Joining fetches that came before the subscription was established. */
+  readonly joins: PendingJoin[] = [];
+  /** The set that it shares with others, or null while it is served singly. */
+  shared: SharedSet | null = null;
+  /** The set that it has for itself, once it needed one. */
+  own: ReceiverSet | null = null;
+  /** Streams of sets that it has left. */
+  streamsOpened = 0;
+  /** Subgroups that the receiver could not take, in the order of their opening. */
+  missed: LiveSubgroup[] = [];
+  /** Since when it is behind; null if it is not. */
+  behindSinceMs: number | null = null;
+  /** It was behind, and is served singly until it has taken some groups without a miss. */
+  recovering = false;
+  /** Groups that it took in a row since it was last behind. */
+  takenInARow = 0;
+  /** Waiting: gives up. Behind: ends it. */
+  readonly timer: WheelTimer;
+
+  constructor(
+    peer: Peer,
+    request: RequestId,
+    track: Track,
+    parameters: SubscribeParameters,
+    onTimer: (subscription: Subscription) => void,
+  ) {
+    this.peer = peer;
+    this.request = request;
+    this.track = track;
+    this.parameters = parameters;
+    this.timer = wheelTimer(() => onTimer(this));
+  }
+
+  get forward(): boolean {
+    return this.parameters.forward ?? true;
+  }
+
+  get priority(): number {
+    return this.parameters.subscriberPriority ?? 128;
+  }
+
+  get groupOrder(): GroupOrder {
+    return this.parameters.groupOrder ?? 'ascending';
+  }
+
+  /** How old an object may be when it is sent, in ms; Infinity: any age. */
+  get deliveryTimeoutMs(): number {
+    const timeout = Number(this.parameters.objectDeliveryTimeoutMs ?? 0);
+    return timeout === 0 ? Number.POSITIVE_INFINITY : timeout;
+  }
+
+  /** The subscriber allows the relay to skip older groups. */
+  get conflating(): boolean {
+    return this.deliveryTimeoutMs !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether an object at that place is due to the subscriber. */
+  wants(group: Vi64, object: Vi64): boolean {
+    if (!this.forward) return false;
+    if (this.endGroup !== null && group > this.endGroup) return false;
+    return group > this.start.group || (group === this.start.group && object >= this.start.object);
+  }
+
+  /** Sets start and end by a filter; relative ones count from `largest` (draft-18 §5.1.2). */
+  applyFilter(filter: SubscriptionFilter | undefined, largest: Location | null): void {
+    this.endGroup = filter?.kind === 'absolute-range' ? filter.endGroup : null;
+    this.start = startOf(filter, largest);
+  }
+}
+
+function startOf(filter: SubscriptionFilter | undefined, largest: Location | null): Location {
+  switch (filter?.kind) {
+    case 'largest-object':
+      return largest === null ? FIRST_LOCATION : after(largest);
+    case 'next-group-start':
+      return largest === null ? FIRST_LOCATION : { group: add(largest.group, 1), object: 0 };
+    case 'absolute-start':
+    case 'absolute-range':
+      return filter.start;
+    case undefined:
+      return FIRST_LOCATION;
+  }
+}

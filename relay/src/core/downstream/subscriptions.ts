@@ -1,0 +1,210 @@
+import {
+  type Notice,
+  PublishDoneCode,
+  RequestErrorCode,
+  type RequestUpdateParameters,
+  StreamResetCode,
+  type SubscribeParameters,
+} from '@higgins/protocol';
+import { reject } from '../answers.js';
+import type { Peer } from '../peer.js';
+import type { RelayContext } from '../relay-context.js';
+import type { Track } from '../track.js';
+import { openTrack, releaseTrack } from '../tracks.js';
+import { ensureSources, requestNewGroup, sourceFor } from '../upstream/sources.js';
+import { startJoin } from './fetch-requests.js';
+import { Subscription } from './subscription.js';
+
+type SubscribeNotice = Extract<Notice, { kind: 'subscribe' }>;
+
+/** SUBSCRIBE from a peer: answered at once where the track has an upstream subscription, else when it gets one. */
+export function subscribe(context: RelayContext, peer: Peer, { request, name, parameters }: SubscribeNotice): void {
+  context.counters.subscribesReceived++;
+  const refusal = refusalOf(context, peer, name.key);
+  if (refusal !== null) {
+    reject(context, peer, request, refusal.code, refusal.reason, refusal.retryMs);
+    return;
+  }
+  const decision = context.authorizer.authorizeSubscribe(peer.principal, name, parameters.authorizationTokens ?? []);
+  if (!decision.allowed) {
+    reject(context, peer, request, decision.code, decision.reason);
+    return;
+  }
+  const track = openTrack(context, name);
+  if (track === null) {
+    reject(context, peer, request, RequestErrorCode.EXCESSIVE_LOAD, 'too many tracks', 10_000);
+    return;
+  }
+  const subscription = new Subscription(peer, request, track, parameters, (due) => timeUp(context, due));
+  peer.subscriptions.set(request, subscription);
+  peer.subscriptionsByTrack.set(name.key, subscription);
+  track.waiting.add(subscription);
+  context.counters.subscriptions++;
+  context.timers.cancel(track.lingerTimer);
+  if (parameters.newGroupRequest !== undefined) requestNewGroup(context, track, parameters.newGroupRequest);
+  ensureSources(context, track);
+  admitWaiting(context, track);
+  if (subscription.state === 'waiting') wait(context, subscription);
+}
+
+/** REQUEST_UPDATE on a subscription. */
+export function updateSubscription(
+  context: RelayContext,
+  subscription: Subscription,
+  changes: RequestUpdateParameters,
+): void {
+  const { peer, request, track } = subscription;
+  const wasForwarding = subscription.forward;
+  const hadTimeout = subscription.conflating;
+  subscription.parameters = merge(subscription.parameters, changes);
+  context.touch(peer);
+  if (subscription.state !== 'established') {
+    peer.session.acceptUpdate(request);
+    return;
+  }
+  if (changes.filter !== undefined) subscription.applyFilter(changes.filter, track.largest);
+  const moved = changes.filter !== undefined || hadTimeout !== subscription.conflating;
+  if (wasForwarding && (moved || !subscription.forward)) track.fanOut.leave(subscription, StreamResetCode.CANCELLED);
+  if (!wasForwarding && subscription.forward) {
+    subscription.joining = track.largest;
+    if (changes.filter === undefined) subscription.applyFilter(subscription.parameters.filter, track.largest);
+  }
+  if (subscription.forward && (moved || !wasForwarding)) track.fanOut.join(subscription);
+  if (changes.subscriberPriority !== undefined) track.fanOut.reprioritize(subscription);
+  if (changes.newGroupRequest !== undefined) requestNewGroup(context, track, changes.newGroupRequest);
+  peer.session.acceptUpdate(request, track.largest === null ? {} : { largest: track.largest });
+}
+
+/** Answers those that waited for the track, as far as a publisher is there for them. */
+export function admitWaiting(context: RelayContext, track: Track): void {
+  for (const subscription of [...track.waiting]) {
+    if (sourceFor(track, subscription.peer) === null) continue;
+    track.waiting.delete(subscription);
+    context.timers.cancel(subscription.timer);
+    admit(context, subscription);
+  }
+}
+
+/** The publisher of those that wait has answered with an error, and nobody else is left to ask. */
+export function rejectWaiting(context: RelayContext, track: Track, code: number, reason: string): void {
+  for (const subscription of [...track.waiting]) {
+    // Who said how long to wait gets that time.
+    if (Number(subscription.parameters.rendezvousTimeoutMs ?? 0) > 0) continue;
+    refuse(context, subscription, code, reason);
+  }
+}
+
+/** Ends an established subscription with PUBLISH_DONE; what is not finished on its way is reset. */
+export function endSubscription(context: RelayContext, subscription: Subscription, code: number, reason: string): void {
+  if (subscription.state !== 'established') return;
+  const { peer, request, track } = subscription;
+  track.fanOut.leave(subscription, resetCodeFor(code));
+  peer.session.publishDone(request, { code, streamCount: subscription.streamsOpened, reason });
+  context.touch(peer);
+  forget(context, subscription);
+}
+
+/** The peer has cancelled, or its session is over. */
+export function dropSubscription(context: RelayContext, subscription: Subscription): void {
+  if (subscription.state === 'established') subscription.track.fanOut.leave(subscription, StreamResetCode.CANCELLED);
+  forget(context, subscription);
+}
+
+function admit(context: RelayContext, subscription: Subscription): void {
+  const { peer, request, track, parameters } = subscription;
+  const { largest } = track;
+  subscription.applyFilter(parameters.filter, largest);
+  const { endGroup } = subscription;
+  if (endGroup !== null && largest !== null && endGroup < largest.group) {
+    refuse(context, subscription, RequestErrorCode.INVALID_RANGE, `group ${endGroup} is over`);
+    return;
+  }
+  subscription.state = 'established';
+  subscription.joining = largest;
+  subscription.alias = peer.session.trackAlias(track.alias);
+  peer.session.acceptSubscribe(request, {
+    trackAlias: subscription.alias,
+    ...(largest === null ? {} : { largest: largest }),
+    trackProperties: track.properties,
+  });
+  context.touch(peer);
+  track.subscriptions.add(subscription);
+  track.fanOut.join(subscription);
+  for (const join of subscription.joins.splice(0)) startJoin(context, subscription, join);
+}
+
+/** Keeps a subscription until a publisher comes, as long as both sides will wait (draft-18 §10.2.4). */
+function wait(context: RelayContext, subscription: Subscription): void {
+  const { limits, nowMs } = context;
+  const asked = Number(subscription.parameters.rendezvousTimeoutMs ?? 0);
+  if (asked === 0 && subscription.track.sources.size === 0) {
+    refuse(context, subscription, RequestErrorCode.DOES_NOT_EXIST, 'no publisher of the track is known');
+    return;
+  }
+  // Without a time of its own it waits for the publisher's answer only.
+  const waitMs = asked === 0 ? limits.fillMsMax : Math.min(asked, limits.rendezvousMsMax);
+  context.timers.schedule(subscription.timer, nowMs + waitMs);
+}
+
+function timeUp(context: RelayContext, subscription: Subscription): void {
+  if (subscription.state === 'waiting') {
+    refuse(context, subscription, RequestErrorCode.TIMEOUT, 'no publisher of the track in time');
+    return;
+  }
+  context.counters.tooFarBehind++;
+  endSubscription(context, subscription, PublishDoneCode.TOO_FAR_BEHIND, 'subscriber has been behind for too long');
+}
+
+function refuse(context: RelayContext, subscription: Subscription, code: number, reason: string): void {
+  const { peer, request } = subscription;
+  // Only what may exist later is worth another try.
+  const retryMs = code === RequestErrorCode.DOES_NOT_EXIST || code === RequestErrorCode.TIMEOUT ? 1_000 : null;
+  reject(context, peer, request, code, reason, retryMs);
+  forget(context, subscription);
+}
+
+function forget(context: RelayContext, subscription: Subscription): void {
+  if (subscription.state === 'ended') return;
+  const { peer, request, track } = subscription;
+  for (const join of subscription.joins.splice(0)) {
+    const reason = `subscription ${request} was not established`;
+    reject(context, peer, join.request, RequestErrorCode.INVALID_JOINING_REQUEST_ID, reason);
+  }
+  subscription.state = 'ended';
+  context.timers.cancel(subscription.timer);
+  peer.subscriptions.delete(request);
+  peer.subscriptionsByTrack.delete(track.name.key);
+  track.waiting.delete(subscription);
+  track.subscriptions.delete(subscription);
+  context.counters.subscriptions--;
+  releaseTrack(context, track);
+}
+
+interface Refusal {
+  readonly code: number;
+  readonly reason: string;
+  readonly retryMs: number | null;
+}
+
+function refusalOf(context: RelayContext, peer: Peer, trackKey: string): Refusal | null {
+  if (context.draining) return { code: RequestErrorCode.GOING_AWAY, reason: 'relay is going away', retryMs: null };
+  if (peer.subscriptionsByTrack.has(trackKey)) {
+    return { code: RequestErrorCode.DUPLICATE_SUBSCRIPTION, reason: 'track is subscribed already', retryMs: null };
+  }
+  const { subscriptionsPerSessionMax } = context.limits;
+  if (peer.subscriptions.size < subscriptionsPerSessionMax) return null;
+  const reason = `session has ${subscriptionsPerSessionMax} subscriptions, which is the limit`;
+  return { code: RequestErrorCode.EXCESSIVE_LOAD, reason, retryMs: 10_000 };
+}
+
+/** A parameter that is not in an update keeps its value (draft-18 §10.9). */
+function merge(parameters: SubscribeParameters, changes: RequestUpdateParameters): SubscribeParameters {
+  return { ...parameters, ...changes };
+}
+
+function resetCodeFor(code: number): number {
+  if (code === PublishDoneCode.TOO_FAR_BEHIND) return StreamResetCode.TOO_FAR_BEHIND;
+  if (code === PublishDoneCode.MALFORMED_TRACK) return StreamResetCode.MALFORMED_TRACK;
+  if (code === PublishDoneCode.GOING_AWAY) return StreamResetCode.GOING_AWAY;
+  return StreamResetCode.CANCELLED;
+}

@@ -1,0 +1,203 @@
+import { type Notice, RequestErrorCode, type RequestErrorInfo, SessionTerminationCode } from '@higgins/protocol';
+import { fetch } from './downstream/fetch-requests.js';
+import { dropSubscription, subscribe, updateSubscription } from './downstream/subscriptions.js';
+import type { OwnRequest, Peer } from './peer.js';
+import { peerAdmitted, peerLeaving } from './peer-life.js';
+import type { RelayContext } from './relay-context.js';
+import { dropQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
+import { acceptFetched, acceptLive, endLive, lostFeed } from './upstream/accept.js';
+import { fillAccepted, fillEnded, fillFailed } from './upstream/fills.js';
+import { cancelSource, sourceDone, sourceEstablished, sourceRefused } from './upstream/sources.js';
+
+type Of<Kind extends Notice['kind']> = Extract<Notice, { kind: Kind }>;
+
+/** Carries out what a session's notice means, `closed` excepted. */
+export function noticed(context: RelayContext, peer: Peer, notice: Notice): void {
+  switch (notice.kind) {
+    case 'setup':
+      admit(context, peer, notice);
+      return;
+    case 'subscribe':
+      subscribe(context, peer, notice);
+      return;
+    case 'fetch':
+      fetch(context, peer, notice);
+      return;
+    case 'publish-namespace':
+      context.announcements.add(context, peer, notice);
+      return;
+    case 'track-status':
+      trackStatus(context, peer, notice);
+      return;
+    case 'update':
+      updated(context, peer, notice);
+      return;
+    case 'cancelled':
+      cancelled(context, peer, notice);
+      return;
+    case 'goaway':
+      // One for a single request is a hint; the request goes on until its publisher ends it.
+      if (notice.request === null) peerLeaving(context, peer);
+      return;
+    case 'closed':
+      return;
+    default:
+      answered(context, peer, notice);
+      return;
+  }
+}
+
+type Answer = Exclude<
+  Notice,
+  {
+    kind:
+      | 'setup'
+      | 'subscribe'
+      | 'fetch'
+      | 'publish-namespace'
+      | 'track-status'
+      | 'update'
+      | 'cancelled'
+      | 'goaway'
+      | 'closed';
+  }
+>;
+
+/** What comes for a request of ours; for one that is over nothing is to be done. */
+function answered(context: RelayContext, peer: Peer, notice: Answer): void {
+  const own = peer.requests.get(notice.request);
+  if (own === undefined) return;
+  if (own.kind === 'source') {
+    answeredSource(context, own, notice);
+    return;
+  }
+  if (own.kind === 'fill') {
+    answeredFill(context, own, notice);
+    return;
+  }
+  if (notice.kind === 'request-ok' && own.kind === 'status') {
+    statusAnswered(context, own, notice.ok);
+    return;
+  }
+  if (notice.kind === 'request-error') {
+    refused(context, own, notice.error);
+    return;
+  }
+}
+
+function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kind: 'source' }>, notice: Answer): void {
+  switch (notice.kind) {
+    case 'subscribe-ok':
+      sourceEstablished(context, source, notice.ok);
+      return;
+    case 'request-error':
+      notice.update ? cancelSource(context, source) : sourceRefused(context, source, notice.error);
+      return;
+    case 'publish-done':
+      sourceDone(context, source, notice.done.code, notice.done.reason);
+      return;
+    case 'subgroup': {
+      const { group, subgroup, priority, endOfGroup, firstObject, hasProperties } = notice.header;
+      const feed = { group, subgroup, priority, endOfGroup, firstObject, hasProperties, live: null };
+      source.feeds.set(notice.stream, feed);
+      return;
+    }
+    case 'object': {
+      const feed = source.feeds.get(notice.stream);
+      if (feed !== undefined) acceptLive(context, source, feed, notice.object);
+      return;
+    }
+    case 'subgroup-end': {
+      const feed = source.feeds.get(notice.stream);
+      source.feeds.delete(notice.stream);
+      if (feed !== undefined) endLive(context, source, feed);
+      return;
+    }
+    case 'subgroup-reset': {
+      const feed = source.feeds.get(notice.stream);
+      source.feeds.delete(notice.stream);
+      if (feed !== undefined) lostFeed(feed);
+      return;
+    }
+  }
+}
+
+function answeredFill(context: RelayContext, fill: Extract<OwnRequest, { kind: 'fill' }>, notice: Answer): void {
+  switch (notice.kind) {
+    case 'fetch-ok':
+      fillAccepted(context, fill, notice);
+      return;
+    case 'fetch-object':
+      acceptFetched(context, fill, notice.object);
+      return;
+    case 'fetch-range-end':
+      fill.passRange(notice.end, notice.unknown);
+      return;
+    case 'fetch-end':
+      fillEnded(context, fill);
+      return;
+    case 'fetch-reset':
+      fillFailed(context, fill, null, `upstream reset the fetch with code ${notice.code}`);
+      return;
+    case 'request-error':
+      fillFailed(context, fill, notice.error.code, notice.error.reason);
+      return;
+  }
+}
+
+function refused(context: RelayContext, own: OwnRequest, error: RequestErrorInfo): void {
+  if (own.kind === 'status') statusRefused(context, own, error);
+  else if (own.kind === 'announcement') context.announcements.refused(context, own, error.retryIntervalMs);
+}
+
+/** SETUP has passed: the peer is let in, or told why not. */
+function admit(context: RelayContext, peer: Peer, { options }: Of<'setup'>): void {
+  peer.present(options.authorizationTokens ?? []);
+  const decision =
+    peer.kind === 'upstream' ? { allowed: true as const } : context.authorizer.authorizeSession(peer.principal);
+  if (decision.allowed) {
+    peerAdmitted(context, peer);
+    return;
+  }
+  peer.session.close(SessionTerminationCode.UNAUTHORIZED, decision.reason);
+  context.touch(peer);
+}
+
+function updated(context: RelayContext, peer: Peer, { request, parameters }: Of<'update'>): void {
+  const subscription = peer.subscriptions.get(request);
+  if (subscription !== undefined) {
+    updateSubscription(context, subscription, parameters);
+    return;
+  }
+  context.touch(peer);
+  if (peer.fetches.has(request) || peer.announcements.has(request)) {
+    peer.session.acceptUpdate(request);
+    return;
+  }
+  const reason = `request ${request} is over`;
+  peer.session.rejectUpdate(request, { code: RequestErrorCode.DOES_NOT_EXIST, reason, retryIntervalMs: null });
+}
+
+function cancelled(context: RelayContext, peer: Peer, { request }: Of<'cancelled'>): void {
+  const subscription = peer.subscriptions.get(request);
+  if (subscription !== undefined) {
+    dropSubscription(context, subscription);
+    return;
+  }
+  const announcement = peer.announcements.get(request);
+  if (announcement !== undefined) {
+    context.announcements.remove(context, announcement);
+    return;
+  }
+  const query = peer.statusQueries.get(request);
+  if (query !== undefined) {
+    dropQuery(context, query);
+    return;
+  }
+  peer.fetches.get(request)?.drop();
+  // A joining FETCH may still wait for its subscription.
+  for (const waiting of peer.subscriptions.values()) {
+    const at = waiting.joins.findIndex((join) => join.request === request);
+    if (at >= 0) waiting.joins.splice(at, 1);
+  }
+}

@@ -1,0 +1,57 @@
+import { dropSubscription } from './downstream/subscriptions.js';
+import type { Peer } from './peer.js';
+import type { RelayContext } from './relay-context.js';
+import { dropQuery, statusRefused } from './track-status.js';
+import { dropFill } from './upstream/fills.js';
+import { ensureSources, removeSource, retryLater } from './upstream/sources.js';
+
+/** The session is up and let in. An upstream is asked for everything that is wanted, and told what is announced here. */
+export function peerAdmitted(context: RelayContext, peer: Peer): void {
+  peer.admitted = true;
+  if (peer.kind === 'client') return;
+  context.counters.upstreamConnects++;
+  context.upstreamUp();
+  context.announcements.passAll(context, peer);
+  for (const track of context.tracks) {
+    context.timers.cancel(track.retryTimer);
+    ensureSources(context, track);
+  }
+}
+
+/** GOAWAY from a peer: nothing new is asked of it. An upstream is replaced, and serves until its session ends. */
+export function peerLeaving(context: RelayContext, peer: Peer): void {
+  if (peer.leaving) return;
+  peer.leaving = true;
+  if (peer.kind === 'upstream') context.upstreamLost();
+}
+
+/**
+ * The session is over: what the peer asked for is forgotten, what it announced is withdrawn. What it published stays,
+ * and its subscribers go on waiting for the next publisher.
+ */
+export function closePeer(context: RelayContext, peer: Peer): void {
+  const wasLeaving = peer.leaving;
+  peer.leaving = true;
+  context.timers.cancel(peer.resumeTimer);
+  for (const announcement of [...peer.announcements.values()]) context.announcements.remove(context, announcement);
+  for (const subscription of [...peer.subscriptions.values()]) dropSubscription(context, subscription);
+  for (const response of [...peer.fetches.values()]) response.drop();
+  for (const query of [...peer.statusQueries.values()]) dropQuery(context, query);
+  context.announcements.forgetUpstream(peer);
+  const requests = [...peer.requests.values()];
+  peer.requests.clear();
+  for (const own of requests) {
+    if (own.kind === 'status')
+      statusRefused(context, own, { code: null, reason: 'publisher is gone', retryIntervalMs: 1_000 });
+    else if (own.kind === 'fill') dropFill(context, own);
+  }
+  for (const own of requests) {
+    if (own.kind !== 'source') continue;
+    removeSource(context, own);
+    ensureSources(context, own.track);
+    if (own.track.sources.size === 0) retryLater(context, own.track, null);
+  }
+  if (peer.kind !== 'upstream') return;
+  context.counters.upstreamLosses++;
+  if (!wasLeaving) context.upstreamLost();
+}

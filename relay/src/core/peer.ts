@@ -1,0 +1,73 @@
+import type { AuthorizationToken, RequestId, Session } from '@higgins/protocol';
+import type { Connection } from '@higgins/transport';
+import type { Announcement, PassedAnnouncement } from './announcements.js';
+import type { Principal } from './authorizer.js';
+import type { FetchResponse } from './downstream/fetch-response.js';
+import type { Subscription } from './downstream/subscription.js';
+import { type WheelTimer, wheelTimer } from './timer-wheel.js';
+import type { StatusQuery } from './track-status.js';
+import type { Fill } from './upstream/fill.js';
+import type { Source } from './upstream/source.js';
+
+/** A session and what carries it; owned by whoever opened it. */
+export interface PeerPort {
+  readonly session: Session;
+  readonly connection: Connection;
+  /** Carries out what the session wants done. */
+  pump(): void;
+  /** Bytes that the session has written but the transport has not taken, for want of stream credit. */
+  waitingBytes(): number;
+}
+
+/** A request that this relay has made at a peer. */
+export type OwnRequest = Source | Fill | PassedAnnouncement | StatusQuery;
+
+/** One session: a client (publisher, subscriber, relay further down) or an upstream that this relay has dialled. */
+export class Peer {
+  readonly id: number;
+  readonly kind: 'client' | 'upstream';
+  readonly port: PeerPort;
+  principal: Principal;
+  /** SETUP has passed and the authorizer let it in. */
+  admitted = false;
+  /** It asked us to go, or we asked it: no new requests are sent to it. */
+  leaving = false;
+  /** The peer's requests. */
+  readonly subscriptions = new Map<RequestId, Subscription>();
+  /** The same by Full Track Name, since each track may be subscribed once (draft-18 §5.1). */
+  readonly subscriptionsByTrack = new Map<string, Subscription>();
+  readonly fetches = new Map<RequestId, FetchResponse>();
+  readonly announcements = new Map<RequestId, Announcement>();
+  readonly statusQueries = new Map<RequestId, StatusQuery>();
+  /** Fetches that wait until the receiver has less outstanding. */
+  readonly pausedFetches = new Set<FetchResponse>();
+  /** Written to the session since it was pumped last: not in the transport's backlog yet. */
+  unsentBytes = 0;
+  /** Requests of ours. */
+  readonly requests = new Map<RequestId, OwnRequest>();
+
+  /** Resumes paused fetches where no event of the transport does. */
+  readonly resumeTimer: WheelTimer;
+
+  constructor(id: number, kind: 'client' | 'upstream', port: PeerPort, onResume: (peer: Peer) => void) {
+    this.resumeTimer = wheelTimer(() => onResume(this));
+    this.id = id;
+    this.kind = kind;
+    this.port = port;
+    const { certificate, certificateError } = port.connection.peer;
+    this.principal = { certificate: certificateError === null ? certificate : null, tokens: [] };
+  }
+
+  get session(): Session {
+    return this.port.session;
+  }
+
+  get connection(): Connection {
+    return this.port.connection;
+  }
+
+  /** Adds what the SETUP message brought. */
+  present(tokens: readonly AuthorizationToken[]): void {
+    this.principal = { ...this.principal, tokens };
+  }
+}

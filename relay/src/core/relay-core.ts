@@ -1,0 +1,248 @@
+import { type Notice, SessionTerminationCode } from '@higgins/protocol';
+import type { Connection, ReceiverSet } from '@higgins/transport';
+import { Announcements } from './announcements.js';
+import { type Authorizer, allowAnyone } from './authorizer.js';
+import { CacheBudget } from './cache/budget.js';
+import { Counters } from './counters.js';
+import { DEFAULT_LIMITS, type RelayLimits } from './limits.js';
+import { noticed } from './notices.js';
+import { Peer, type PeerPort } from './peer.js';
+import { closePeer } from './peer-life.js';
+import type { RelayContext, SetListener } from './relay-context.js';
+import { TimerWheel } from './timer-wheel.js';
+import { TrackTable } from './track-table.js';
+import { UpstreamLinks } from './upstream-links.js';
+
+/** What a relay core asks of the shell around it. */
+export interface RelayHost {
+  /** Makes a receiver set; its events go to `RelayCore.missed` and `RelayCore.drainedSet` with the same `id`. */
+  receiverSet(id: number): ReceiverSet;
+  /** Dials the upstream of that index; the outcome comes by `RelayCore.attach` or `RelayCore.upstreamFailed`. */
+  connect(index: number): void;
+}
+
+export interface RelayCoreOptions {
+  readonly host: RelayHost;
+  readonly nowMs: number;
+  /** A number in [0, 1), for jitter. */
+  random(): number;
+  readonly limits?: Partial<RelayLimits>;
+  readonly authorizer?: Authorizer;
+  /** How many upstreams there are, in order of preference. Default 0. */
+  readonly upstreams?: number;
+}
+
+/** How long fetches pause that wait for stream credit, which no event announces, in ms. */
+const PAUSED_FETCH_MS = 20;
+
+/**
+ * A relay without I/O: sessions' notices, receiver-set events and time go in; commands to sessions and receiver sets
+ * come out. Everything happens inside of calls, which may be nested: sessions are pumped at the end of the outermost.
+ */
+export class RelayCore implements RelayContext {
+  nowMs: number;
+  wallOffsetMs = 0;
+  draining = false;
+  readonly limits: RelayLimits;
+  readonly counters = new Counters();
+  readonly authorizer: Authorizer;
+  readonly timers: TimerWheel;
+  readonly budget: CacheBudget;
+  readonly tracks: TrackTable;
+  readonly announcements = new Announcements();
+  readonly peers = new Set<Peer>();
+  readonly links: UpstreamLinks;
+  readonly random: () => number;
+  readonly #host: RelayHost;
+  readonly #touched = new Set<Peer>();
+  readonly #sets = new Map<number, SetListener>();
+  #nextSet = 1;
+  #nextPeer = 1;
+  #depth = 0;
+
+  constructor(options: RelayCoreOptions) {
+    this.#host = options.host;
+    this.nowMs = options.nowMs;
+    this.random = options.random;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.authorizer = options.authorizer ?? allowAnyone;
+    this.timers = new TimerWheel(options.nowMs);
+    this.budget = new CacheBudget(this.limits.cacheBytesMax);
+    this.tracks = new TrackTable(this.limits.tracksMax);
+    this.links = new UpstreamLinks(options.upstreams ?? 0, (index) => options.host.connect(index));
+  }
+
+  /** Dials the upstreams. */
+  start(nowMs: number): void {
+    this.#enter(nowMs, () => this.links.start());
+  }
+
+  /**
+   * Takes over a session; its notices go to `notice`. A session beyond the limit is closed at once, which the session
+   * itself tells by its `closed` notice.
+   */
+  attach(port: PeerPort, kind: 'client' | 'upstream', nowMs: number): Peer {
+    const peer = new Peer(this.#nextPeer++, kind, port, (resumed) => this.#resume(resumed));
+    this.#enter(nowMs, () => {
+      this.peers.add(peer);
+      this.counters.sessions = this.peers.size;
+      if (kind === 'upstream' || this.peers.size <= this.limits.sessionsMax) return;
+      port.session.close(
+        SessionTerminationCode.INTERNAL_ERROR,
+        `relay has ${this.limits.sessionsMax} sessions, its limit`,
+      );
+      this.touch(peer);
+    });
+    return peer;
+  }
+
+  /** A notice of a peer's session. */
+  notice(peer: Peer, notice: Notice, nowMs: number): void {
+    this.#enter(nowMs, () => {
+      if (notice.kind === 'closed') this.#closed(peer);
+      else if (this.peers.has(peer)) noticed(this, peer, notice);
+    });
+  }
+
+  /** The connection has less outstanding than the mark that was set on it. */
+  drained(peer: Peer, nowMs: number): void {
+    this.#enter(nowMs, () => this.#resume(peer));
+  }
+
+  /** `missed` of the receiver set with that id. */
+  missed(set: number, receiver: Connection, key: number, nowMs: number): void {
+    this.#enter(nowMs, () => this.#sets.get(set)?.missed(receiver, key));
+  }
+
+  /** `drained` of the receiver set with that id. */
+  drainedSet(set: number, receiver: Connection, nowMs: number): void {
+    this.#enter(nowMs, () => this.#sets.get(set)?.drained(receiver));
+  }
+
+  /** An attempt to dial an upstream failed. */
+  upstreamFailed(nowMs: number): void {
+    this.#enter(nowMs, () => this.links.failed(this));
+  }
+
+  /** Fires what is due. */
+  tick(nowMs: number): void {
+    this.#enter(nowMs, () => this.timers.advance(nowMs));
+  }
+
+  /** When `tick` is to be called at the latest, or null. */
+  nextTimeoutMs(): number | null {
+    return this.timers.nextMs();
+  }
+
+  /** Sends everyone away: requests from now on are refused. `idle` becomes true when all clients have gone. */
+  drain(timeoutMs: number, nowMs: number): void {
+    this.#enter(nowMs, () => {
+      if (this.draining) return;
+      this.draining = true;
+      this.links.stop(this);
+      for (const peer of this.peers) {
+        if (peer.kind !== 'client') continue;
+        peer.session.goaway('', timeoutMs);
+        peer.leaving = true;
+        this.touch(peer);
+      }
+    });
+  }
+
+  /** No client session is left. */
+  get idle(): boolean {
+    for (const peer of this.peers) if (peer.kind === 'client') return false;
+    return true;
+  }
+
+  /** Closes every session. */
+  close(code: number, reason: string, nowMs: number): void {
+    this.#enter(nowMs, () => {
+      this.draining = true;
+      this.links.stop(this);
+      for (const peer of this.peers) {
+        peer.session.close(code, reason);
+        this.touch(peer);
+      }
+    });
+  }
+
+  // RelayContext, for the parts of the core.
+
+  receiverSet(listener: SetListener): ReceiverSet {
+    const id = this.#nextSet++;
+    this.#sets.set(id, listener);
+    const set = this.#host.receiverSet(id);
+    return {
+      add: (receiver, priority) => set.add(receiver, priority),
+      setPriority: (receiver, priority) => set.setPriority(receiver, priority),
+      remove: (receiver, code) => (code === undefined ? set.remove(receiver) : set.remove(receiver, code)),
+      open: (group, head, options) => set.open(group, head, options),
+      append: (group, body, fin) => set.append(group, body, fin),
+      reset: (group, code) => set.reset(group, code),
+      close: () => {
+        this.#sets.delete(id);
+        set.close();
+      },
+    };
+  }
+
+  touch(peer: Peer): void {
+    this.#touched.add(peer);
+  }
+
+  upstreamUp(): void {
+    this.links.up();
+  }
+
+  upstreamLost(): void {
+    if (!this.draining) this.links.failed(this);
+  }
+
+  #enter(nowMs: number, run: () => void): void {
+    if (nowMs > this.nowMs) this.nowMs = nowMs;
+    this.#depth++;
+    try {
+      run();
+    } finally {
+      this.#depth--;
+    }
+    if (this.#depth === 0) this.#flush();
+  }
+
+  /** Pumps the sessions that were given commands, until none is left; notices on the way may add to them. */
+  #flush(): void {
+    for (const peer of this.#touched) {
+      this.#touched.delete(peer);
+      this.#depth++;
+      try {
+        peer.port.pump();
+      } finally {
+        this.#depth--;
+      }
+      peer.unsentBytes = 0;
+      this.#awaitDrain(peer);
+    }
+  }
+
+  #awaitDrain(peer: Peer): void {
+    if (peer.pausedFetches.size === 0) return;
+    const { fetchBacklogBytes } = this.limits;
+    if (peer.connection.backlogBytes() >= fetchBacklogBytes) peer.connection.notifyBacklogBelow(fetchBacklogBytes);
+    else this.timers.schedule(peer.resumeTimer, this.nowMs + PAUSED_FETCH_MS);
+  }
+
+  #resume(peer: Peer): void {
+    for (const fetch of [...peer.pausedFetches]) {
+      peer.pausedFetches.delete(fetch);
+      fetch.serve();
+    }
+    this.touch(peer);
+  }
+
+  #closed(peer: Peer): void {
+    if (!this.peers.delete(peer)) return;
+    this.counters.sessions = this.peers.size;
+    closePeer(this, peer);
+  }
+}

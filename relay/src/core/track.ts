@@ -1,0 +1,99 @@
+import type { FullTrackName, Location } from '@higgins/protocol';
+import type { CachedGroup } from './cache/cached-group.js';
+import { TrackCache } from './cache/track-cache.js';
+import { FanOut } from './downstream/fan-out.js';
+import type { FetchResponse } from './downstream/fetch-response.js';
+import type { Subscription } from './downstream/subscription.js';
+import { laterOrNull } from './locations.js';
+import type { Peer } from './peer.js';
+import { FOREIGN_POLICY, readTrackPolicy, type TrackPolicy } from './properties.js';
+import type { RelayContext } from './relay-context.js';
+import { type WheelTimer, wheelTimer } from './timer-wheel.js';
+import type { Fill } from './upstream/fill.js';
+import type { Source } from './upstream/source.js';
+
+const NO_PROPERTIES = new Uint8Array(0);
+
+/** Everything that the relay knows of one track: where it comes from, what is cached, who gets it. */
+export class Track {
+  readonly name: FullTrackName;
+  /** The alias that downstream sessions get wherever they have it free (one track, one alias). */
+  readonly alias: number;
+  properties: Uint8Array = NO_PROPERTIES;
+  policy: TrackPolicy = FOREIGN_POLICY;
+  /** LARGEST_OBJECT towards subscribers (draft-18 §10.2.10). */
+  largest: Location | null = null;
+  readonly cache: TrackCache;
+  readonly fanOut: FanOut;
+  /** Upstream subscriptions, at most one per session. */
+  readonly sources = new Map<Peer, Source>();
+  readonly fills = new Set<Fill>();
+  /** Established subscriptions of others. */
+  readonly subscriptions = new Set<Subscription>();
+  /** Subscriptions of others that wait for a publisher. */
+  readonly waiting = new Set<Subscription>();
+  readonly fetches = new Set<FetchResponse>();
+  /** Ends what is held without a subscriber. */
+  readonly lingerTimer: WheelTimer;
+  /** Tries again to subscribe where that failed. */
+  readonly retryTimer: WheelTimer;
+  /** Failures in a row, which space the attempts. */
+  failures = 0;
+
+  constructor(
+    context: RelayContext,
+    name: FullTrackName,
+    alias: number,
+    timers: { linger: () => void; retry: () => void; emptied: () => void },
+  ) {
+    this.name = name;
+    this.alias = alias;
+    this.lingerTimer = wheelTimer(timers.linger);
+    this.retryTimer = wheelTimer(timers.retry);
+    this.cache = new TrackCache({
+      budget: context.budget,
+      timers: context.timers,
+      historyBytesMax: context.limits.trackHistoryBytesMax,
+      historyMs: context.limits.trackHistoryMs,
+      groupLivesByNewest: () => this.policy.shape === 'map',
+      onEvicted: (group, expired) => {
+        this.#evicted(context, group, expired);
+        if (this.cache.empty) timers.emptied();
+      },
+    });
+    this.fanOut = new FanOut(context, this);
+  }
+
+  /** Someone wants its objects. */
+  get wanted(): boolean {
+    return this.subscriptions.size > 0 || this.waiting.size > 0;
+  }
+
+  /** Nothing would be lost with it. */
+  get forgettable(): boolean {
+    return (
+      !this.wanted && this.sources.size === 0 && this.fetches.size === 0 && this.fills.size === 0 && this.cache.empty
+    );
+  }
+
+  /** An upstream subscription is established. */
+  get hasEstablishedSource(): boolean {
+    for (const source of this.sources.values()) if (source.state === 'established') return true;
+    return false;
+  }
+
+  /** Takes over what a publisher says of the track. */
+  adopt(properties: Uint8Array | undefined, largest: Location | undefined): void {
+    if (properties !== undefined && properties.length > 0) {
+      this.properties = properties;
+      this.policy = readTrackPolicy(properties);
+    }
+    this.largest = laterOrNull(this.largest, largest ?? null);
+  }
+
+  #evicted(context: RelayContext, group: CachedGroup, expired: boolean): void {
+    if (expired) context.counters.expired++;
+    else context.counters.evicted++;
+    this.fanOut.groupEvicted(group.group);
+  }
+}

@@ -1,0 +1,79 @@
+import type { RelayContext } from './relay-context.js';
+import { type WheelTimer, wheelTimer } from './timer-wheel.js';
+
+/** Pauses between attempts: the first after a loss, and the longest. Each is drawn from half to one and a half of it. */
+const BACKOFF_MS_MIN = 250;
+const BACKOFF_MS_MAX = 10_000;
+
+/**
+ * Which upstream is dialled when. Upstreams are in order of preference; one at a time carries the relay. When it is
+ * lost all are tried in turn, with pauses that grow and are random, so that relays that lost the same upstream do not
+ * come back in step.
+ */
+export class UpstreamLinks {
+  readonly #count: number;
+  readonly #connect: (index: number) => void;
+  readonly #timer: WheelTimer;
+  #next = 0;
+  #failures = 0;
+  #dialling = false;
+  #connected = false;
+
+  /** `connect`: asks for an attempt to dial the upstream of that index; its outcome comes by `up` or `failed`. */
+  constructor(count: number, connect: (index: number) => void) {
+    this.#count = count;
+    this.#connect = connect;
+    this.#timer = wheelTimer(() => this.#dial());
+  }
+
+  /** An upstream session is established. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get configured(): boolean {
+    return this.#count > 0;
+  }
+
+  /** Dials the first. */
+  start(): void {
+    if (this.#count > 0) this.#dial();
+  }
+
+  /** The session is established and let us in. */
+  up(): void {
+    this.#dialling = false;
+    this.#connected = true;
+    this.#failures = 0;
+    this.#next = 0;
+  }
+
+  /** The attempt failed, or the session was lost, or is about to go (GOAWAY). */
+  failed(context: RelayContext): void {
+    const wasConnected = this.#connected;
+    if (!wasConnected && !this.#dialling) return;
+    this.#dialling = false;
+    this.#connected = false;
+    // A lost one may be back at once; one that does not answer makes room for the next.
+    if (!wasConnected) {
+      this.#next = (this.#next + 1) % this.#count;
+      this.#failures++;
+    }
+    const rounds = Math.floor(this.#failures / this.#count);
+    const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(rounds, 10));
+    context.timers.schedule(this.#timer, context.nowMs + pauseMs * (0.5 + context.random()));
+  }
+
+  /** Dials no more. */
+  stop(context: RelayContext): void {
+    context.timers.cancel(this.#timer);
+    this.#dialling = false;
+    this.#connected = false;
+  }
+
+  #dial(): void {
+    if (this.#dialling || this.#connected) return;
+    this.#dialling = true;
+    this.#connect(this.#next);
+  }
+}

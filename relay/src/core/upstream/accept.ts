@@ -1,0 +1,191 @@
+import { compareLocations, PublishDoneCode, type ReceivedObject } from '@higgins/protocol';
+import { type CachedObject, costOf } from '../cache/cached-object.js';
+import { failFetches } from '../downstream/fetch-response.js';
+import type { SubgroupFeed } from '../downstream/live-subgroup.js';
+import { endSubscription } from '../downstream/subscriptions.js';
+import { later } from '../locations.js';
+import { type ObjectTimes, readObjectTimes } from '../properties.js';
+import type { RelayContext } from '../relay-context.js';
+import type { Track } from '../track.js';
+import type { Fill } from './fill.js';
+import type { Source } from './source.js';
+import { cancelSource } from './sources.js';
+
+const times: ObjectTimes = { ttlMs: 0, ageMs: 0, publishTimeMs: null };
+
+/** An object of a live stream. */
+export function acceptLive(context: RelayContext, source: Source, feed: SubgroupFeed, received: ReceivedObject): void {
+  feed.subgroup = received.subgroup;
+  const object = readObject(context, source.track, received, true);
+  if (source.held === null) {
+    take(context, source, object, feed);
+    return;
+  }
+  source.held.push({ kind: 'object', object, feed });
+  source.heldBytes += costOf(object);
+  if (source.heldBytes > context.limits.resumeHoldBytesMax) deliverHeld(context, source);
+}
+
+/** FIN of a live stream: all objects of the Subgroup have come. */
+export function endLive(context: RelayContext, source: Source, feed: SubgroupFeed): void {
+  if (source.held !== null) {
+    source.held.push({ kind: 'end', feed });
+    return;
+  }
+  const { live } = feed;
+  const { cache, fanOut } = source.track;
+  if (feed.subgroup !== null) endCached(context, source.track, feed);
+  // A stream that had nothing new may still be the end of what another one began.
+  const begun = live ?? (feed.subgroup === null ? null : fanOut.live(feed.group, feed.subgroup));
+  if (begun !== null && (begun.fedBy === feed || begun.fedBy === null)) fanOut.end(begun);
+  const group = cache.group(feed.group);
+  if (group !== null) cache.settle(group, context.nowMs);
+}
+
+/** Forwards what waited for a recovery, in the order it came. */
+export function deliverHeld(context: RelayContext, source: Source): void {
+  const { held } = source;
+  if (held === null) return;
+  source.held = null;
+  source.heldBytes = 0;
+  for (const item of held) {
+    if (item.kind === 'end') endLive(context, source, item.feed);
+    else take(context, source, item.object, item.feed);
+  }
+}
+
+/** The streams of a lost subscription end without a FIN; what they fed waits for the rest from elsewhere. */
+export function lostFeeds(source: Source): void {
+  for (const feed of source.feeds.values()) lostFeed(feed);
+  source.feeds.clear();
+}
+
+export function lostFeed(feed: SubgroupFeed): void {
+  if (feed.live?.fedBy === feed) feed.live.fedBy = null;
+  feed.live = null;
+}
+
+/** An object that a FETCH of ours has brought. It is forwarded only if subscribers have missed it. */
+export function acceptFetched(context: RelayContext, fill: Fill, received: ReceivedObject): void {
+  const { track, recoverAbove } = fill;
+  fill.passObject(received);
+  const object = readObject(context, track, received, false);
+  if (!store(context, fill, object)) return;
+  if (track.policy.shape === 'state') track.cache.endGroup(object.group, object.object, context.nowMs);
+  if (recoverAbove === null || compareLocations(object, recoverAbove) <= 0) return;
+  if (track.policy.shape === 'state') {
+    if (fill.newest === null || compareLocations(object, fill.newest) > 0) fill.newest = object;
+  } else {
+    recover(context, track, object);
+  }
+}
+
+/** Forwards an object that subscribers have missed while the upstream was away. */
+export function recover(context: RelayContext, track: Track, object: CachedObject): void {
+  const newest = track.fanOut.newest;
+  // Of a state only the newest counts; anything else is due to everyone, in whichever order it comes.
+  if (track.policy.shape === 'state' && newest !== null && newest.group >= object.group) return;
+  if (object.subgroup === null || expired(context, object)) return;
+  const known = track.fanOut.live(object.group, object.subgroup);
+  const feed = known?.feed ?? fetchedFeed(object, track);
+  const live = track.fanOut.forward(object, feed);
+  context.counters.recovered++;
+  if (live !== null && track.policy.shape === 'state') track.fanOut.end(live);
+  else if (live !== null) live.fedBy = null;
+}
+
+/** The track contradicts itself: its subscriptions end visibly, and this publisher's is cancelled (draft-18 §2.4.2). */
+export function malformed(context: RelayContext, source: Source | null, track: Track, reason: string): void {
+  context.counters.malformedTracks++;
+  if (source !== null) cancelSource(context, source);
+  for (const subscription of [...track.subscriptions]) {
+    endSubscription(context, subscription, PublishDoneCode.MALFORMED_TRACK, reason);
+  }
+  failFetches(context, track);
+}
+
+function take(context: RelayContext, source: Source, object: CachedObject, feed: SubgroupFeed): void {
+  const { track } = source;
+  if (!store(context, source, object)) return;
+  if (source.newGroupRequested !== null && object.group >= source.newGroupRequested) source.newGroupRequested = null;
+  if (object.subgroup !== null) track.cache.group(object.group)?.subgroups.set(object.subgroup, false);
+  if (object.status !== 'normal') track.cache.endGroup(object.group, object.object, context.nowMs);
+  feed.live = track.fanOut.forward(object, feed);
+  if (feed.live === null) context.counters.dropped++;
+}
+
+/** Checks an object against what is known and caches it. Returns whether it is new and may be handed out. */
+function store(context: RelayContext, from: Source | Fill, object: CachedObject): boolean {
+  const { track } = from;
+  const { cache } = track;
+  const { counters } = context;
+  counters.objectsReceived++;
+  counters.bytesReceived += object.payload.length;
+  const insertion = cache.probe(object);
+  if (insertion === 'conflict') {
+    const reason = `object ${object.group}/${object.object} contradicts an earlier one`;
+    malformed(context, from.kind === 'source' ? from : from.source, track, reason);
+    return false;
+  }
+  if (from.kind === 'source')
+    track.largest = track.largest === null ? place(object) : later(track.largest, place(object));
+  if (insertion === 'duplicate') {
+    counters.duplicates++;
+    return false;
+  }
+  if (expired(context, object)) {
+    counters.dropped++;
+    return false;
+  }
+  cache.insert(object);
+  return true;
+}
+
+function readObject(context: RelayContext, track: Track, received: ReceivedObject, live: boolean): CachedObject {
+  const { nowMs } = context;
+  const { shape, maxCacheDurationMs } = track.policy;
+  let lifetimeMs = maxCacheDurationMs;
+  if (shape !== null) {
+    readObjectTimes(received.properties, times);
+    lifetimeMs = Math.min(lifetimeMs, times.ttlMs - times.ageMs);
+    if (live && times.publishTimeMs !== null) {
+      context.counters.observePropagation(nowMs + context.wallOffsetMs - times.publishTimeMs);
+    }
+  }
+  const { group, subgroup, object, status, priority, properties, payload } = received;
+  return {
+    ...{ group, subgroup, object, status, priority, properties, payload },
+    receivedMs: nowMs,
+    expiresMs: nowMs + lifetimeMs,
+  };
+}
+
+function endCached(context: RelayContext, track: Track, feed: SubgroupFeed): void {
+  const group = track.cache.group(feed.group);
+  if (group === null) return;
+  group.subgroups.set(feed.subgroup!, true);
+  if (!feed.endOfGroup) return;
+  let final = null;
+  for (const object of group.objects) if (object.subgroup === feed.subgroup) final = object.object;
+  if (final !== null) track.cache.endGroup(feed.group, final, context.nowMs);
+}
+
+function fetchedFeed(object: CachedObject, track: Track): SubgroupFeed {
+  return {
+    group: object.group,
+    subgroup: object.subgroup,
+    priority: object.priority,
+    endOfGroup: track.policy.shape === 'state',
+    firstObject: object.object === 0,
+    hasProperties: true,
+    live: null,
+  };
+}
+
+function expired(context: RelayContext, object: CachedObject): boolean {
+  return context.nowMs >= object.expiresMs;
+}
+
+function place({ group, object }: CachedObject) {
+  return { group, object };
+}

@@ -1,0 +1,83 @@
+import { type Location, type Notice, RequestErrorCode } from '@higgins/protocol';
+import { type FetchResponse, resumeFetches } from '../downstream/fetch-response.js';
+import { wireEnd } from '../locations.js';
+import type { Peer } from '../peer.js';
+import type { RelayContext } from '../relay-context.js';
+import type { Track } from '../track.js';
+import { releaseTrack } from '../tracks.js';
+import { deliverHeld, recover } from './accept.js';
+import { Fill } from './fill.js';
+import { publishersOf } from './sources.js';
+
+/** Which fetches a standalone fill was made for, to tell them why it failed. */
+const askers = new WeakMap<Fill, FetchResponse>();
+
+/**
+ * Asks a publisher of the track, other than the one that asks, for a range; false if there is none. The fetches of the
+ * track go on when it is over.
+ */
+export function fillFor(
+  context: RelayContext,
+  track: Track,
+  asker: Peer,
+  start: Location,
+  last: Location,
+  response: FetchResponse,
+): boolean {
+  const [peer] = publishersOf(context, track, asker);
+  if (peer === undefined) return false;
+  const range = { kind: 'standalone' as const, name: track.name, start, end: wireEnd(last) };
+  const request = peer.session.fetch(range, {});
+  const fill = new Fill(track, peer, request, { source: null, position: start, recoverAbove: null });
+  askers.set(fill, response);
+  track.fills.add(fill);
+  peer.requests.set(request, fill);
+  context.counters.upstreamFetches++;
+  context.touch(peer);
+  return true;
+}
+
+/** FETCH_OK. */
+export function fillAccepted(context: RelayContext, fill: Fill, { ok }: Extract<Notice, { kind: 'fetch-ok' }>): void {
+  const wasEnded = fill.ended;
+  fill.setEnd(ok.end);
+  const { track } = fill;
+  // Only where no subscription tells more of the track.
+  if (fill.source === null && !track.hasEstablishedSource) track.adopt(ok.trackProperties, fill.end ?? undefined);
+  if (wasEnded) fillOver(context, fill);
+}
+
+/** The data stream has ended with a FIN. */
+export function fillEnded(context: RelayContext, fill: Fill): void {
+  fill.finish();
+  if (fill.end !== null) fillOver(context, fill);
+}
+
+/** REQUEST_ERROR, or the stream was reset: what has come counts, the rest stays unknown. */
+export function fillFailed(context: RelayContext, fill: Fill, code: number | null, reason: string): void {
+  askers.get(fill)?.fillFailed(code ?? RequestErrorCode.INTERNAL_ERROR, reason);
+  fillOver(context, fill);
+}
+
+/** Gives it up. */
+export function dropFill(context: RelayContext, fill: Fill): void {
+  if (!fill.track.fills.has(fill)) return;
+  if (fill.peer.requests.has(fill.request)) {
+    fill.peer.session.cancel(fill.request);
+    context.touch(fill.peer);
+  }
+  fillOver(context, fill);
+}
+
+function fillOver(context: RelayContext, fill: Fill): void {
+  const { track, source } = fill;
+  if (!track.fills.delete(fill)) return;
+  fill.peer.requests.delete(fill.request);
+  if (fill.newest !== null) recover(context, track, fill.newest);
+  if (source !== null && source.join === fill) {
+    source.join = null;
+    deliverHeld(context, source);
+  }
+  resumeFetches(track);
+  releaseTrack(context, track);
+}

@@ -1,0 +1,189 @@
+import {
+  type FetchRange,
+  PublishDoneCode,
+  RequestErrorCode,
+  type RequestErrorInfo,
+  type SubscribeOk,
+  type Vi64,
+} from '@higgins/protocol';
+import { admitWaiting, endSubscription, rejectWaiting } from '../downstream/subscriptions.js';
+import type { Peer } from '../peer.js';
+import type { RelayContext } from '../relay-context.js';
+import type { Track } from '../track.js';
+import { releaseTrack } from '../tracks.js';
+import { deliverHeld, lostFeeds } from './accept.js';
+import { Fill } from './fill.js';
+import { dropFill } from './fills.js';
+import { Source } from './source.js';
+
+/** The first retry of a failed upstream SUBSCRIBE comes after so long, later ones after twice as long each. */
+const RETRY_MS_MIN = 500;
+const RETRY_MS_MAX = 15_000;
+
+/**
+ * Subscribes to the track wherever it comes from and is not subscribed to yet: at every session that announces a
+ * prefix of its namespace, and at the upstream, if there is someone to whom it is not the upstream itself.
+ */
+export function ensureSources(context: RelayContext, track: Track): void {
+  if (!track.wanted) return;
+  for (const peer of publishersOf(context, track)) if (!track.sources.has(peer)) openSource(context, track, peer);
+}
+
+/** The sessions that the track's objects may come from, for a subscriber or a fetch of any of `track`'s. */
+export function publishersOf(context: RelayContext, track: Track, asker: Peer | null = null): Set<Peer> {
+  const found = new Set<Peer>();
+  for (const announcement of context.announcements.covering(track.name.namespace)) {
+    if (!announcement.peer.leaving) found.add(announcement.peer);
+  }
+  for (const peer of context.peers) {
+    if (peer.kind !== 'upstream' || !peer.admitted || peer.leaving || peer === asker) continue;
+    if (asker !== null || hasOtherSubscriber(track, peer)) found.add(peer);
+  }
+  return found;
+}
+
+/** An established upstream subscription that may serve `subscriber`: not one that leads back to it. */
+export function sourceFor(track: Track, subscriber: Peer): Source | null {
+  for (const source of track.sources.values()) {
+    if (source.state !== 'established') continue;
+    if (source.peer !== subscriber || subscriber.kind === 'client') return source;
+  }
+  return null;
+}
+
+/** SUBSCRIBE_OK. */
+export function sourceEstablished(context: RelayContext, source: Source, ok: SubscribeOk): void {
+  const { track } = source;
+  source.state = 'established';
+  track.failures = 0;
+  track.adopt(ok.trackProperties, ok.largest);
+  if (source.held !== null && track.policy.shape === 'state') deliverHeld(context, source);
+  admitWaiting(context, track);
+  if (!track.wanted) releaseTrack(context, track);
+}
+
+/** REQUEST_ERROR, to the SUBSCRIBE. */
+export function sourceRefused(context: RelayContext, source: Source, error: RequestErrorInfo): void {
+  const { track } = source;
+  removeSource(context, source);
+  if (track.sources.size > 0) return;
+  rejectWaiting(context, track, error.code ?? RequestErrorCode.INTERNAL_ERROR, error.reason);
+  retryLater(context, track, error.retryIntervalMs);
+}
+
+/** PUBLISH_DONE: the publisher's last word on the subscription. */
+export function sourceDone(context: RelayContext, source: Source, code: number, reason: string): void {
+  const { track } = source;
+  removeSource(context, source);
+  if (track.sources.size > 0) return;
+  if (code === PublishDoneCode.TRACK_ENDED || code === PublishDoneCode.MALFORMED_TRACK) {
+    if (code === PublishDoneCode.TRACK_ENDED) track.fanOut.endAll();
+    for (const subscription of [...track.subscriptions]) endSubscription(context, subscription, code, reason);
+  }
+  retryLater(context, track, null);
+}
+
+/** The session is over, or the subscription of no use any more: values stay, and nothing ends downstream. */
+export function removeSource(context: RelayContext, source: Source): void {
+  const { track, peer, request } = source;
+  if (track.sources.get(peer) !== source) return;
+  track.sources.delete(peer);
+  peer.requests.delete(request);
+  context.counters.upstreamSubscriptions--;
+  deliverHeld(context, source);
+  lostFeeds(source);
+  if (source.join !== null) dropFill(context, source.join);
+  if (!track.wanted) releaseTrack(context, track);
+}
+
+/** Cancels one upstream subscription. */
+export function cancelSource(context: RelayContext, source: Source): void {
+  source.peer.session.cancel(source.request);
+  context.touch(source.peer);
+  removeSource(context, source);
+}
+
+/** Cancels every upstream subscription of a track. */
+export function dropSources(context: RelayContext, track: Track): void {
+  context.timers.cancel(track.lingerTimer);
+  for (const source of [...track.sources.values()]) cancelSource(context, source);
+}
+
+/** Passes a NEW_GROUP_REQUEST on where the draft asks for it (draft-18 §10.2.13). */
+export function requestNewGroup(context: RelayContext, track: Track, group: Vi64): void {
+  if (!track.policy.dynamicGroups) return;
+  if (group !== 0 && track.largest !== null && group <= track.largest.group) return;
+  for (const source of track.sources.values()) {
+    if (source.state !== 'established') continue;
+    if (source.newGroupRequested !== null && source.newGroupRequested >= group) continue;
+    source.newGroupRequested = group;
+    source.peer.session.update(source.request, { newGroupRequest: group });
+    context.touch(source.peer);
+  }
+}
+
+/** Tries again after a while that grows with every failure in a row. */
+export function retryLater(context: RelayContext, track: Track, atLeastMs: number | null): void {
+  if (!track.wanted || track.retryTimer.slot !== null) return;
+  const backoffMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(track.failures, 10));
+  track.failures++;
+  const delayMs = Math.max(backoffMs, Math.min(atLeastMs ?? 0, RETRY_MS_MAX)) * (0.5 + context.random());
+  context.timers.schedule(track.retryTimer, context.nowMs + delayMs);
+}
+
+function openSource(context: RelayContext, track: Track, peer: Peer): void {
+  const { session } = peer;
+  const rendezvousTimeoutMs = peer.kind === 'upstream' ? patience(context, track) : 0;
+  const request = session.subscribe(track.name, {
+    filter: { kind: 'largest-object' },
+    ...(rendezvousTimeoutMs > 0 ? { rendezvousTimeoutMs } : {}),
+    ...newGroupWish(track),
+  });
+  const source = new Source(track, peer, request);
+  track.sources.set(peer, source);
+  peer.requests.set(request, source);
+  context.counters.upstreamSubscribes++;
+  context.counters.upstreamSubscriptions++;
+  openJoin(context, source);
+  context.touch(peer);
+}
+
+/** The FETCH that brings what the track holds already, and what was missed since the last upstream was lost. */
+function openJoin(context: RelayContext, source: Source): void {
+  const { track, peer } = source;
+  const recoverAbove = track.subscriptions.size > 0 ? track.largest : null;
+  const newestOnly = track.policy.shape === 'state' || recoverAbove === null;
+  const range: FetchRange = newestOnly
+    ? { kind: 'relative-joining', subscription: source.request, groupsBack: 0 }
+    : { kind: 'absolute-joining', subscription: source.request, startGroup: recoverAbove.group };
+  const request = peer.session.fetch(range, {});
+  const position = range.kind === 'absolute-joining' ? { group: range.startGroup, object: 0 } : null;
+  const join = new Fill(track, peer, request, { source, position, recoverAbove });
+  source.join = join;
+  track.fills.add(join);
+  peer.requests.set(request, join);
+  context.counters.upstreamFetches++;
+  if (recoverAbove !== null) source.held = [];
+}
+
+/** How long those that wait will wait, at most; a track with subscribers waits for its publisher as long as it can. */
+function patience(context: RelayContext, track: Track): number {
+  const { rendezvousMsMax } = context.limits;
+  if (track.subscriptions.size > 0) return rendezvousMsMax;
+  let longest = 0;
+  for (const { parameters } of track.waiting) longest = Math.max(longest, Number(parameters.rendezvousTimeoutMs ?? 0));
+  return Math.min(longest, rendezvousMsMax);
+}
+
+function newGroupWish(track: Track): { newGroupRequest?: Vi64 } {
+  for (const { parameters } of track.waiting) {
+    if (parameters.newGroupRequest !== undefined) return { newGroupRequest: parameters.newGroupRequest };
+  }
+  return {};
+}
+
+function hasOtherSubscriber(track: Track, peer: Peer): boolean {
+  for (const subscription of track.subscriptions) if (subscription.peer !== peer) return true;
+  for (const subscription of track.waiting) if (subscription.peer !== peer) return true;
+  return false;
+}
