@@ -4,6 +4,7 @@ import { MessageStreamParser } from '../messages/frame.js';
 import type { GoawayMessage } from '../messages/goaway.js';
 import type { SetupFields } from '../messages/setup.js';
 import type { SetupOptions, StreamKey } from './contract.js';
+import type { Deadline } from './deadlines.js';
 import type { SessionState, StreamHandler } from './state.js';
 
 const CONTROL_PRIORITY = 0;
@@ -16,6 +17,7 @@ export class ControlStreams {
   readonly #own: StreamKey;
   #peer: StreamKey | null = null;
   #goawayReceived = false;
+  #setupDeadline: Deadline | null = null;
 
   /** Opens our control stream and sends SETUP. `onEstablished` is called when the peer's has come. */
   constructor(state: SessionState, setup: SetupOptions, overWebTransport: boolean, onEstablished: () => void) {
@@ -29,8 +31,8 @@ export class ControlStreams {
 
   /** Starts the time that the peer has for its SETUP. */
   connected(): void {
-    this.#state.after(this.#state.limits.setupWaitMs, () => {
-      if (this.#state.established) return;
+    if (this.#state.established) return;
+    this.#setupDeadline = this.#state.after(this.#state.limits.setupWaitMs, () => {
       throw new SessionError(SessionTerminationCode.CONTROL_MESSAGE_TIMEOUT, 'SETUP of the peer has not come');
     });
   }
@@ -83,6 +85,7 @@ export class ControlStreams {
     this.#checkAddress(fields);
     const { authorizationTokens, others: _ignored, ...options } = fields;
     const tokens = authorizationTokens && this.#state.tokens.resolveSetup(authorizationTokens);
+    this.#setupDeadline?.cancel();
     this.#state.established = true;
     this.#state.notice({ kind: 'setup', options: { ...options, ...(tokens && { authorizationTokens: tokens }) } });
     this.#onEstablished();

@@ -1,6 +1,7 @@
 import { RequestErrorCode } from '../errors.js';
 import type { RequestErrorInfo, RequestId } from './contract.js';
 import type { Deadline } from './deadlines.js';
+import { isBackwards } from './fetch-range.js';
 import type { PeerFetch } from './peer-fetch.js';
 import { PeerSubscription } from './peer-subscription.js';
 import type { SessionState } from './state.js';
@@ -23,11 +24,13 @@ export class JoiningFetches {
 
   /** Surfaces a fetch, rejects it, or lets it wait. */
   admit(fetch: PeerFetch): void {
-    if (fetch.range.kind === 'standalone') {
-      fetch.surface();
+    const { range } = fetch;
+    if (range.kind === 'standalone') {
+      if (isBackwards(range.start, range.end)) fetch.reject(invalidRange('end location is before the start location'));
+      else fetch.surface();
       return;
     }
-    const { subscription } = fetch.range;
+    const { subscription } = range;
     if (this.#state.peers.get(subscription) instanceof PeerSubscription) this.#join(fetch, subscription);
     else if (!this.#mayWaitFor(subscription)) fetch.reject(unknownSubscription(subscription));
     else {
@@ -60,13 +63,7 @@ export class JoiningFetches {
   #join(fetch: PeerFetch, request: RequestId): void {
     const subscription = this.#state.peers.get(request);
     if (subscription instanceof PeerSubscription && subscription.forward) fetch.surface();
-    else {
-      fetch.reject({
-        code: RequestErrorCode.INVALID_RANGE,
-        reason: `subscription ${request} has forward state 0, expected 1`,
-        retryIntervalMs: null,
-      });
-    }
+    else fetch.reject(invalidRange(`subscription ${request} has forward state 0, expected 1`));
   }
 
   #mayWaitFor(subscription: RequestId): boolean {
@@ -74,6 +71,10 @@ export class JoiningFetches {
       this.#state.peerIds.mayArrive(subscription) && this.#waiting.size < this.#state.limits.joiningFetchesWaitingMax
     );
   }
+}
+
+function invalidRange(reason: string): RequestErrorInfo {
+  return { code: RequestErrorCode.INVALID_RANGE, reason, retryIntervalMs: null };
 }
 
 function unknownSubscription(request: RequestId): RequestErrorInfo {

@@ -1,7 +1,8 @@
 import { protocolViolation, StreamResetCode } from '../errors.js';
 import type { Message } from '../messages/message.js';
-import { compareLocations, type Location } from '../model/location.js';
+import type { Location } from '../model/location.js';
 import type { FetchOk, FetchParameters, FetchRange, GroupOrder, RequestId } from './contract.js';
+import { isBackwards, startOf } from './fetch-range.js';
 import { OwnRequest } from './own-request.js';
 import type { SubscriptionStream } from './own-subscription.js';
 import type { SessionState } from './state.js';
@@ -72,15 +73,7 @@ export class OwnFetch extends OwnRequest {
   }
 
   #checkEnd({ end }: FetchOk): void {
-    if (this.#start === null) return;
-    // Object 0 of an end stands for the whole group.
-    const last = end.object === 0 ? { group: end.group, object: this.#start.object } : end;
-    if (compareLocations(last, this.#start) >= 0) return;
+    if (this.#start === null || !isBackwards(this.#start, end)) return;
     throw protocolViolation(`end location of fetch ${this.id} is before its start`);
   }
-}
-
-function startOf(range: FetchRange): Location | null {
-  if (range.kind === 'standalone') return range.start;
-  return range.kind === 'absolute-joining' ? { group: range.startGroup, object: 0 } : null;
 }

@@ -33,6 +33,7 @@ export class OwnSubscription extends OwnRequest {
   readonly #streams = new Set<SubscriptionStream>();
   #streamsSeen = 0;
   #done: PublishDone | null = null;
+  #lateStreamsOver = false;
   #deadline: Deadline | null = null;
 
   constructor(state: SessionState, id: RequestId, message: Uint8Array, parameters: SubscribeParameters) {
@@ -106,13 +107,14 @@ export class OwnSubscription extends OwnRequest {
 
   // Streams that are open still may end in peace, for a bounded time; none that opens from now on is waited for.
   #noMoreStreams(done: PublishDone): void {
-    if (this.#endIfComplete({ ...done, streamCount: this.#streamsSeen })) return;
-    this.#done = { ...done, streamCount: this.#streamsSeen };
+    this.#lateStreamsOver = true;
+    if (this.#endIfComplete(done)) return;
     this.#deadline = this.state.after(this.state.limits.publishDoneWaitMsMax, () => this.#end(done));
   }
 
   #endIfComplete(done: PublishDone): boolean {
-    if (this.#streams.size > 0 || this.#streamsSeen < done.streamCount) return false;
+    if (this.#streams.size > 0) return false;
+    if (this.#streamsSeen < done.streamCount && !this.#lateStreamsOver) return false;
     this.#end(done);
     return true;
   }

@@ -97,6 +97,9 @@ export abstract class PeerRequest implements StreamHandler {
   /** A failed update may end the request (draft-18 §10.9.1). */
   protected updateRejected(): void {}
 
+  /** Ends the request after an update that the session rejected, where `updateRejected` does not. */
+  protected updateFailed(_error: RequestErrorInfo): void {}
+
   /** Looks at an update before the application does. */
   protected updated(_parameters: ResolvedParameters): void {}
 
@@ -158,8 +161,15 @@ export abstract class PeerRequest implements StreamHandler {
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const { code, message: reason, retryIntervalMs } = error;
-      return () => this.rejectUpdate({ code, reason, retryIntervalMs });
+      return () => this.#failUpdate({ code, reason, retryIntervalMs });
     }
+  }
+
+  // The session rejects an update by itself: unlike for one that the application rejected, the request ends here.
+  #failUpdate(error: RequestErrorInfo): void {
+    this.rejectUpdate(error);
+    if (this.state.peers.get(this.id) === this) this.updateFailed(error);
+    this.state.notice({ kind: 'cancelled', request: this.id, code: StreamResetCode.CANCELLED });
   }
 
   #goaway(newSessionUri: string, timeoutMs: number): void {

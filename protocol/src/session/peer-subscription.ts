@@ -1,6 +1,7 @@
-import { StreamResetCode } from '../errors.js';
+import { PublishDoneCode, StreamResetCode } from '../errors.js';
 import type { FullTrackName } from '../model/names.js';
-import type { PublishDone, StreamKey, SubscribeOk, SubscribeParameters } from './contract.js';
+import { STREAM_COUNT_UNKNOWN } from '../model/requests.js';
+import type { PublishDone, RequestErrorInfo, StreamKey, SubscribeOk, SubscribeParameters } from './contract.js';
 import { DataSender } from './data-sender.js';
 import { type OpenedRequest, PeerRequest } from './peer-request.js';
 import type { SessionState } from './state.js';
@@ -43,6 +44,10 @@ export class PeerSubscription extends PeerRequest {
 
   protected override updated(parameters: ResolvedParameters): void {
     this.forward = parameters.forward ?? this.forward;
+  }
+
+  protected override updateFailed({ reason }: RequestErrorInfo): void {
+    this.publishDone({ code: PublishDoneCode.UPDATE_FAILED, streamCount: STREAM_COUNT_UNKNOWN, reason });
   }
 
   protected override dispose(code: number): void {
