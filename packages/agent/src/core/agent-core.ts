@@ -144,7 +144,10 @@ export class AgentCore {
     entry.inFlight = null;
     entry.retryMs = RETRY_MS;
     const unchanged = entry.enforced?.value.version === value.version && entry.enforced.value.ipv4 === value.ipv4;
-    entry.enforced = { value, appliedWallMs: unchanged ? (entry.enforced?.appliedWallMs ?? appliedWallMs) : appliedWallMs };
+    entry.enforced = {
+      value,
+      appliedWallMs: unchanged ? (entry.enforced?.appliedWallMs ?? appliedWallMs) : appliedWallMs,
+    };
     if (entry.failure && entry.failure.group <= value.group) entry.failure = null;
     entry.phase = entry.failure ? 'failed' : entry.expiredGroup === value.group ? 'expired' : 'enforced';
     this.#acknowledge(entry.track);

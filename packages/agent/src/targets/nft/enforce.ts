@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { NetlinkError } from '@higgins/netlink';
 import { type NftListTarget, permanentError } from './apply.js';
 import { NftError } from './errors.js';
 import type { ActualList, DesiredList, NftOperation } from './model.js';
@@ -18,6 +19,15 @@ export interface EnforceResult {
   readonly appliedBootMs: number | null;
 }
 
+export interface EnforceOptions {
+  /** What was read last, used if nobody changed the ruleset since. */
+  readonly known: ActualList | null;
+  readonly bootMs: () => number;
+  readonly signal: AbortSignal;
+  /** Brings the table's structure about; called when a part of it turns out to be missing. */
+  readonly repair: () => Promise<unknown>;
+}
+
 /**
  * Reads, plans and applies until a read shows that nothing is left to do.
  *
@@ -27,7 +37,7 @@ export interface EnforceResult {
 export async function enforce(
   target: NftListTarget,
   desired: DesiredList,
-  options: { readonly known: ActualList | null; readonly bootMs: () => number; readonly signal: AbortSignal },
+  options: EnforceOptions,
 ): Promise<EnforceResult> {
   const { bootMs, signal } = options;
   const done: NftOperation[] = [];
@@ -50,6 +60,7 @@ export async function enforce(
       if (permanent) throw permanent;
       obstacle = error;
       known = null;
+      if (error instanceof NetlinkError && error.code === 'not-found') await options.repair();
       await delay(pauseMs, undefined, { signal });
       pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX);
     }

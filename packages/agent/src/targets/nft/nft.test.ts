@@ -226,7 +226,12 @@ async function list(options: ListOptions, fingerprint = { value: null as string 
   let known: ActualList | null = null;
   const put = async (value: Value): Promise<EnforceResult> => {
     const desired = desiredOf(value);
-    const result = await enforce(target, desired, { known, bootMs, signal: AbortSignal.timeout(20_000) });
+    const result = await enforce(target, desired, {
+      known,
+      bootMs,
+      signal: AbortSignal.timeout(20_000),
+      repair: () => structure.ensure(),
+    });
     known = result.actual;
     await witness(TABLE, target.id, desired, result.actual);
     return result;

@@ -1,0 +1,133 @@
+import type { Netlink } from '@higgins/netlink';
+import type { ExpiryMode } from '@higgins/signals';
+import { entriesOf, type ListValue } from '../../core/list.js';
+import { WITNESS_ENTRIES_MAX } from '../../limits.js';
+import { NftListTarget } from './apply.js';
+import { enforce } from './enforce.js';
+import { intervalsOf } from './intervals.js';
+import type { ActualList, DesiredList, Enforcement } from './model.js';
+import { type FingerprintStore, NftStructure, type RelayAddress } from './structure.js';
+import { witness } from './witness.js';
+
+/** One list of the target. */
+export interface NftListConfig {
+  readonly enforcement: Enforcement;
+  /** Overrides the mode that travels in the list. */
+  readonly onExpiry: ExpiryMode | null;
+}
+
+export interface NftTargetOptions {
+  readonly table: string;
+  readonly lists: readonly NftListConfig[];
+  readonly netlink: Netlink;
+  readonly store: FingerprintStore;
+  readonly bootMs: () => number;
+  /** Bytes per batch; default is what the socket carries. */
+  readonly batchBytesMax?: number;
+}
+
+/** What an enforcement found and did. */
+export interface NftOutcome {
+  /** Transactions that were needed; 0 if all was in place. */
+  readonly transactions: number;
+  /** Intervals in force, both families together. */
+  readonly intervals: number;
+  /** When the last transaction was in force; null if none was needed. */
+  readonly appliedBootMs: number | null;
+}
+
+interface Entry {
+  readonly target: NftListTarget;
+  readonly onExpiry: ExpiryMode | null;
+  known: ActualList | null;
+  /** The intervals of the value enforced last: a renewal has the same sets. */
+  latest: { readonly value: ListValue; readonly desired: DesiredList } | null;
+}
+
+/**
+ * All lists of one agent in one nft table. Calls are made one after the other.
+ *
+ * Nothing is removed when the agent ends: the kernel goes on, and the next agent finds its work done.
+ */
+export class NftTarget {
+  readonly #options: NftTargetOptions;
+  readonly #structure: NftStructure;
+  readonly #entries: ReadonlyMap<string, Entry>;
+  /** The generation that nothing but our own transactions led to; null if the ruleset must be looked at. */
+  #accounted: number | null = null;
+
+  constructor(options: NftTargetOptions) {
+    const { table, lists, netlink, store, bootMs, batchBytesMax } = options;
+    this.#options = options;
+    const enforcements = lists.map(({ enforcement }) => enforcement);
+    this.#structure = new NftStructure({ table, enforcements, netlink, store });
+    const limits = batchBytesMax === undefined ? {} : { batchBytesMax };
+    this.#entries = new Map(
+      lists.map(({ enforcement, onExpiry }) => {
+        const target = new NftListTarget({ table, enforcement, netlink, bootMs, ...limits });
+        return [enforcement.id, { target, onExpiry, known: null, latest: null }];
+      }),
+    );
+  }
+
+  /** The relays whose flows no list may refuse. Rejects with NftError. */
+  async setRelays(relays: readonly RelayAddress[]): Promise<void> {
+    this.#structure.setRelays(relays);
+    await this.repair();
+  }
+
+  /** Brings tables, chains and rules about where they are not as they should be; resolves to whether that was needed. */
+  async repair(): Promise<boolean> {
+    const changed = await this.#structure.ensure();
+    if (changed) this.#accounted = null;
+    return changed;
+  }
+
+  /** Whether anybody else changed the ruleset since the lists were last looked at. */
+  async changedByOthers(): Promise<boolean> {
+    return this.#accounted === null || (await this.#options.netlink.generation()) !== this.#accounted;
+  }
+
+  /** Declares the ruleset looked at as of now: call before verifying every list. */
+  async beginVerification(): Promise<void> {
+    this.#accounted = await this.#options.netlink.generation();
+  }
+
+  /**
+   * Enforces a value and reads it back, by netlink and, where something was changed, through `nft`.
+   *
+   * @throws NftError; what was in force before still is
+   */
+  async enforce(id: string, value: ListValue, signal: AbortSignal): Promise<NftOutcome> {
+    const entry = this.#entries.get(id);
+    if (!entry) throw new Error(`no list is named ${id}`);
+    const desired = this.#desiredOf(entry, value);
+    const { bootMs, table } = this.#options;
+    const repair = () => this.repair();
+    const result = await enforce(entry.target, desired, { known: entry.known, bootMs, signal, repair });
+    entry.known = result.actual;
+    const transactions = result.operations.length;
+    this.#account(result.actual.generation, transactions);
+    if (transactions > 0 && entriesOf(value) <= WITNESS_ENTRIES_MAX) await witness(table, id, desired, result.actual);
+    return { transactions, intervals: desired.ipv4.count + desired.ipv6.count, appliedBootMs: result.appliedBootMs };
+  }
+
+  /** After a large change the old slot still has to be emptied, so that the next verification must look at the lists. */
+  #account(generation: number, transactions: number): void {
+    const expected = this.#accounted === null ? null : this.#accounted + transactions;
+    this.#accounted = expected === generation && transactions <= 1 ? generation : null;
+  }
+
+  #desiredOf(entry: Entry, value: ListValue): DesiredList {
+    const { latest } = entry;
+    const sameSets = latest?.value.ipv4 === value.ipv4 && latest.value.ipv6 === value.ipv6;
+    const desired: DesiredList = {
+      ipv4: sameSets ? latest.desired.ipv4 : intervalsOf(value.ipv4),
+      ipv6: sameSets ? latest.desired.ipv6 : intervalsOf(value.ipv6),
+      deadlineBootMs: value.deadlineBootMs,
+      onExpiry: entry.onExpiry ?? value.onExpiry,
+    };
+    entry.latest = { value, desired };
+    return desired;
+  }
+}
