@@ -32,6 +32,8 @@ export class TimerWheel {
   /** The last whole millisecond that was worked off. */
   #tick: number;
   #size = 0;
+  /** No later than the next event; null: not known. */
+  #nextTick: number | null = null;
 
   constructor(nowMs: number) {
     this.#tick = Math.floor(nowMs);
@@ -45,6 +47,7 @@ export class TimerWheel {
   schedule(timer: WheelTimer, dueMs: number): void {
     this.cancel(timer);
     timer.dueMs = dueMs;
+    if (this.#size === 0) this.#nextTick = null;
     this.#size++;
     this.#place(timer);
   }
@@ -60,6 +63,7 @@ export class TimerWheel {
   /** Fires everything that is due at `nowMs`. */
   advance(nowMs: number): void {
     const end = Math.floor(nowMs);
+    if (end > this.#tick) this.#nextTick = null;
     while (this.#tick < end) {
       if (this.#size === 0) {
         this.#tick = end;
@@ -77,7 +81,9 @@ export class TimerWheel {
    * first timer, when timers far away have to be sorted anew.
    */
   nextMs(): number | null {
-    return this.#size === 0 ? null : this.#nextEventTick();
+    if (this.#size === 0) return null;
+    this.#nextTick ??= this.#nextEventTick();
+    return this.#nextTick;
   }
 
   #place(timer: WheelTimer): void {
@@ -90,7 +96,9 @@ export class TimerWheel {
       level++;
       width *= SLOTS;
     }
-    const slot = this.#levels[level]![Math.floor(target / width) % SLOTS]!;
+    const position = Math.floor(target / width);
+    if (this.#nextTick !== null) this.#nextTick = Math.min(this.#nextTick, position * width);
+    const slot = this.#levels[level]![position % SLOTS]!;
     slot.add(timer);
     timer.slot = slot;
   }
