@@ -1,0 +1,25 @@
+import { Command } from 'commander';
+import { addCertsCommand } from './commands/certs.js';
+import { addListsCommand } from './commands/lists.js';
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 what was asked for does not hold, 2 wrong arguments or files (nothing was done),
+3 a relay or agent could not be reached or refused us.`;
+
+/** The whole command line; its actions throw CommandError. */
+export function createProgram(): Command {
+  const program = new Command('higgins')
+    .description('The MOQT signal bus for edge networks.')
+    .exitOverride()
+    .showHelpAfterError('(see --help)')
+    .addHelpText('after', EXIT_CODES);
+  addCertsCommand(program);
+  addListsCommand(program);
+  // Subcommands inherit neither of these.
+  for (const command of descendants(program)) command.exitOverride().showHelpAfterError('(see --help)');
+  return program;
+}
+
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...descendants(child)]);
+}
