@@ -59,6 +59,8 @@ pub struct Connection {
     pub numbers: IdMap<u64, StreamId>,
     /// Streams opened ahead of use, by direction.
     pub ready: [VecDeque<StreamId>; 2],
+    /// Streams of the peer that HTTP/3 itself keeps open; they do not count against the limits.
+    pub own_streams: [u64; 2],
     /// Streams that may have more to read.
     pub readable: VecDeque<StreamId>,
     pub drained_below: Option<u64>,
@@ -95,6 +97,7 @@ impl Connection {
             streams: IdMap::default(),
             numbers: IdMap::default(),
             ready: Default::default(),
+            own_streams: [0; 2],
             readable: VecDeque::new(),
             drained_below: None,
             sets: Vec::new(),

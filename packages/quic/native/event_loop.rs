@@ -637,8 +637,8 @@ impl Loop {
 
     fn close_listener(&mut self, id: u32) {
         if let Some(port) = self.ports.get_mut(&id) {
+            // The endpoint stays a server, so that newcomers are refused instead of left without an answer.
             port.listening = false;
-            port.endpoint.set_server_config(None);
             // A listener without connections frees its address at once.
             self.close_port_if_over(id);
         }

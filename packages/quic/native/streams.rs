@@ -40,6 +40,7 @@ pub struct Stream {
     /// The beginning, while the role is not settled or the owner does not listen; then whether that is all.
     head: Vec<u8>,
     head_fin: bool,
+    head_reset: Option<u64>,
 }
 
 impl Stream {
@@ -54,6 +55,7 @@ impl Stream {
             fin: false,
             head: Vec::new(),
             head_fin: false,
+            head_reset: None,
         }
     }
 }
@@ -292,16 +294,31 @@ impl Connection {
 
     /// Doubles the credit when the peer uses three quarters of it, up to the ceiling.
     fn raise_credit(&mut self, direction: Dir) {
-        let ceiling = match direction {
-            Dir::Bi => self.limits.bidirectional_streams_max,
-            Dir::Uni => self.limits.unidirectional_streams_max,
-        };
+        let ceiling = self.own_streams[direction as usize]
+            + match direction {
+                Dir::Bi => self.limits.bidirectional_streams_max,
+                Dir::Uni => self.limits.unidirectional_streams_max,
+            };
         let open = self.quic.streams().remote_open_streams(direction);
         let allowed = self.quic.max_concurrent_streams(direction);
         if allowed < ceiling && open * 4 >= allowed * 3 {
-            self.quic
-                .set_max_concurrent_streams(direction, code((allowed * 2).clamp(1, ceiling)));
+            // quinn does not announce small raises, so the last step is never a small one.
+            let doubled = (allowed * 2).max(1);
+            let next = if doubled * 4 >= ceiling * 3 {
+                ceiling
+            } else {
+                doubled
+            };
+            self.quic.set_max_concurrent_streams(direction, code(next));
         }
+    }
+
+    /// A stream of HTTP/3 itself stays open with the connection: the application's credit must not shrink by it.
+    fn exempt(&mut self, direction: Dir) {
+        self.own_streams[direction as usize] += 1;
+        let allowed = self.quic.max_concurrent_streams(direction);
+        self.quic
+            .set_max_concurrent_streams(direction, code(allowed + 1));
     }
 
     /// Reads what can be read, as long as JavaScript keeps up.
@@ -397,6 +414,11 @@ impl Connection {
         let mut bytes = std::mem::take(&mut stream.head);
         let end = self.read(id, |chunk| bytes.extend_from_slice(chunk));
         let fin = matches!(end, End::Fin);
+        if let End::Reset(value) = end
+            && role == Role::Unknown
+        {
+            return self.reset_headless(id, value, turn);
+        }
         if let End::Reset(_) | End::Gone = end {
             if role == Role::Session || role == Role::Control {
                 self.end_session(
@@ -428,6 +450,19 @@ impl Connection {
         }
     }
 
+    /// A stream was reset before its head arrived. HTTP/3's own streams are never reset, so it belongs to the session.
+    fn reset_headless(&mut self, id: StreamId, value: u64, turn: &mut Turn<'_>) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        stream.role = Role::Held;
+        stream.head.clear();
+        stream.head_reset = Some(wt::from_http3(value));
+        if self.listening {
+            self.release(id, turn);
+        }
+    }
+
     /// Finds out what a stream of the peer is for.
     fn settle(&mut self, id: StreamId, bytes: &mut Vec<u8>, fin: bool, turn: &mut Turn<'_>) {
         let bidirectional = id.dir() == Dir::Bi;
@@ -448,10 +483,12 @@ impl Connection {
             }
             Head::Control => {
                 stream.role = Role::Control;
+                self.exempt(Dir::Uni);
                 self.control_bytes(id, bytes, turn);
             }
             Head::Request if is_session => {
                 stream.role = Role::Session;
+                self.exempt(Dir::Bi);
                 self.session_bytes(bytes, fin, turn);
             }
             // A second request: one session per connection.
@@ -478,7 +515,12 @@ impl Connection {
                     .stop(wt::H3_STREAM_CREATION_ERROR.into());
                 self.streams.remove(&id);
             }
-            Head::Incomplete | Head::Other => stream.role = Role::Ignored,
+            Head::Incomplete | Head::Other => {
+                stream.role = Role::Ignored;
+                if !fin {
+                    self.exempt(Dir::Uni);
+                }
+            }
         }
     }
 
@@ -521,7 +563,7 @@ impl Connection {
         };
         stream.role = Role::Data;
         let head = std::mem::take(&mut stream.head);
-        let (number, fin) = (stream.number, stream.head_fin);
+        let (number, fin, reset) = (stream.number, stream.head_fin, stream.head_reset);
         turn.events.push(
             Kind::Opened,
             self.id,
@@ -534,7 +576,11 @@ impl Connection {
             turn.events
                 .push(Kind::Data, self.id, number, 0.0, u32::from(fin), &head);
         }
-        if fin {
+        if let Some(value) = reset {
+            turn.events
+                .push(Kind::Reset, self.id, number, value as f64, 0, &[]);
+        }
+        if fin || reset.is_some() {
             self.receiving_over(id);
         } else {
             self.readable.push_back(id);

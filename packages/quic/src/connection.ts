@@ -14,6 +14,8 @@ export class QuicConnection implements Connection {
   #events: ConnectionEvents | null = null;
   #over = false;
   #closed: CloseInfo | null = null;
+  /** What came before `listen`: stops, credit and drained, as many as there are streams at most. */
+  readonly #early: ((events: ConnectionEvents) => void)[] = [];
   /** Bytes written since the last crossing, and which crossing that was. */
   #queuedBytes = 0;
   #queuedEpoch = -1;
@@ -29,8 +31,12 @@ export class QuicConnection implements Connection {
   listen(events: ConnectionEvents): void {
     this.#events = events;
     const closed = this.#closed;
-    if (closed !== null) queueMicrotask(() => events.closed(closed));
-    else this.#commands.push(Operation.listen, 1, this.id);
+    const early = this.#early.splice(0);
+    if (closed === null) this.#commands.push(Operation.listen, 1, this.id);
+    queueMicrotask(() => {
+      for (const tell of early) tell(events);
+      if (closed !== null) events.closed(closed);
+    });
   }
 
   open(bidirectional: boolean, priority: number): StreamId | null {
@@ -91,9 +97,14 @@ export class QuicConnection implements Connection {
     this.#commands.push(Operation.close, 2, this.id, code);
   }
 
-  /** The receiver of events, null before `listen` and after `close`. */
+  /** The receiver of events; null after `close`, and before `listen`: then `tellLater` keeps what there is to tell. */
   get events(): ConnectionEvents | null {
     return this.#over ? null : this.#events;
+  }
+
+  /** Keeps an event for `listen`. */
+  tellLater(tell: (events: ConnectionEvents) => void): void {
+    if (!this.#over) this.#early.push(tell);
   }
 
   /** The loop says that it is over. */

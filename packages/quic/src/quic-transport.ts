@@ -221,7 +221,13 @@ export class QuicTransport implements Transport {
       return;
     }
     const events = connection.events;
-    if (events === null) return;
+    if (events === null) {
+      // The loop holds streams and datagrams back until the owner listens; these it does not.
+      if (kind === EventKind.stopSending) connection.tellLater((later) => later.stopSending(stream, value));
+      else if (kind === EventKind.credit) connection.tellLater((later) => later.credit(flags === 1));
+      else if (kind === EventKind.drained) connection.tellLater((later) => later.drained());
+      return;
+    }
     switch (kind) {
       case EventKind.opened:
         events.opened(stream, flags === 1);
