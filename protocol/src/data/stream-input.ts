@@ -1,5 +1,6 @@
 import { StreamError, StreamResetCode } from '../errors.js';
 import type { Vi64 } from '../model/vi64.js';
+import { copyBytes } from '../wire/copy.js';
 import { PartialReader } from '../wire/reader.js';
 
 const NO_BYTES = new Uint8Array(0);
@@ -29,6 +30,11 @@ export class StreamInput {
   /** True once the stream has ended and every byte has been used. */
   get ended(): boolean {
     return this.finished && this.#carried === 0 && this.#body === null && this.#position === this.#chunk.length;
+  }
+
+  /** Bytes that are held, whether filled or not. */
+  get reservedBytes(): number {
+    return this.#carry.length + (this.#body?.length ?? 0);
   }
 
   /** `bytes` must stay valid until `accept` or `body` has asked for more; by then everything before is used or copied. */
@@ -87,7 +93,7 @@ export class StreamInput {
     if (length === 0) return NO_BYTES;
     const start = this.#position;
     this.#position = start + length;
-    return this.#chunk.slice(start, this.#position);
+    return copyBytes(this.#chunk, start, this.#position);
   }
 
   // Doubles, and ends at exactly `length`.

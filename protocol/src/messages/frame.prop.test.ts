@@ -258,7 +258,8 @@ function* pieces(encoded: Uint8Array, size: () => number): Generator<Uint8Array>
   }
 }
 
-// The bytes are overwritten as soon as the parser has had them: it must not keep what it was only lent.
+// The bytes are overwritten as soon as the parser has had them: it must not keep what it was only lent. They are a
+// Buffer, whose `slice` would keep them.
 function decodeAll(parts: Iterable<Uint8Array>, context: MessageContext): Message[] {
   const parser = new MessageStreamParser(MOQT_18);
   const messages: Message[] = [];
@@ -266,7 +267,7 @@ function decodeAll(parts: Iterable<Uint8Array>, context: MessageContext): Messag
     for (let message = parser.next(context); message !== null; message = parser.next(context)) messages.push(message);
   };
   for (const part of parts) {
-    const lent = part.slice();
+    const lent = Buffer.from(part);
     parser.push(lent, false);
     take();
     lent.fill(0xee);

@@ -1,6 +1,7 @@
 import { EncodeError, protocolViolation, SessionError, SessionTerminationCode } from '../errors.js';
 import { KEY_VALUE_BYTES_MAX } from '../limits.js';
 import { add, subtract, VI64_MAX, type Vi64 } from '../model/vi64.js';
+import { copyBytes } from './copy.js';
 import { PartialReader } from './reader.js';
 import type { Writer } from './writer.js';
 
@@ -30,7 +31,7 @@ export function readKeyValuePairs(bytes: Uint8Array, position = 0, end = bytes.l
   const walker = new KeyValueWalker(bytes, position, end);
   const pairs: KeyValuePair[] = [];
   while (walker.next()) {
-    const value = walker.integer ?? bytes.slice(walker.valueStart, walker.valueEnd);
+    const value = walker.integer ?? copyBytes(bytes, walker.valueStart, walker.valueEnd);
     pairs.push({ type: walker.type, value });
   }
   if (walker.truncated) throw truncatedPair(walker.pairStart);

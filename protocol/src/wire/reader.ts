@@ -1,5 +1,6 @@
 import { protocolViolation } from '../errors.js';
 import type { Vi64 } from '../model/vi64.js';
+import { copyBytes } from './copy.js';
 import { readVi64, vi64Length } from './vi64.js';
 
 /**
@@ -56,7 +57,7 @@ export class Reader {
     }
     const start = this.position;
     this.position = start + length;
-    return this.bytes.slice(start, start + length);
+    return copyBytes(this.bytes, start, this.position);
   }
 
   /** A vi64 length of at most `max`, then a copy of so many bytes; `what` names the field in the error. */
