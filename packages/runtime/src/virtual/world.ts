@@ -7,7 +7,7 @@ export interface VirtualWorldOptions {
   readonly seed: number;
   /** True wall time at the start, in milliseconds since 1970; default 2026-06-01. */
   readonly startWallMs?: number;
-  /** How deep chains of promises run between two steps; see VirtualWorld. Default 32. */
+  /** How deep chains of promises run before time moves on; see VirtualWorld. Default 32. */
   readonly microtaskRounds?: number;
 }
 
@@ -19,6 +19,8 @@ export interface VirtualEvent extends Disposable {
 /** 2026-06-01 UTC. */
 const START_WALL_MS = 1_780_272_000_000;
 const MICROTASK_ROUNDS = 32;
+/** Between two steps of the same moment: most code goes one or two promises deep, and what is deeper goes on later. */
+const MICROTASK_ROUNDS_SAME_MOMENT = 6;
 
 /**
  * Virtual time: a seeded scheduler that executes one event after the other, earliest first, and those of the same
@@ -27,8 +29,9 @@ const MICROTASK_ROUNDS = 32;
  * Promises: code under simulation may await. Between two steps the world lets microtasks run by awaiting a fixed
  * number of resolved promises. Nothing but microtasks ever runs then, and the language executes those in first-in
  * first-out order, so a run is a function of its seed: a chain of promises that is longer than the rounds goes on
- * between the next steps, at the same place in every run. No macrotask and no real time take part. Steps that called
- * no code that could await (see `entered`) need no rounds.
+ * between the next steps, at the same place in every run. There are fewer rounds between steps of the same moment than
+ * before time moves on. No macrotask and no real time take part. Steps that called no code that could await (see
+ * `entered`) need no rounds.
  */
 export class VirtualWorld {
   readonly seed: number;
@@ -110,7 +113,7 @@ export class VirtualWorld {
     return true;
   }
 
-  /** Lets microtasks run that are due; see the class. */
+  /** Lets microtasks run that are due, before time moves on; see the class. */
   async settle(): Promise<void> {
     this.#entered = false;
     for (let round = 0; round < this.#microtaskRounds; round += 1) await undefined;
@@ -158,18 +161,31 @@ export class VirtualWorld {
   async runWhile(condition: () => boolean, untilMs: number): Promise<void> {
     // The caller itself may have started something.
     this.#entered = true;
+    let owed = true;
     for (;;) {
-      if (this.#entered) await this.settle();
-      if (!condition()) return;
-      const due = this.#events.peek()?.dueMs;
-      if (due === undefined || due > untilMs) {
-        // A long chain of promises may still schedule events.
+      if (this.#entered) {
+        this.#entered = false;
+        owed = true;
+        for (let round = 0; round < MICROTASK_ROUNDS_SAME_MOMENT; round += 1) await undefined;
+      }
+      if (owed && this.#events.peek()?.dueMs !== this.#nowMs) {
+        owed = false;
         await this.settle();
-        const next = this.#events.peek()?.dueMs;
-        if (next === undefined || next > untilMs) return;
+      }
+      if (!condition()) return;
+      if (!this.#isDue(untilMs)) {
+        // A long chain of promises may still lead to an event, or make the condition true.
+        await this.settle();
+        await this.settle();
+        if (!condition() || !this.#isDue(untilMs)) return;
       }
       this.step();
     }
+  }
+
+  #isDue(untilMs: number): boolean {
+    const next = this.#events.peek();
+    return next !== undefined && next.dueMs <= untilMs;
   }
 }
 
