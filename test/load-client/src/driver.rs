@@ -160,11 +160,11 @@ impl Driver {
             .endpoint
             .handle(now, from, local_ip, ecn, bytes, &mut self.transmit);
         // A client has nothing to accept, and no stateless answers worth sending.
-        if let Some(DatagramEvent::ConnectionEvent(handle, event)) = event {
-            if let Some(Some(slot)) = self.connections.get_mut(handle.0) {
-                slot.connection.handle_event(event);
-                self.mark(handle.0);
-            }
+        if let Some(DatagramEvent::ConnectionEvent(handle, event)) = event
+            && let Some(Some(slot)) = self.connections.get_mut(handle.0)
+        {
+            slot.connection.handle_event(event);
+            self.mark(handle.0);
         }
     }
 
@@ -187,10 +187,10 @@ impl Driver {
     }
 
     fn mark(&mut self, number: usize) {
-        if let Some(Some(slot)) = self.connections.get_mut(number) {
-            if !std::mem::replace(&mut slot.is_dirty, true) {
-                self.dirty.push(number);
-            }
+        if let Some(Some(slot)) = self.connections.get_mut(number)
+            && !std::mem::replace(&mut slot.is_dirty, true)
+        {
+            self.dirty.push(number);
         }
     }
 
@@ -252,11 +252,11 @@ impl Driver {
     }
 
     fn arm(&mut self, number: usize, slot: &mut Slot) {
-        if let Some(at) = slot.connection.poll_timeout() {
-            if slot.timer.is_none_or(|armed| at < armed) {
-                slot.timer = Some(at);
-                self.timers.push(Reverse((at, number)));
-            }
+        if let Some(at) = slot.connection.poll_timeout()
+            && slot.timer.is_none_or(|armed| at < armed)
+        {
+            slot.timer = Some(at);
+            self.timers.push(Reverse((at, number)));
         }
     }
 }

@@ -142,17 +142,17 @@ pub fn find_integer(properties: &[u8], wanted: u64) -> Option<u64> {
     while reader.remaining() > 0 {
         kind = kind.checked_add(reader.vi64()?)?;
         let value = reader.vi64()?;
-        if kind % 2 == 0 {
+        if kind.is_multiple_of(2) {
             if kind == wanted {
                 return Some(value);
             }
             continue;
         }
         let bytes = reader.bytes(usize::try_from(value).ok()?)?;
-        if kind == IMMUTABLE_PROPERTIES {
-            if let Some(found) = find_integer(bytes, wanted) {
-                return Some(found);
-            }
+        if kind == IMMUTABLE_PROPERTIES
+            && let Some(found) = find_integer(bytes, wanted)
+        {
+            return Some(found);
         }
     }
     None
