@@ -1,1 +1,4 @@
-export {};
+export { loadRelayConfig, type RelayConfig, type RelayConfigInput, relayConfigSchema } from './io/config.js';
+export { type RelayServer, startRelay } from './io/start-relay.js';
+export { TlsFileError } from './io/tls-files.js';
+export { validateRelayConfig } from './io/validate.js';

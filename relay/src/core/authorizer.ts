@@ -4,6 +4,8 @@ import type { AuthorizationToken, FullTrackName, TrackNamespace } from '@higgins
 export interface Principal {
   /** DER of the certificate that the configured authorities vouch for, or null. */
   readonly certificate: Uint8Array | null;
+  /** Why there is none, or why it is not trusted; null if it is. */
+  readonly certificateError: string | null;
   /** Tokens of the SETUP message. */
   readonly tokens: readonly AuthorizationToken[];
 }
@@ -28,10 +30,14 @@ const UNAUTHORIZED = 0x1;
 
 /** Lets in whoever shows a certificate of the configured authorities; inside, everything is allowed. */
 export const requireCertificate: Authorizer = {
-  authorizeSession: (principal) =>
-    principal.certificate === null
-      ? { allowed: false, code: UNAUTHORIZED, reason: 'a certificate of a trusted authority is required' }
-      : ALLOWED,
+  authorizeSession: ({ certificateError }) =>
+    certificateError === null
+      ? ALLOWED
+      : {
+          allowed: false,
+          code: UNAUTHORIZED,
+          reason: `relay demands a client certificate of an authority that it trusts: ${certificateError}`,
+        },
   authorizePublish: () => ALLOWED,
   authorizeSubscribe: () => ALLOWED,
 };

@@ -55,7 +55,7 @@ export class Peer {
     this.kind = kind;
     this.port = port;
     const { certificate, certificateError } = port.connection.peer;
-    this.principal = { certificate: certificateError === null ? certificate : null, tokens: [] };
+    this.principal = { certificate: certificateError === null ? certificate : null, certificateError, tokens: [] };
   }
 
   get session(): Session {

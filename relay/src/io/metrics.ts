@@ -1,0 +1,102 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Counters, PROPAGATION_BOUNDS_MS, type RelayCore } from '../core/index.js';
+
+type Field = { [Key in keyof Counters]: Counters[Key] extends number ? Key : never }[keyof Counters];
+
+const TOTALS: readonly (readonly [Field, string, string])[] = [
+  ['objectsReceived', 'objects_received_total', 'Objects received from publishers and upstreams.'],
+  ['bytesReceived', 'bytes_received_total', 'Payload bytes of received objects.'],
+  ['duplicates', 'duplicates_total', 'Objects that came again and were not forwarded again.'],
+  ['malformedTracks', 'malformed_tracks_total', 'Tracks ended because they contradicted themselves.'],
+  ['fanOutCalls', 'fan_out_calls_total', 'Calls that handed object bytes to a receiver set.'],
+  ['delivered', 'delivered_total', 'Objects written for subscriptions.'],
+  ['conflated', 'conflated_total', 'Groups that slow subscriptions skipped for a newer one.'],
+  ['dropped', 'dropped_total', 'Objects not forwarded: expired, too late, or not deliverable.'],
+  ['expired', 'expired_total', 'Cached groups whose time was up.'],
+  ['evicted', 'evicted_total', 'Cached groups that made room for others.'],
+  ['tooFarBehind', 'too_far_behind_total', 'Subscriptions ended because the subscriber was too slow.'],
+  ['recovered', 'recovered_total', 'Objects fetched after an upstream loss and forwarded.'],
+  ['subscribesReceived', 'subscribes_received_total', 'SUBSCRIBE requests of peers.'],
+  ['fetchesReceived', 'fetches_received_total', 'FETCH requests of peers.'],
+  ['requestsRejected', 'requests_rejected_total', 'Requests of peers answered with an error.'],
+  ['upstreamSubscribes', 'upstream_subscribes_total', 'SUBSCRIBE requests sent to publishers and upstreams.'],
+  ['upstreamFetches', 'upstream_fetches_total', 'FETCH requests sent to publishers and upstreams.'],
+  ['upstreamConnects', 'upstream_connects_total', 'Upstream sessions established.'],
+  ['upstreamLosses', 'upstream_losses_total', 'Upstream sessions lost.'],
+];
+
+const LEVELS: readonly (readonly [Field, string, string])[] = [
+  ['sessions', 'sessions', 'Sessions, upstream ones included.'],
+  ['tracks', 'tracks', 'Tracks known.'],
+  ['subscriptions', 'subscriptions', 'Subscriptions of peers here.'],
+  ['upstreamSubscriptions', 'upstream_subscriptions', 'Subscriptions of this relay at publishers and upstreams.'],
+  ['namespaces', 'namespaces', 'Namespaces that peers announce.'],
+];
+
+const PREFIX = 'higgins_relay_';
+
+/** A registry that shows a core's counters as they are when it is scraped, and the process's own figures. */
+export function relayMetrics(core: RelayCore): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  for (const [field, name, help] of TOTALS) {
+    const counter: Counter = new Counter({
+      ...{ name: PREFIX + name, help, registers },
+      collect() {
+        counter.reset();
+        counter.inc(core.counters[field]);
+      },
+    });
+  }
+  for (const [field, name, help] of LEVELS) gauge(registry, name, help, () => core.counters[field]);
+  gauge(registry, 'cache_bytes', 'Bytes of the cache, bookkeeping included.', () => core.budget.bytes);
+  gauge(registry, 'cache_objects', 'Objects in the cache.', () => core.budget.objects);
+  gauge(registry, 'upstream_connected', '1 while an upstream session is established.', () =>
+    core.links.connected ? 1 : 0,
+  );
+  registry.registerMetric(new PropagationHistogram(core.counters));
+  return registry;
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  const made: Gauge = new Gauge({
+    ...{ name: PREFIX + name, help, registers: [registry] },
+    collect() {
+      made.set(read());
+    },
+  });
+}
+
+/** Shows the core's own buckets, so that an object costs no call into the metrics library. */
+class PropagationHistogram extends Histogram {
+  readonly #counters: Counters;
+
+  constructor(counters: Counters) {
+    super({
+      name: `${PREFIX}propagation_delay_ms`,
+      help: 'Time from publication to arrival here, by the wall clocks of both machines.',
+      registers: [],
+    });
+    this.#counters = counters;
+  }
+
+  override async get() {
+    const { propagation, propagationSumMs, propagationCount } = this.#counters;
+    const { name, help } = await super.get().then((own) => own);
+    let below = 0;
+    const values = propagation.map((count, index) => {
+      below += count;
+      return { metricName: `${name}_bucket`, labels: { le: PROPAGATION_BOUNDS_MS[index] ?? '+Inf' }, value: below };
+    });
+    return {
+      ...(await super.get()),
+      ...{ name, help },
+      values: [
+        ...values,
+        { metricName: `${name}_sum`, labels: {}, value: propagationSumMs },
+        { metricName: `${name}_count`, labels: {}, value: propagationCount },
+      ],
+    };
+  }
+}

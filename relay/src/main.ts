@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { onShutdown } from '@higgins/service';
+import { loadRelayConfig } from './io/config.js';
+import { startRelay } from './io/start-relay.js';
+import { validateRelayConfig } from './io/validate.js';
+
+const USAGE = `usage: higgins-relay CONFIG.yaml
+       higgins-relay validate-config CONFIG.yaml`;
+
+await run(process.argv.slice(2));
+
+async function run(args: readonly string[]): Promise<void> {
+  try {
+    if (args.length === 2 && args[0] === 'validate-config') {
+      validateRelayConfig(args[1]!);
+      process.stdout.write(`${args[1]}: valid\n`);
+    } else if (args.length === 1 && !args[0]!.startsWith('-')) {
+      await serve(args[0]!);
+    } else {
+      process.stderr.write(`${USAGE}\n`);
+      process.exitCode = 2;
+    }
+  } catch (error) {
+    process.stderr.write(`higgins-relay: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function serve(path: string): Promise<void> {
+  const relay = await startRelay(loadRelayConfig(path));
+  const report = (error: unknown) => relay.log.error(error);
+  onShutdown(() => relay.drain(), report);
+  process.on('SIGHUP', () => {
+    try {
+      relay.reload();
+    } catch (error) {
+      // The old certificates stay in use.
+      report(error);
+    }
+  });
+}
