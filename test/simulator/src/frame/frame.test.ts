@@ -1,0 +1,130 @@
+import { RandomStream } from '@higgins/runtime';
+import { describe, expect, it } from 'vitest';
+import { describeFault, drawFaults, type FaultSpace, healAll, scheduleFaults } from './faults.js';
+import { Violation } from './invariant.js';
+import { runSeed } from './run-seed.js';
+import { Simulation } from './simulation.js';
+
+const SPACE: FaultSpace = {
+  links: [
+    ['origin', 'edge'],
+    ['edge', 'pop-1'],
+  ],
+  nodes: { crash: ['edge'], pause: ['edge', 'pop-1'], reboot: ['pop-1'], sleep: [], 'wall-clock-step': ['pop-1'] },
+  fromMs: 1000,
+  untilMs: 20_000,
+  countMax: 8,
+  durationMsMax: 5000,
+};
+
+describe('drawFaults', () => {
+  it('draws the same plan from the same seed, and every possible kind over many seeds', () => {
+    const plan = (seed: number) => drawFaults(new RandomStream(seed), SPACE);
+    expect(plan(4)).toEqual(plan(4));
+    const kinds = new Set(
+      Array.from({ length: 200 }, (_, seed) => plan(seed)).flatMap((faults) => faults.map(({ kind }) => kind)),
+    );
+    expect([...kinds].sort()).toEqual(['crash', 'loss', 'partition', 'pause', 'reboot', 'reset', 'wall-clock-step']);
+  });
+
+  it('stays within its space', () => {
+    for (let seed = 0; seed < 200; seed += 1) {
+      for (const fault of drawFaults(new RandomStream(seed), SPACE)) {
+        expect(fault.atMs).toBeGreaterThanOrEqual(SPACE.fromMs);
+        expect(fault.atMs).toBeLessThan(SPACE.untilMs);
+        expect(fault.durationMs).toBeLessThanOrEqual(SPACE.durationMsMax);
+        if ('node' in fault) expect(SPACE.nodes[fault.kind]).toContain(fault.node);
+      }
+    }
+  });
+});
+
+describe('Simulation', () => {
+  it('crashes, restarts and pauses nodes as planned', async () => {
+    const simulation = new Simulation(1);
+    const starts: number[] = [];
+    const node = simulation.node({ name: 'edge' }, ({ runtime }) => {
+      starts.push(runtime.world.nowMs);
+    });
+    node.start();
+    const overAtMs = scheduleFaults(simulation, [
+      { kind: 'crash', node: 'edge', atMs: 100, durationMs: 50 },
+      { kind: 'pause', node: 'edge', atMs: 200, durationMs: 10 },
+    ]);
+    expect(overAtMs).toBe(210);
+    await simulation.run(120);
+    expect(node.process).toBeNull();
+    await simulation.run(205);
+    expect([starts, node.process?.state]).toEqual([[0, 150], 'paused']);
+    await simulation.run(300);
+    expect(node.running).toBe(true);
+  });
+
+  it('heals what is still wrong at the end', async () => {
+    const simulation = new Simulation(1);
+    const nodes = ['edge', 'pop-1'].map((name) => simulation.node({ name }, () => {}));
+    for (const node of nodes) node.start();
+    nodes[0]!.crash();
+    nodes[1]!.pause();
+    simulation.network.partition('edge', 'pop-1');
+    healAll(simulation);
+    expect(nodes.map(({ running }) => running)).toEqual([true, true]);
+    expect(simulation.network.link('edge', 'pop-1').blockedSinceMs).toBeNull();
+  });
+
+  it('ends at the step at which an invariant is broken, with what happened before', async () => {
+    const scenario = {
+      name: 'broken',
+      async run(seed: number, onBuilt: (simulation: Simulation) => void) {
+        const simulation = new Simulation(seed);
+        onBuilt(simulation);
+        let broken = false;
+        simulation.hold({
+          id: 'never-broken',
+          statement: 'it is never broken',
+          check() {
+            if (broken) throw new Violation('never-broken', 'it is broken');
+          },
+        });
+        simulation.world.schedule(10, () => simulation.observe({ kind: 'note', node: 'edge', what: 'about to break' }));
+        simulation.world.schedule(20, () => {
+          broken = true;
+        });
+        simulation.world.schedule(30, () => {});
+        await simulation.run(100);
+      },
+    };
+    const { violation, steps } = await runSeed(scenario, 5);
+    expect(violation).toMatchObject({ invariant: 'never-broken', message: 'it is broken', step: 2, atMs: 20 });
+    expect([steps, violation!.history]).toEqual([2, [expect.stringContaining('edge: about to break')]]);
+  });
+
+  it('reports a program that fails, and one that throws in a timer', async () => {
+    for (const immediately of [true, false]) {
+      const scenario = {
+        name: 'failing',
+        async run(seed: number, onBuilt: (simulation: Simulation) => void) {
+          const simulation = new Simulation(seed);
+          onBuilt(simulation);
+          const node = simulation.node({ name: 'edge' }, ({ runtime }) => {
+            if (immediately) throw new Error('out of luck');
+            runtime.at(runtime.bootMs() + 5, () => {
+              throw new Error('out of luck');
+            });
+          });
+          node.start();
+          await simulation.run(100);
+        },
+      };
+      const { violation } = await runSeed(scenario, 1);
+      expect(violation).toMatchObject({ invariant: 'error', message: expect.stringContaining('out of luck') });
+    }
+  });
+});
+
+describe('describeFault', () => {
+  it('says what, where, when and how long', () => {
+    const fault = { kind: 'partition', left: 'a', right: 'b', ways: 'both', atMs: 10.4, durationMs: 20 } as const;
+    expect(describeFault(fault)).toBe('partition of a b both at 10 ms for 20 ms');
+  });
+});

@@ -1,0 +1,114 @@
+import { RandomStream, type VirtualMachineOptions, VirtualWorld } from '@higgins/runtime';
+import { MemoryNetwork, type MemoryNetworkOptions } from '@higgins/transport';
+import type { Invariant } from './invariant.js';
+import { type Program, SimulatedNode } from './node.js';
+import { describe, type Observation } from './observation.js';
+
+/** How many observations are kept for the report of a violation. */
+const HISTORY_MAX = 400;
+
+/** One run: a world, a network, nodes, and the invariants that judge them. */
+export class Simulation {
+  readonly world: VirtualWorld;
+  readonly network: MemoryNetwork;
+  /** For what a scenario decides by lot; independent of what the network draws. */
+  readonly random: RandomStream;
+  readonly nodes = new Map<string, SimulatedNode>();
+  readonly #invariants: Invariant[] = [];
+  readonly #history: { readonly atMs: number; readonly observation: Observation }[] = [];
+  readonly #failures: unknown[] = [];
+  #checks = 0;
+
+  constructor(seed: number, network: MemoryNetworkOptions = {}) {
+    this.world = new VirtualWorld({ seed });
+    this.network = new MemoryNetwork(this.world, network);
+    this.random = new RandomStream(seed, 'scenario');
+  }
+
+  /** How many times an invariant was judged. */
+  get checks(): number {
+    return this.#checks;
+  }
+
+  /** Adds a node; it has to be started. */
+  node(options: VirtualMachineOptions, program: Program): SimulatedNode {
+    const node = new SimulatedNode(this, options, program);
+    this.nodes.set(node.name, node);
+    return node;
+  }
+
+  hold(...invariants: readonly Invariant[]): void {
+    this.#invariants.push(...invariants);
+  }
+
+  /** Something happened: it becomes part of the trace, and every invariant judges it. */
+  observe(observation: Observation): void {
+    const { nowMs, trace } = this.world;
+    trace.text(describe(observation));
+    if ('payload' in observation) trace.bytes(observation.payload);
+    this.#history.push({ atMs: nowMs, observation });
+    if (this.#history.length > HISTORY_MAX) this.#history.shift();
+    for (const invariant of this.#invariants) {
+      if (invariant.observe === undefined) continue;
+      this.#checks += 1;
+      try {
+        invariant.observe(observation, nowMs);
+      } catch (error) {
+        this.fail(error);
+      }
+    }
+  }
+
+  /** The run has failed: it ends before its next step, with the first of these errors. */
+  fail(error: unknown): void {
+    this.#failures.push(error);
+  }
+
+  /** Executes everything up to `untilMs`, judging the world after each step; throws what failed. */
+  async run(untilMs: number): Promise<void> {
+    await this.world.runWhile(() => this.#healthy(), untilMs);
+    this.#throwFailure();
+    await this.world.runUntil(untilMs);
+  }
+
+  /** Runs until the condition holds, at most for `limitMs`; returns whether it holds. */
+  async runUntilTrue(condition: () => boolean, limitMs: number): Promise<boolean> {
+    const untilMs = this.world.nowMs + limitMs;
+    await this.world.runWhile(() => this.#healthy() && !condition(), untilMs);
+    this.#throwFailure();
+    return condition();
+  }
+
+  /** Judges the end of the run. */
+  finish(): void {
+    for (const invariant of this.#invariants) {
+      this.#checks += 1;
+      invariant.finish?.(this.world.nowMs);
+    }
+  }
+
+  /** The last things that happened, one line each; of the nodes named, or of all. */
+  history(...nodes: readonly string[]): string[] {
+    return this.#history
+      .filter(({ observation }) => nodes.length === 0 || nodes.includes(observation.node))
+      .map(({ atMs, observation }) => `${(atMs / 1000).toFixed(3).padStart(10)} s  ${describe(observation)}`);
+  }
+
+  #healthy(): boolean {
+    if (this.#failures.length > 0) return false;
+    try {
+      for (const invariant of this.#invariants) {
+        if (invariant.check === undefined) continue;
+        this.#checks += 1;
+        invariant.check(this.world.nowMs);
+      }
+    } catch (error) {
+      this.#failures.push(error);
+    }
+    return this.#failures.length === 0;
+  }
+
+  #throwFailure(): void {
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+}

@@ -1,0 +1,4 @@
+import type { Scenario } from '../frame/run-seed.js';
+
+/** Every scenario, by name. */
+export const scenarios: readonly Scenario[] = [];
