@@ -18,6 +18,7 @@ export type { MessageParameters, ParameterScope } from './messages/parameters.js
 export * from './messages/setup.js';
 export * from './model/higgins-properties.js';
 export * from './model/location.js';
+export * from './model/name-text.js';
 export * from './model/names.js';
 export * from './model/objects.js';
 export * from './model/parameters.js';
@@ -28,6 +29,7 @@ export * from './profiles/profile.js';
 export { emptyAction } from './session/action-queue.js';
 export * from './session/contract.js';
 export { createSession, type SessionConfig } from './session/session.js';
+export * from './wire/copy.js';
 export * from './wire/key-value.js';
 export * from './wire/reader.js';
 export * from './wire/text.js';
