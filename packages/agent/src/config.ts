@@ -25,6 +25,12 @@ const listSchema = z.strictObject({
   track: trackPath,
   /** Takes the list from this file instead of the bus: one address or prefix per line. */
   file: z.string().min(1).optional(),
+  /** The list expires so long after the file was last modified (touching it renews); default never. */
+  fileTtlMs: z
+    .int()
+    .min(100)
+    .max(366 * 86_400_000)
+    .optional(),
   /** Names the list's sets and chains in nft; default is made of the track. */
   name: z
     .string()
@@ -156,6 +162,9 @@ function contradictions(config: {
       });
     }
     sources.set(list.track, list.file);
+    if (list.fileTtlMs !== undefined && list.file === undefined) {
+      found.push({ path: ['lists', index, 'fileTtlMs'], message: 'the list has no file that it could be the TTL of' });
+    }
     if (list.file === undefined && config.relays.length === 0) {
       found.push({
         path: ['lists', index, 'track'],

@@ -13,6 +13,7 @@ import { type ListReport, reportOf } from './list-report.js';
 import { type ListMatch, serveLocalState } from './local-server.js';
 import { ListMatchers } from './matchers.js';
 import { AgentMetrics } from './metrics.js';
+import { RelayAddresses } from './relay-addresses.js';
 import { Runner, type RunnerEvents } from './runner.js';
 
 /** What a program that starts an agent may exchange. */
@@ -60,6 +61,14 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
     store: fingerprintFile(runtime.disk, runtime.bootId),
     bootMs: () => runtime.bootMs(),
   });
+  const addresses = resources.use(
+    new RelayAddresses(
+      config.relays.map(({ url }) => url),
+      runtime,
+      (relays) => target.setRelays(relays),
+    ),
+  );
+  await addresses.start();
   await target.repair();
   const acknowledge = (track: string, applied: Applied) => {
     metrics.acknowledgements.inc({ result: applied.result });
@@ -74,7 +83,7 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
       acknowledge: (action) => acknowledge(action.track, action.applied),
     }),
   );
-  const files = resources.use(fileSource(config));
+  const files = resources.use(fileSource(config, runtime));
   for (const source of [files]) startSource(source, core, runner, metrics, logger);
   const local = localState(config, core, runtime);
   const operations = config.operations
@@ -93,12 +102,14 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   };
 }
 
-function fileSource(config: AgentConfig): FileListSource {
-  const files = config.lists.flatMap(({ track, file, onExpiry }) =>
-    file === undefined ? [] : [{ track, path: file, onExpiry: onExpiry ?? ('unset' as const) }],
+function fileSource(config: AgentConfig, runtime: Runtime): FileListSource {
+  const files = config.lists.flatMap(({ track, file, fileTtlMs, onExpiry }) =>
+    file === undefined
+      ? []
+      : [{ track, path: file, onExpiry: onExpiry ?? ('unset' as const), ttlMs: fileTtlMs ?? null }],
   );
   const byTrack = new Map(files.map((file) => [file.track, file]));
-  return new FileListSource([...byTrack.values()]);
+  return new FileListSource([...byTrack.values()], runtime);
 }
 
 function startSource(source: ListSource, core: AgentCore, runner: Runner, metrics: AgentMetrics, logger: Logger): void {

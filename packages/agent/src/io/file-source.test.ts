@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prefixTexts } from '@higgins/ipdata';
@@ -60,8 +60,27 @@ it('refuses a file that is not there, and takes it once it is', async () => {
   expect(events.at(-1)).toContain('10.0.0.0/8');
 });
 
-function start(name: string): void {
-  source = new FileListSource([{ track: 'a/b', path: join(directory, name), onExpiry: 'hold' }]);
+it('BUS-52: gives a list a life from its modification, which touching renews and no clock lengthens', async () => {
+  write('list.txt', '10.0.0.0/8\n');
+  utimesSync(join(directory, 'list.txt'), 90, 90);
+  start('list.txt', 60_000);
+  await event(1);
+  utimesSync(join(directory, 'list.txt'), 99, 99);
+  source.reload();
+  await event(2);
+  utimesSync(join(directory, 'list.txt'), 5_000, 5_000);
+  source.reload();
+  await event(3);
+  expect(events).toEqual([
+    'value 1: 10.0.0.0/8, hold, 57000',
+    'value 2: 10.0.0.0/8, hold, 66000',
+    'value 3: 10.0.0.0/8, hold, 67000',
+  ]);
+});
+
+function start(name: string, ttlMs: number | null = null): void {
+  const clock = { bootMs: () => 7_000, wallMs: () => 100_000 };
+  source = new FileListSource([{ track: 'a/b', path: join(directory, name), onExpiry: 'hold', ttlMs }], clock);
   const push = (text: string) => {
     if (events.at(-1) !== text) events.push(text);
     woken.resolve();

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import type { IpSet } from '@higgins/ipdata';
+import type { Runtime } from '@higgins/runtime';
 import type { ExpiryMode } from '@higgins/signals';
 import type { ListObserver, ListSource } from '../core/list.js';
 import { FILE_SETTLE_MS, LIST_FILE_BYTES_MAX } from '../limits.js';
@@ -12,27 +14,39 @@ export interface ListFile {
   readonly track: string;
   readonly path: string;
   readonly onExpiry: ExpiryMode;
+  /** The list expires so long after the file was last modified; null if it never does. */
+  readonly ttlMs: number | null;
 }
 
 interface Watched extends ListFile {
-  digest: string | null;
-  version: number;
+  /** What was delivered last; a file that is only touched is a renewal. */
+  latest: Delivered | null;
+  group: number;
   timer: NodeJS.Timeout | null;
   reading: Promise<void>;
 }
 
+interface Delivered {
+  readonly digest: string;
+  readonly modifiedWallMs: number;
+  readonly version: number;
+  readonly sets: IpSet;
+}
+
 /**
  * Lists from files, for an agent that works without a bus. A file is read at the start, when it changes (also when it
- * is replaced by renaming), and on `reload`; its value has no deadline. A file that can't be read or is malformed
- * leaves the last good value in force.
+ * is replaced by renaming), and on `reload`; a file that is touched renews a
+ * value that has a TTL. A file that can't be read or is malformed leaves the last good value in force.
  */
 export class FileListSource implements ListSource {
   readonly #files: readonly Watched[];
+  readonly #clock: Pick<Runtime, 'bootMs' | 'wallMs'>;
   readonly #watchers: FSWatcher[] = [];
   #observer: ListObserver | null = null;
 
-  constructor(files: readonly ListFile[]) {
-    this.#files = files.map((file) => ({ ...file, digest: null, version: 0, timer: null, reading: Promise.resolve() }));
+  constructor(files: readonly ListFile[], clock: Pick<Runtime, 'bootMs' | 'wallMs'>) {
+    this.#files = files.map((file) => ({ ...file, latest: null, group: 0, timer: null, reading: Promise.resolve() }));
+    this.#clock = clock;
   }
 
   start(observer: ListObserver): void {
@@ -82,31 +96,41 @@ export class FileListSource implements ListSource {
   }
 
   async #deliver(file: Watched): Promise<void> {
-    const version = file.version + 1;
+    const group = file.group + 1;
     try {
-      const text = await readBounded(file.path);
+      const { text, modifiedWallMs } = await readBounded(file.path);
       const digest = createHash('sha256').update(text).digest('hex');
-      if (digest === file.digest) return;
-      const { ipv4, ipv6 } = parseListFile(text, file.path);
-      file.digest = digest;
-      file.version = version;
-      const endless = { deadlineBootMs: null, ttlMs: null, publishedWallMs: null };
-      this.#observer?.value(file.track, { group: version, version, ipv4, ipv6, onExpiry: file.onExpiry, ...endless });
+      const { latest } = file;
+      const same = latest?.digest === digest;
+      if (same && (file.ttlMs === null || latest.modifiedWallMs === modifiedWallMs)) return;
+      const sets = same ? latest.sets : parseListFile(text, file.path);
+      const version = same ? latest.version : (latest?.version ?? 0) + 1;
+      file.latest = { digest, modifiedWallMs, version, sets };
+      file.group = group;
+      const deadlineBootMs = this.#deadlineOf(file.ttlMs, modifiedWallMs);
+      const { onExpiry, ttlMs } = file;
+      const times = { deadlineBootMs, ttlMs, publishedWallMs: Math.floor(modifiedWallMs) };
+      this.#observer?.value(file.track, { group, version, ...sets, onExpiry, ...times });
     } catch (error) {
-      file.digest = null;
       const reason = error instanceof ListFileError ? error.message : `${file.path}: can't be read: ${reasonOf(error)}`;
-      this.#observer?.refused(file.track, { group: version, version: null, reason });
+      this.#observer?.refused(file.track, { group, version: null, reason });
     }
+  }
+
+  /** A modification time in the future counts as now, so that a wrong clock does not lengthen a life. */
+  #deadlineOf(ttlMs: number | null, modifiedWallMs: number): number | null {
+    if (ttlMs === null) return null;
+    return this.#clock.bootMs() + ttlMs - Math.max(0, this.#clock.wallMs() - modifiedWallMs);
   }
 }
 
-async function readBounded(path: string): Promise<string> {
+async function readBounded(path: string): Promise<{ text: string; modifiedWallMs: number }> {
   await using file = await open(path);
-  const { size } = await file.stat();
+  const { size, mtimeMs } = await file.stat();
   if (size > LIST_FILE_BYTES_MAX) {
     throw new ListFileError(`${path}: ${size} bytes, expected at most ${LIST_FILE_BYTES_MAX}`);
   }
-  return await file.readFile('utf8');
+  return { text: await file.readFile('utf8'), modifiedWallMs: mtimeMs };
 }
 
 function reasonOf(error: unknown): string {

@@ -70,10 +70,10 @@ export class NftTarget {
     );
   }
 
-  /** The relays whose flows no list may refuse. Rejects with NftError. */
-  async setRelays(relays: readonly RelayAddress[]): Promise<void> {
+  /** The relays whose flows no list may refuse; takes effect with the next `repair`, which a verification brings. */
+  setRelays(relays: readonly RelayAddress[]): void {
     this.#structure.setRelays(relays);
-    await this.repair();
+    this.#accounted = null;
   }
 
   /** Brings tables, chains and rules about where they are not as they should be; resolves to whether that was needed. */
