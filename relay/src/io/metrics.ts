@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { type Counters, PROPAGATION_BOUNDS_MS, type RelayCore } from '../core/index.js';
 
 type Field = { [Key in keyof Counters]: Counters[Key] extends number ? Key : never }[keyof Counters];
@@ -39,24 +39,25 @@ const PREFIX = 'higgins_relay_';
 export function relayMetrics(core: RelayCore): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  for (const [field, name, help] of TOTALS) {
-    const counter: Counter = new Counter({
-      ...{ name: PREFIX + name, help, registers },
-      collect() {
-        counter.reset();
-        counter.inc(core.counters[field]);
-      },
-    });
-  }
+  for (const [field, name, help] of TOTALS) total(registry, name, help, () => core.counters[field]);
   for (const [field, name, help] of LEVELS) gauge(registry, name, help, () => core.counters[field]);
   gauge(registry, 'cache_bytes', 'Bytes of the cache, bookkeeping included.', () => core.budget.bytes);
   gauge(registry, 'cache_objects', 'Objects in the cache.', () => core.budget.objects);
   gauge(registry, 'upstream_connected', '1 while an upstream session is established.', () =>
     core.links.connected ? 1 : 0,
   );
-  registry.registerMetric(new PropagationHistogram(core.counters));
+  propagation(registry, core);
   return registry;
+}
+
+function total(registry: Registry, name: string, help: string, read: () => number): void {
+  const made: Counter = new Counter({
+    ...{ name: PREFIX + name, help, registers: [registry] },
+    collect() {
+      made.reset();
+      made.inc(read());
+    },
+  });
 }
 
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {
@@ -68,35 +69,25 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
   });
 }
 
-/** Shows the core's own buckets, so that an object costs no call into the metrics library. */
-class PropagationHistogram extends Histogram {
-  readonly #counters: Counters;
-
-  constructor(counters: Counters) {
-    super({
-      name: `${PREFIX}propagation_delay_ms`,
-      help: 'Time from publication to arrival here, by the wall clocks of both machines.',
-      registers: [],
-    });
-    this.#counters = counters;
-  }
-
-  override async get() {
-    const { propagation, propagationSumMs, propagationCount } = this.#counters;
-    const { name, help } = await super.get().then((own) => own);
-    let below = 0;
-    const values = propagation.map((count, index) => {
-      below += count;
-      return { metricName: `${name}_bucket`, labels: { le: PROPAGATION_BOUNDS_MS[index] ?? '+Inf' }, value: below };
-    });
-    return {
-      ...(await super.get()),
-      ...{ name, help },
-      values: [
-        ...values,
-        { metricName: `${name}_sum`, labels: {}, value: propagationSumMs },
-        { metricName: `${name}_count`, labels: {}, value: propagationCount },
-      ],
-    };
-  }
+/**
+ * The series of a histogram, filled from the core's own buckets: the metrics library's histogram would cost a call per
+ * object.
+ */
+function propagation(registry: Registry, { counters }: RelayCore): void {
+  const name = `${PREFIX}propagation_delay_ms`;
+  const help = 'Time from publication to arrival here, by the wall clocks of both machines';
+  const registers = [registry];
+  const buckets: Counter<'le'> = new Counter({
+    ...{ name: `${name}_bucket`, help: `${help}: objects up to that time.`, labelNames: ['le'], registers },
+    collect() {
+      buckets.reset();
+      let below = 0;
+      counters.propagation.forEach((count, index) => {
+        below += count;
+        buckets.inc({ le: String(PROPAGATION_BOUNDS_MS[index] ?? '+Inf') }, below);
+      });
+    },
+  });
+  total(registry, 'propagation_delay_ms_sum', `${help}: sum.`, () => counters.propagationSumMs);
+  total(registry, 'propagation_delay_ms_count', `${help}: objects.`, () => counters.propagationCount);
 }
