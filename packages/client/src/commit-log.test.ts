@@ -1,7 +1,6 @@
 import { VirtualMachine, type VirtualRuntime, VirtualWorld } from '@higgins/runtime';
-import { applied, organisationList, parseListEntries } from '@higgins/signals';
+import { applied, organisationList, parseListEntries, readObjectProperties } from '@higgins/signals';
 import { describe, expect, it } from 'vitest';
-import { readObjectProperties } from './core/envelope.js';
 import { epochOf, GROUPS_PER_EPOCH } from './core/epoch.js';
 import type { WrittenObject } from './core/track-writer.js';
 import { Publisher, type PublisherOptions } from './publisher.js';
@@ -98,8 +97,8 @@ describe('Publisher commits', () => {
     await bench.world.runFor(1_000);
     const second = await bench.publish(publisher, 2);
     const [before, after] = bench.seen.map(({ object }) => readObjectProperties(object.properties));
-    expect(before).toEqual({ ttlMs: TTL_MS, publishMs: wallMs, previousGroup: null, ageMs: 0 });
-    expect(after).toEqual({ ttlMs: TTL_MS, publishMs: wallMs + 1_000, previousGroup: first.group, ageMs: 0 });
+    expect(before).toEqual({ ttlMs: TTL_MS, publishTimeMs: wallMs, previousGroup: null, ageMs: 0 });
+    expect(after).toEqual({ ttlMs: TTL_MS, publishTimeMs: wallMs + 1_000, previousGroup: first.group, ageMs: 0 });
     expect([first.object, second.object]).toEqual([0, 0]);
   });
 

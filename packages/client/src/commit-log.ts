@@ -4,7 +4,7 @@ import { type Epoch, epochOf, epochRefusal } from './core/epoch.js';
 import { trackFileName } from './core/file-name.js';
 import { decodeJournalEntry, encodeJournalEntry, type JournalEntry } from './core/journal-entry.js';
 import { elapsedMs, momentNow } from './core/moment.js';
-import type { WriteContext, WrittenObject, WrittenProperties } from './core/track-writer.js';
+import type { WriteContext, WrittenObject } from './core/track-writer.js';
 import type { EpochLease } from './epoch-lease.js';
 import { StorageError } from './errors.js';
 import { RENEWAL_PART } from './limits.js';
@@ -15,7 +15,6 @@ export interface CommitLogOptions {
   /** Folder of the journal: one file for each track. */
   readonly folder: string;
   readonly lease: EpochLease;
-  encodeProperties(properties: WrittenProperties): Uint8Array;
   /** An object is safe and may be seen; called in the order of commits. */
   onCommitted(track: PublishedTrack, object: WrittenObject, newGroup: boolean): void;
   /** The tombstone of a track is old enough: it is not published any more. */
@@ -74,7 +73,7 @@ export class CommitLog {
   }
 
   /** The track of that name, made if it is new; what it has of an earlier life stays. */
-  open(options: Omit<PublishedTrackOptions, 'encodeProperties'>, ttlMs: number, renewalMs: number): PublishedTrack {
+  open(options: PublishedTrackOptions, ttlMs: number, renewalMs: number): PublishedTrack {
     const known = this.#tracks.get(options.name.key);
     if (known === undefined) return this.#add(options, ttlMs, renewalMs, null);
     known.renewalMs = renewalMs;
@@ -86,12 +85,16 @@ export class CommitLog {
     return this.#enqueue(track, () => this.#execute(track, ttlMs, plan, false));
   }
 
-  /** Starts a new group with the same content unless one above `group` exists by then. */
-  startGroup(track: PublishedTrack, group: number): Promise<void> {
-    return this.#enqueue(track, async () => {
-      const newest = track.writer.newest;
-      if (!track.renewable || newest === null || newest.group > group) return;
-      await this.#execute(track, track.ttlMs, (context) => track.planNewGroup(context), true);
+  /** Starts a new group with the same content, `intervalMs` after the last time; asks meanwhile count as one. */
+  requestGroup(track: PublishedTrack, intervalMs: number): void {
+    if (track.groupRequest !== null || !track.renewable || this.#closed) return;
+    const due = Math.max(this.#runtime.bootMs(), track.groupRequestedBootMs + intervalMs);
+    track.groupRequestedBootMs = due;
+    track.groupRequest = this.#runtime.at(due, () => {
+      track.groupRequest = null;
+      this.#enqueue(track, () =>
+        this.#execute(track, track.ttlMs, (context) => track.planNewGroup(context), true),
+      ).catch((error: unknown) => this.#options.onRenewalError(track.name, error));
     });
   }
 
@@ -106,7 +109,10 @@ export class CommitLog {
   /** Stops renewing, once what was begun is done. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const track of this.#tracks.values()) track.renewal?.[Symbol.dispose]();
+    for (const track of this.#tracks.values()) {
+      track.renewal?.[Symbol.dispose]();
+      track.groupRequest?.[Symbol.dispose]();
+    }
     await Promise.all([...this.#tracks.values()].map((track) => track.queue));
   }
 
@@ -117,7 +123,8 @@ export class CommitLog {
         const bytes = await disk.read(file);
         if (bytes === null) continue;
         const entry = decodeJournalEntry(bytes);
-        const track = this.#add(entry, entry.ttlMs, entry.renewalMs, entry);
+        const options = { ...entry, maxCacheDurationMs: entry.ttlMs };
+        const track = this.#add(options, entry.ttlMs, entry.renewalMs, entry);
         this.#scheduleRenewal(track);
       } catch (error) {
         this.#options.onStorageError(file, error);
@@ -125,14 +132,8 @@ export class CommitLog {
     }
   }
 
-  #add(
-    options: Omit<PublishedTrackOptions, 'encodeProperties'>,
-    ttlMs: number,
-    renewalMs: number,
-    entry: JournalEntry | null,
-  ): PublishedTrack {
-    const { encodeProperties } = this.#options;
-    const track = new PublishedTrack({ ...options, encodeProperties }, ttlMs, renewalMs, entry);
+  #add(options: PublishedTrackOptions, ttlMs: number, renewalMs: number, entry: JournalEntry | null): PublishedTrack {
+    const track = new PublishedTrack(this.#tracks.size, options, ttlMs, renewalMs, entry);
     this.#tracks.set(options.name.key, track);
     return track;
   }

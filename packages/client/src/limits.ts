@@ -13,8 +13,20 @@ export const GROUP_OBJECTS_MAX = 1024;
 /** Bytes of deltas up to which a map's group goes on, however small its snapshot. */
 export const GROUP_DELTA_BYTES_MIN = 64 * 1024;
 
-/** Bytes that one subscriber may have outstanding before a state track's next group waits for it to drain. */
-export const SUBSCRIBER_BACKLOG_BYTES_MAX = 8 * 1024 * 1024;
+/** Bytes that one subscriber may have outstanding before groups are left out that it allows to be left out. */
+export const BACKLOG_BYTES_CONFLATING = 8 * 1024 * 1024;
+
+/** The same for subscribers that want every object: beyond it their subscription ends with TOO_FAR_BEHIND. */
+export const BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Longest time that a SUBSCRIBE waits here for a track that is not published yet; asks for more are shortened. */
+export const RENDEZVOUS_MS_MAX = 60_000;
+
+/** Subscriptions of one peer that may wait so. */
+export const RENDEZVOUS_WAITING_MAX = 1024;
+
+/** Least time between two groups that subscribers asked for: a snapshot may have 4 MiB. */
+export const NEW_GROUP_INTERVAL_MS = 1000;
 
 /** How long a SUBSCRIBE asks a relay to wait for a publisher; then it is sent again. */
 export const RENDEZVOUS_TIMEOUT_MS = 60_000;
@@ -34,3 +46,6 @@ export const TOMBSTONE_TTLS = 2;
 
 /** A value is renewed when this part of its TTL has passed. */
 export const RENEWAL_PART = 1 / 3;
+
+/** A session that lasted this long proves that its relay works: the next pause is short again. */
+export const CONNECTION_STABLE_MS = 5_000;

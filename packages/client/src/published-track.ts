@@ -2,7 +2,7 @@ import type { FullTrackName } from '@higgins/protocol';
 import type { ContentFormat, MapDelta, MapSignal, Shape } from '@higgins/signals';
 import type { Deletion, JournalEntry } from './core/journal-entry.js';
 import type { Moment } from './core/moment.js';
-import { type Draft, TrackWriter, type WriteContext, type WrittenProperties } from './core/track-writer.js';
+import { type Draft, TrackWriter, type WriteContext } from './core/track-writer.js';
 import { GROUP_DELTA_BYTES_MIN, GROUP_OBJECTS_MAX } from './limits.js';
 
 /** What stays the same of a published track. */
@@ -11,7 +11,7 @@ export interface PublishedTrackOptions {
   readonly signalId: string;
   readonly shape: Shape;
   readonly format: ContentFormat;
-  encodeProperties(properties: WrittenProperties): Uint8Array;
+  readonly maxCacheDurationMs: number;
 }
 
 /** A change that is fixed but not yet safe. `journal`: whether it may go out only after it is on disk. */
@@ -32,6 +32,10 @@ export class PublishedTrack {
   readonly shape: Shape;
   readonly format: ContentFormat;
   readonly writer: TrackWriter;
+  /** Preferred Track Alias: the same in every session, unless it is taken there. */
+  readonly alias: number;
+  /** How long a cache that knows nothing of TTLs may serve objects of the track. */
+  readonly maxCacheDurationMs: number;
   /** TTL of the newest value. */
   ttlMs: number;
   /** When the newest object was committed; null before the first. */
@@ -42,18 +46,29 @@ export class PublishedTrack {
   /** Waits for its turn: changes of one track are written one after the other. */
   queue: Promise<unknown> = Promise.resolve();
   renewal: Disposable | null = null;
+  /** A new group that was asked for and waits for its time. */
+  groupRequest: Disposable | null = null;
+  groupRequestedBootMs = Number.NEGATIVE_INFINITY;
   renewalMs: number;
   readonly #entries = new Map<string, Uint8Array>();
-  #mapSignal: Pick<MapSignal<never, unknown>, 'encodeSnapshot' | 'encodeDelta'> | null = null;
+  #mapSignal: Pick<MapSignal<unknown, unknown>, 'encodeSnapshot' | 'encodeDelta'> | null = null;
 
-  constructor(options: PublishedTrackOptions, ttlMs: number, renewalMs: number, entry: JournalEntry | null) {
+  constructor(
+    alias: number,
+    options: PublishedTrackOptions,
+    ttlMs: number,
+    renewalMs: number,
+    entry: JournalEntry | null,
+  ) {
+    this.alias = alias;
+    this.maxCacheDurationMs = options.maxCacheDurationMs;
     this.name = options.name;
     this.signalId = options.signalId;
     this.shape = options.shape;
     this.format = options.format;
     this.ttlMs = ttlMs;
     this.renewalMs = renewalMs;
-    this.writer = new TrackWriter(options.encodeProperties, entry?.group ?? null);
+    this.writer = new TrackWriter(entry?.group ?? null);
     this.committed = entry?.committed ?? null;
     this.deleted = entry?.deleted ?? null;
   }
@@ -144,7 +159,7 @@ export class PublishedTrack {
     return deltaBytes <= Math.max(GROUP_DELTA_BYTES_MIN, first?.payload.length ?? 0);
   }
 
-  #codec(): Pick<MapSignal<never, unknown>, 'encodeSnapshot' | 'encodeDelta'> {
+  #codec(): Pick<MapSignal<unknown, unknown>, 'encodeSnapshot' | 'encodeDelta'> {
     if (this.#mapSignal === null) throw new TypeError('the map has no codec yet');
     return this.#mapSignal;
   }

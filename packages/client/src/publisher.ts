@@ -9,7 +9,6 @@ import {
   tombstoneKeepMs,
 } from '@higgins/signals';
 import { CommitLog, type Published, renewalOf } from './commit-log.js';
-import { encodeObjectProperties } from './core/envelope.js';
 import { momentNow } from './core/moment.js';
 import type { WrittenObject } from './core/track-writer.js';
 import { DiskEpochLease, type EpochLease } from './epoch-lease.js';
@@ -85,7 +84,6 @@ export class Publisher implements AsyncDisposable {
       runtime,
       folder: `${folder}/tracks`,
       lease: options.lease ?? new DiskEpochLease(runtime, `${folder}/epoch`),
-      encodeProperties: encodeObjectProperties,
       onCommitted: (track, object, newGroup) => {
         for (const listener of listeners) listener.committed(track, object, newGroup);
       },
@@ -165,9 +163,9 @@ export class Publisher implements AsyncDisposable {
     return this.#log.write(track, ttlMs, (context) => checked(() => track.planDelta(delta, context)));
   }
 
-  /** Starts a new group with the same content unless one above `group` exists: the answer to NEW_GROUP_REQUEST. */
-  startGroup(track: PublishedTrack, group: number): Promise<void> {
-    return this.#log.startGroup(track, group);
+  /** Starts a new group with the same content, at most once in `intervalMs`: the answer to NEW_GROUP_REQUEST. */
+  requestGroup(track: PublishedTrack, intervalMs: number): void {
+    this.#log.requestGroup(track, intervalMs);
   }
 
   /** Tells that an object of someone else was seen on a track: the writer's next group lies above it. */
@@ -193,9 +191,18 @@ export class Publisher implements AsyncDisposable {
       const bounds = `${signal.ttlMsMin} to ${signal.ttlMsMax}`;
       throw new PublishError('ttl-out-of-range', `ttlMs of ${signal.id} is ${ttlMs}, expected ${bounds}`);
     }
-    const { id: signalId, shape } = signal;
-    const format = options.format ?? 'cbor';
-    return { track: this.#log.open({ name, signalId, shape, format }, ttlMs, renewalOf(signal, ttlMs)), ttlMs };
+    const track = this.#log.open(
+      {
+        name,
+        signalId: signal.id,
+        shape: signal.shape,
+        format: options.format ?? 'cbor',
+        maxCacheDurationMs: Math.max(ttlMs, signal.ttlMs),
+      },
+      ttlMs,
+      renewalOf(signal, ttlMs),
+    );
+    return { track, ttlMs };
   }
 }
 

@@ -1,3 +1,4 @@
+import { encodeObjectProperties } from '@higgins/signals';
 import { type Epoch, epochOf, GROUPS_PER_EPOCH, groupId, publishTimeMs } from './epoch.js';
 
 /** An object as it was committed; nothing of it changes any more. */
@@ -23,14 +24,6 @@ export interface Draft {
   readonly ttlMs: number;
 }
 
-/** What an object's properties are made of. */
-export interface WrittenProperties {
-  readonly ttlMs: number;
-  readonly publishMs: number;
-  /** On object 0 only: the group that the writer published before this one. */
-  readonly previousGroup: number | null;
-}
-
 export interface WriteContext {
   readonly epoch: Epoch;
   readonly nowBootMs: number;
@@ -42,14 +35,12 @@ export interface WriteContext {
  * again, whether the draft was committed or not.
  */
 export class TrackWriter {
-  readonly #encodeProperties: (properties: WrittenProperties) => Uint8Array;
   #newest: WrittenGroup | null;
   #counterEpoch = -1;
   #counter = 0;
 
   /** `newest`: the newest group of an earlier life, from the journal. */
-  constructor(encodeProperties: (properties: WrittenProperties) => Uint8Array, newest: WrittenGroup | null) {
-    this.#encodeProperties = encodeProperties;
+  constructor(newest: WrittenGroup | null) {
     this.#newest = newest;
   }
 
@@ -104,8 +95,11 @@ export class TrackWriter {
   }
 
   #object(object: number, payload: Uint8Array, previousGroup: number | null, context: WriteContext): WrittenObject {
-    const publishMs = publishTimeMs(context.epoch, context.nowBootMs);
-    const properties = this.#encodeProperties({ ttlMs: context.ttlMs, publishMs, previousGroup });
+    const envelope = {
+      ttlMs: context.ttlMs,
+      publishTimeMs: Math.max(publishTimeMs(context.epoch, context.nowBootMs), 0),
+    };
+    const properties = encodeObjectProperties(previousGroup === null ? envelope : { ...envelope, previousGroup });
     return { object, properties, payload };
   }
 }

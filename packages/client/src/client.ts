@@ -1,0 +1,288 @@
+import type { AuthorizationToken, FullTrackName } from '@higgins/protocol';
+import type { Runtime } from '@higgins/runtime';
+import { applied, type MapSignal, SchemaError, type Signal, type Stage, type StateSignal } from '@higgins/signals';
+import type { Connection, Transport } from '@higgins/transport';
+import { Acknowledgements } from './acknowledgements.js';
+import { Announcer } from './announcer.js';
+import { type ClientCounters, type ClientEvent, newCounters, reasonOf } from './client-events.js';
+import type { Published } from './commit-log.js';
+import { DeadlineRule } from './core/deadline.js';
+import type { HeldTrack } from './core/held-record.js';
+import type { LiveMap } from './core/live-map.js';
+import { MapContent, type TrackContent, ValueContent } from './core/track-content.js';
+import type { EpochLease } from './epoch-lease.js';
+import { SubscriptionError } from './errors.js';
+import { Link } from './link.js';
+import { type MapChanges, Publisher, type PublishOptions, type RemoveOptions } from './publisher.js';
+import { type RelayAddress, RelayConnector } from './relay-connector.js';
+import { StateStore } from './state-store.js';
+import type { Subscription } from './subscription.js';
+import { TrackFeed } from './track-feed.js';
+
+export interface ClientOptions {
+  readonly runtime: Runtime;
+  readonly transport: Transport;
+  /** In order of preference; empty: only connections that `serve` takes. */
+  readonly relays: readonly RelayAddress[];
+  /** Identifies this writer; 1 to 256 bytes of UTF-8. */
+  readonly writerId: string;
+  /** Folder of the client's files on the runtime's disk. Default `client`. */
+  readonly folder?: string;
+  /** Whether last-good values are kept on disk. Default true. */
+  readonly persistent?: boolean;
+  /** Where epochs come from. Default: the client's own disk. */
+  readonly lease?: EpochLease;
+  /** Sent in SETUP. */
+  readonly authorizationTokens?: readonly AuthorizationToken[];
+  /** Whether the writer's scope covers a track; absent: all. */
+  mayPublish?(name: FullTrackName): boolean;
+  /** For logs. */
+  onEvent?(event: ClientEvent): void;
+}
+
+export interface SubscribeOptions {
+  /** Default `current`. */
+  readonly stage?: Stage;
+  /** Ends the subscription. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A participant of the bus: publishes and subscribes over one session with the best relay that answers.
+ *
+ * Values that were received stay valid for their TTL with or without a connection, and over restarts.
+ */
+export class Client implements AsyncDisposable {
+  readonly counters: ClientCounters;
+  readonly publisher: Publisher;
+  readonly store: StateStore;
+  readonly #options: ClientOptions;
+  readonly #rule = new DeadlineRule();
+  readonly #feeds: Map<string, TrackFeed<unknown>>;
+  readonly #connector: RelayConnector;
+  readonly #served = new Set<Link>();
+  readonly #acknowledgements = new Map<string, Acknowledgements>();
+  #link: Link | null = null;
+  #announcer: Announcer | null = null;
+  #closed = false;
+
+  private constructor(
+    options: ClientOptions,
+    publisher: Publisher,
+    store: StateStore,
+    feeds: Map<string, TrackFeed<unknown>>,
+    counters: ClientCounters,
+  ) {
+    this.#options = options;
+    this.publisher = publisher;
+    this.store = store;
+    this.counters = counters;
+    this.#feeds = feeds;
+    const { runtime, transport, relays, authorizationTokens } = options;
+    this.#connector = new RelayConnector({
+      runtime,
+      transport,
+      relays,
+      publisher,
+      counters,
+      setup: authorizationTokens === undefined ? {} : { authorizationTokens },
+      onUp: (link) => this.#up(link),
+      onDown: () => this.#down(),
+      onEvent: (event) => this.#event(event),
+    });
+    publisher.listen({
+      committed: () => {
+        counters.objectsPublished += 1;
+      },
+      retired: () => undefined,
+    });
+  }
+
+  /** Reads what an earlier life left on disk, and starts to connect; does not wait for a relay. */
+  static async open(options: ClientOptions): Promise<Client> {
+    const { runtime, folder = 'client' } = options;
+    const counters = newCounters();
+    const feeds = new Map<string, TrackFeed<unknown>>();
+    const onStorageError = (file: string, error: unknown) => {
+      counters.storageFailures += 1;
+      options.onEvent?.({ kind: 'storage-failed', file, reason: reasonOf(error) });
+    };
+    const store = await StateStore.open({
+      runtime,
+      folder: (options.persistent ?? true) ? `${folder}/state` : null,
+      onFreshness(name, freshness) {
+        if (freshness === 'expired') counters.expiries += 1;
+        else counters.stales += 1;
+        feeds.get(name.key)?.freshnessChanged();
+      },
+      onStorageError,
+    });
+    const publisher = await Publisher.open({
+      runtime,
+      writerId: options.writerId,
+      folder: `${folder}/publisher`,
+      ...(options.lease === undefined ? {} : { lease: options.lease }),
+      mayPublish: (name) => options.mayPublish?.(name) ?? true,
+      onStorageError,
+      onRenewalError: (name, error) => options.onEvent?.({ kind: 'renewal-failed', name, reason: reasonOf(error) }),
+    });
+    const client = new Client(options, publisher, store, feeds, counters);
+    if (options.relays.length > 0) client.#connector.start();
+    return client;
+  }
+
+  /** Whether a session with a relay is up. */
+  get connected(): boolean {
+    return this.#link !== null;
+  }
+
+  /** Commits a value of a state track, or an event; see `Publisher.publish`. */
+  publish<P, V>(signal: Signal<P, V>, params: P, value: V, options?: PublishOptions): Promise<Published> {
+    return this.publisher.publish(signal, params, value, options);
+  }
+
+  /** Deletes a value; see `Publisher.remove`. */
+  remove<P, V>(signal: StateSignal<P, V>, params: P, options?: RemoveOptions): Promise<Published> {
+    return this.publisher.remove(signal, params, options);
+  }
+
+  /** Changes keys of a map track; see `Publisher.update`. */
+  update<P, V>(
+    signal: MapSignal<P, V>,
+    params: P,
+    changes: MapChanges<V>,
+    options?: PublishOptions,
+  ): Promise<Published> {
+    return this.publisher.update(signal, params, changes, options);
+  }
+
+  /** Follows a state or event track. Throws NameError for params that make no name. */
+  subscribe<P, V>(signal: Signal<P, V>, params: P, options: SubscribeOptions = {}): Subscription<V> {
+    if (signal.shape === 'map') throw new TypeError(`${signal.id} is a map: follow it with subscribeMap`);
+    return this.#subscribe<V>(signal, signal.name(params, options.stage), options, (held) => {
+      const content = new ValueContent<V>(signal);
+      if (held?.content.kind === 'payload') content.apply(held.content.payload, held.format);
+      return content;
+    });
+  }
+
+  /** Follows a map track; its value is a live view that decodes entries when they are read. */
+  subscribeMap<P, V>(signal: MapSignal<P, V>, params: P, options: SubscribeOptions = {}): Subscription<LiveMap<V>> {
+    const name = signal.name(params, options.stage);
+    return this.#subscribe<LiveMap<V>>(signal, name, options, (held) => {
+      const entries = held?.content.kind === 'map' ? held.content.entries : null;
+      return new MapContent<V>(signal, entries, held?.format);
+    });
+  }
+
+  /** The acknowledgements of a PoP, which this client alone writes. */
+  acknowledgements(pop: string, ttlMs: number = applied.ttlMs): Acknowledgements {
+    let acknowledgements = this.#acknowledgements.get(pop);
+    if (acknowledgements === undefined) {
+      acknowledgements = new Acknowledgements(this.publisher, pop, ttlMs);
+      this.#acknowledgements.set(pop, acknowledgements);
+    }
+    return acknowledgements;
+  }
+
+  /** Serves the client's own tracks to a peer that connected to a listener of ours. */
+  serve(connection: Connection): void {
+    const { runtime } = this.#options;
+    const link: Link = new Link({
+      runtime,
+      connection,
+      role: 'server',
+      setup: {},
+      publisher: this.publisher,
+      onEstablished: () => undefined,
+      onGoaway: () => undefined,
+      onClosed: () => this.#served.delete(link),
+    });
+    this.#served.add(link);
+  }
+
+  /** Ends subscriptions, sessions and renewals, and writes what is to be written. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const feed of [...this.#feeds.values()]) feed.close();
+    await this.publisher[Symbol.asyncDispose]();
+    this.#connector.close();
+    for (const link of [...this.#served]) link.close(0, '');
+    await this.store.close();
+  }
+
+  #subscribe<V>(
+    signal: Signal<unknown, unknown>,
+    name: FullTrackName,
+    { signal: abort }: SubscribeOptions,
+    restore: (held: HeldTrack | undefined) => TrackContent<V>,
+  ): Subscription<V> {
+    if (this.#closed) throw new SubscriptionError('closed', 'the client is closed');
+    abort?.throwIfAborted();
+    // One signal describes a track, so its feed has the type that the signal gives it.
+    const feed = (this.#feeds.get(name.key) as TrackFeed<V> | undefined) ?? this.#feed(signal, name, restore);
+    const subscription = feed.subscribe();
+    abort?.addEventListener('abort', () => subscription.close(), { once: true });
+    return subscription;
+  }
+
+  #feed<V>(
+    signal: Signal<unknown, unknown>,
+    name: FullTrackName,
+    restore: (held: HeldTrack | undefined) => TrackContent<V>,
+  ): TrackFeed<V> {
+    const { content, held } = this.#restored(name, restore);
+    const feed = new TrackFeed<V>({
+      runtime: this.#options.runtime,
+      name,
+      signal,
+      content,
+      held,
+      rule: this.#rule,
+      store: this.store,
+      counters: this.counters,
+      onEvent: (event) => this.#event(event),
+      onIdle: () => {
+        this.#feeds.delete(name.key);
+        feed.close();
+      },
+    });
+    this.#feeds.set(name.key, feed as unknown as TrackFeed<unknown>);
+    if (this.#link !== null) feed.attach(this.#link);
+    return feed;
+  }
+
+  // A value on disk that this version cannot read any more is as good as none.
+  #restored<V>(
+    name: FullTrackName,
+    restore: (held: HeldTrack | undefined) => TrackContent<V>,
+  ): { content: TrackContent<V>; held: HeldTrack | null } {
+    const held = this.store.get(name);
+    try {
+      return { content: restore(held), held: held ?? null };
+    } catch (error) {
+      if (!(error instanceof SchemaError)) throw error;
+      this.#event({ kind: 'storage-failed', file: name.key, reason: error.message });
+      return { content: restore(undefined), held: null };
+    }
+  }
+
+  #up(link: Link): void {
+    this.#announcer?.close();
+    this.#link = link;
+    this.#announcer = new Announcer(link, this.#options.runtime, this.publisher, (event) => this.#event(event));
+    for (const feed of this.#feeds.values()) feed.attach(link);
+  }
+
+  #down(): void {
+    this.#announcer?.close();
+    this.#announcer = null;
+    this.#link = null;
+    for (const feed of this.#feeds.values()) feed.detach();
+  }
+
+  #event(event: ClientEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}

@@ -1,0 +1,197 @@
+import type { FullTrackName, ReceivedObject, Vi64 } from '@higgins/protocol';
+import {
+  type ContentFormat,
+  effectiveTtlMs,
+  type ReceivedEnvelope,
+  readObjectProperties,
+  readTrackProperties,
+  type SignalRow,
+} from '@higgins/signals';
+import type { DeadlineRule } from './deadline.js';
+import { epochOf } from './epoch.js';
+import type { HeldTrack } from './held-record.js';
+import type { TrackContent } from './track-content.js';
+import { type Place, type PlacedObject, TrackOrder } from './track-order.js';
+
+/** Why an object was not taken; the value before it stays in force. */
+export interface Refusal {
+  readonly group: Vi64;
+  readonly object: Vi64;
+  /** Names field, value and expectation. */
+  readonly reason: string;
+}
+
+/** What came out of an object or an event of the track. */
+export type FollowerEvent =
+  /** What is held has changed: content, place or deadline. `newObject`: not just a deadline that moved earlier. */
+  | { readonly kind: 'held'; readonly newObject: boolean; readonly changed: boolean; readonly keys: readonly string[] }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** A live object came behind a newer one. */
+  | { readonly kind: 'old' }
+  /** Something is missing: a fetch has to fill it in. `newGroup`: only a new group can. */
+  | { readonly kind: 'gap'; readonly after: Place | null; readonly newGroup: boolean }
+  /** Events that cannot be had any more. */
+  | { readonly kind: 'lost'; readonly after: Place | null; readonly before: Place };
+
+interface Arrival extends PlacedObject {
+  readonly receiptBootMs: number;
+  readonly envelope: ReceivedEnvelope;
+}
+
+/**
+ * Follows one track: brings its objects into order, checks them, keeps what is valid, and computes its deadline. An
+ * invalid object never takes the place of a valid one.
+ */
+export class TrackFollower<V> {
+  readonly content: TrackContent<V>;
+  readonly #name: FullTrackName;
+  readonly #signal: SignalRow;
+  readonly #rule: DeadlineRule;
+  readonly #order: TrackOrder<Arrival>;
+  readonly #out: FollowerEvent[] = [];
+  #format: ContentFormat;
+  #writerId: string;
+  #held: HeldTrack | null;
+  /** A map whose newest object was invalid: deltas mean nothing until the next snapshot. */
+  #broken = false;
+
+  /** `held`: what an earlier life had, which `content` has taken already. */
+  constructor(
+    name: FullTrackName,
+    signal: SignalRow,
+    content: TrackContent<V>,
+    rule: DeadlineRule,
+    held: HeldTrack | null,
+  ) {
+    this.content = content;
+    this.#name = name;
+    this.#signal = signal;
+    this.#rule = rule;
+    this.#held = held;
+    this.#format = held?.format ?? 'cbor';
+    this.#writerId = held?.writerId ?? '';
+    this.#order = new TrackOrder(signal.shape, held?.place ?? null);
+  }
+
+  get held(): HeldTrack | null {
+    return this.#held;
+  }
+
+  get last(): Place | null {
+    return this.#order.last;
+  }
+
+  next(): FollowerEvent | undefined {
+    return this.#out.shift();
+  }
+
+  /** The track's properties, which say how payloads are encoded and who writes. */
+  describe(trackProperties: Uint8Array): void {
+    const { contentFormat, writerId } = readTrackProperties(trackProperties);
+    this.#format = contentFormat ?? 'cbor';
+    this.#writerId = writerId ?? '';
+  }
+
+  receive(received: ReceivedObject, live: boolean, receiptBootMs: number): void {
+    const { group, object, payload } = received;
+    if (typeof group !== 'number' || typeof object !== 'number') {
+      this.#refuse(received, `location {${group}, ${object}} lies beyond 2^53`);
+      return;
+    }
+    if (received.status !== 'normal') return;
+    const envelope = readObjectProperties(received.properties);
+    const arrival = { group, object, payload, previousGroup: envelope.previousGroup, receiptBootMs, envelope };
+    if (live) this.#order.live(arrival);
+    else this.#order.fetched(arrival);
+    this.#settle();
+  }
+
+  fetchStarted(): void {
+    this.#order.fetchStarted();
+  }
+
+  fetchEnded(complete: boolean): void {
+    this.#order.fetchEnded(complete);
+    this.#settle();
+  }
+
+  groupEnded(group: Vi64): void {
+    if (typeof group === 'number') this.#order.groupEnded(group);
+    this.#settle();
+  }
+
+  groupReset(group: Vi64): void {
+    if (typeof group === 'number') this.#order.groupReset(group);
+    this.#settle();
+  }
+
+  disconnected(): void {
+    this.#order.disconnected();
+  }
+
+  #settle(): void {
+    for (let delivery = this.#order.next(); delivery !== undefined; delivery = this.#order.next()) {
+      if (delivery.kind === 'object') this.#take(delivery.object);
+      else if (delivery.kind === 'copy') this.#tighten(delivery.object);
+      else if (delivery.kind === 'gap') this.#out.push({ ...delivery, newGroup: false });
+      else if (delivery.kind === 'lost') this.#out.push(delivery);
+      else if (delivery.reason === 'old') this.#out.push({ kind: 'old' });
+    }
+  }
+
+  #take(arrival: Arrival): void {
+    if (this.#broken && arrival.object !== 0) return;
+    try {
+      const change = this.content.apply(arrival.payload, this.#format);
+      this.#broken = false;
+      this.#hold(arrival);
+      this.#out.push({ kind: 'held', newObject: true, ...change });
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'SchemaError') throw error;
+      this.#refuse(arrival, error.message);
+      if (this.#signal.shape !== 'map') return;
+      this.#broken = true;
+      this.#out.push({ kind: 'gap', after: this.#held?.place ?? null, newGroup: true });
+    }
+  }
+
+  #hold(arrival: Arrival): void {
+    const { content } = this;
+    if (content.held === null) return;
+    this.#held = {
+      name: this.#name,
+      place: { group: arrival.group, object: arrival.object },
+      content: content.held,
+      format: this.#format,
+      writerId: this.#writerId,
+      ttlMs: effectiveTtlMs(this.#signal, arrival.envelope),
+      publishMs: arrival.envelope.publishTimeMs,
+      deadlineBootMs: this.#deadlineOf(arrival),
+    };
+  }
+
+  // Another copy of the same object may have been on the way for longer; it never gives more time.
+  #tighten(arrival: Arrival): void {
+    const held = this.#held;
+    if (held === null || held.place.group !== arrival.group || held.place.object !== arrival.object) return;
+    const deadlineBootMs = this.#deadlineOf(arrival);
+    if (deadlineBootMs >= held.deadlineBootMs) return;
+    this.#held = { ...held, deadlineBootMs };
+    this.#out.push({ kind: 'held', newObject: false, changed: false, keys: [] });
+  }
+
+  #deadlineOf({ group, receiptBootMs, envelope }: Arrival): number {
+    return this.#rule.deadlineBootMs({
+      writer: this.#writerId === '' ? this.#name.key : this.#writerId,
+      epoch: epochOf(group),
+      receiptBootMs,
+      publishMs: envelope.publishTimeMs,
+      ageMs: envelope.ageMs,
+      ttlMs: effectiveTtlMs(this.#signal, envelope),
+    });
+  }
+
+  #refuse({ group, object }: { readonly group: Vi64; readonly object: Vi64 }, reason: string): void {
+    this.#out.push({ kind: 'refused', refusal: { group, object, reason } });
+  }
+}

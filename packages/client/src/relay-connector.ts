@@ -1,0 +1,171 @@
+import { MOQT_18, SessionTerminationCode, type SetupOptions } from '@higgins/protocol';
+import type { Runtime } from '@higgins/runtime';
+import type { CloseInfo, Connection, ConnectOptions, Transport } from '@higgins/transport';
+import { Cancellation } from './cancellation.js';
+import { type ClientCounters, type ClientEvent, reasonOf } from './client-events.js';
+import { Backoff } from './core/backoff.js';
+import { CONNECT_TIMEOUT_MS, CONNECTION_STABLE_MS } from './limits.js';
+import { Link } from './link.js';
+import type { Publisher } from './publisher.js';
+
+/** A relay to connect to, and how to judge it. */
+export type RelayAddress = Omit<ConnectOptions, 'protocols' | 'signal'>;
+
+export interface RelayConnectorOptions {
+  readonly runtime: Runtime;
+  readonly transport: Transport;
+  /** In order of preference; the first is tried first after every loss. */
+  readonly relays: readonly RelayAddress[];
+  readonly setup: SetupOptions;
+  readonly publisher: Publisher;
+  readonly counters: ClientCounters;
+  /** A session is up; one that was up before is replaced by it. */
+  onUp(link: Link): void;
+  /** The session is gone and no other is up. */
+  onDown(): void;
+  onEvent(event: ClientEvent): void;
+}
+
+/** Keeps one session up: tries the relays in order, goes on to the next when one is lost, moves when asked to. */
+export class RelayConnector {
+  readonly #options: RelayConnectorOptions;
+  readonly #backoff = new Backoff();
+  #current: { readonly link: Link; readonly url: string; readonly sinceBootMs: number } | null = null;
+  /** The attempt under way. */
+  #attempt: { readonly cancellation: Cancellation; link: Link | null } | null = null;
+  #timer: Disposable | null = null;
+  #closed = false;
+
+  constructor(options: RelayConnectorOptions) {
+    this.#options = options;
+  }
+
+  /** The session that is up. */
+  get link(): Link | null {
+    return this.#current?.link ?? null;
+  }
+
+  start(): void {
+    this.#round(0);
+  }
+
+  /** Ends the session and all attempts. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#timer?.[Symbol.dispose]();
+    this.#attempt?.cancellation.cancel();
+    this.#attempt?.link?.close(SessionTerminationCode.NO_ERROR, '');
+    this.#current?.link.close(SessionTerminationCode.NO_ERROR, '');
+  }
+
+  // Tries the relay of that index, and those behind it; then pauses and begins again.
+  #round(index: number): void {
+    if (this.#closed || this.#attempt !== null) return;
+    const relay = this.#options.relays[index];
+    if (relay === undefined) this.#roundIn(this.#backoff.nextMs(this.#options.runtime.random()));
+    else this.#try(relay, () => this.#round(index + 1));
+  }
+
+  #roundIn(delayMs: number): void {
+    const { runtime } = this.#options;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = runtime.at(runtime.bootMs() + delayMs, () => this.#round(0));
+  }
+
+  #try(relay: RelayAddress, failed: () => void): void {
+    const { runtime, transport, counters, onEvent } = this.#options;
+    const attempt = { cancellation: new Cancellation(), link: null as Link | null };
+    this.#attempt = attempt;
+    const over = (reason: string) => {
+      if (this.#attempt !== attempt) return;
+      this.#attempt = null;
+      timer[Symbol.dispose]();
+      counters.connectFailures += 1;
+      onEvent({ kind: 'connect-failed', url: relay.url, reason });
+      failed();
+    };
+    const timer = runtime.at(runtime.bootMs() + CONNECT_TIMEOUT_MS, () => {
+      attempt.cancellation.cancel();
+      attempt.link?.close(SessionTerminationCode.NO_ERROR, 'timed out');
+      over(`no session after ${CONNECT_TIMEOUT_MS} ms`);
+    });
+    transport.connect({ ...relay, protocols: [MOQT_18.protocol], signal: attempt.cancellation }).then(
+      (connection) => {
+        if (this.#attempt !== attempt) return connection.close(SessionTerminationCode.NO_ERROR, '');
+        attempt.link = this.#link(connection, relay, {
+          established: (link) => {
+            if (this.#attempt !== attempt) return;
+            this.#attempt = null;
+            timer[Symbol.dispose]();
+            this.#up(link, relay);
+          },
+          lost: ({ reason }) => over(reason),
+        });
+      },
+      (error: unknown) => over(reasonOf(error)),
+    );
+  }
+
+  #link(connection: Connection, relay: RelayAddress, outcome: Outcome): Link {
+    const { runtime, publisher, setup } = this.#options;
+    return new Link({
+      runtime,
+      connection,
+      publisher,
+      role: 'client',
+      setup: connection.peer.kind === 'webtransport' ? setup : { ...addressOf(relay.url), ...setup },
+      onEstablished: (link) => outcome.established(link),
+      onGoaway: (link, newSessionUri) => this.#move(link, relay, newSessionUri),
+      onClosed: (link, info) => {
+        outcome.lost(info);
+        this.#down(link, info);
+      },
+    });
+  }
+
+  #up(link: Link, relay: RelayAddress): void {
+    const before = this.#current;
+    const { runtime, counters, onEvent, onUp } = this.#options;
+    this.#current = { link, url: relay.url, sinceBootMs: runtime.bootMs() };
+    counters.connects += 1;
+    onEvent({ kind: 'connected', url: relay.url });
+    onUp(link);
+    before?.link.close(SessionTerminationCode.NO_ERROR, 'moved');
+  }
+
+  #down(link: Link, { code, reason }: CloseInfo): void {
+    const current = this.#current;
+    if (current?.link !== link) return;
+    this.#current = null;
+    const { runtime, counters, onEvent, onDown } = this.#options;
+    counters.disconnects += 1;
+    onEvent({ kind: 'disconnected', url: current.url, code, reason });
+    onDown();
+    if (this.#closed) return;
+    if (runtime.bootMs() - current.sinceBootMs >= CONNECTION_STABLE_MS) this.#backoff.reset();
+    // Everyone who was on that relay comes at once: even the first attempt waits a little.
+    this.#roundIn(this.#backoff.nextMs(runtime.random()));
+  }
+
+  // The session goes on until another one is up.
+  #move(link: Link, relay: RelayAddress, newSessionUri: string): void {
+    if (this.#closed || this.#current?.link !== link) return;
+    this.#options.onEvent({ kind: 'goaway', url: relay.url, newSessionUri });
+    if (this.#attempt !== null) return;
+    const url = newSessionUri === '' ? relay.url : newSessionUri;
+    const others = this.#options.relays.findIndex((other) => other.url !== relay.url);
+    this.#try({ ...relay, url }, () => this.#round(Math.max(others, 0)));
+  }
+}
+
+interface Outcome {
+  established(link: Link): void;
+  lost(info: CloseInfo): void;
+}
+
+/** Authority and path of a `moqt://` URL, which raw QUIC carries in SETUP (draft-18 §3.1.1). */
+function addressOf(url: string): SetupOptions {
+  const match = /^moqt:\/\/([^/?#]*)([^#]*)/i.exec(url);
+  return match === null ? {} : { authority: match[1] ?? '', path: match[2] ?? '' };
+}
