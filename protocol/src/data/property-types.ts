@@ -20,6 +20,7 @@ export const PropertyType = {
   PRIOR_OBJECT_ID_GAP: 0x3e,
 } as const;
 
-/** First and last type of Mandatory Track Properties (draft-18 §2.5.1). */
+/** The first type of Mandatory Track Properties (draft-18 §2.5.1). */
 export const MANDATORY_TRACK_PROPERTY_MIN = 0x4000;
+/** The last one. */
 export const MANDATORY_TRACK_PROPERTY_MAX = 0x7fff;

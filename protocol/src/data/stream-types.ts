@@ -10,6 +10,7 @@ export const StreamType = {
 /** The type of datagrams without content (draft-18 §11.5.2). */
 export const PADDING_DATAGRAM = 0x132b3e29;
 
+/** What a unidirectional stream carries. */
 export type StreamRole = 'control' | 'subgroup' | 'fetch' | 'padding';
 
 /**

@@ -11,6 +11,7 @@ export interface FetchOkMessage {
   readonly ok: FetchOk;
 }
 
+/** How FETCH_OK is serialized. */
 export const fetchOk: MessageCodec<FetchOkMessage> = {
   kind: 'fetch-ok',
   code: 0x18,

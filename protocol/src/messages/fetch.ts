@@ -22,6 +22,7 @@ const STANDALONE = 0x1;
 const RELATIVE_JOINING = 0x2;
 const ABSOLUTE_JOINING = 0x3;
 
+/** How FETCH is serialized. */
 export const fetch: MessageCodec<FetchMessage> = {
   kind: 'fetch',
   code: 0x16,

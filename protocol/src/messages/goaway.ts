@@ -15,6 +15,7 @@ export interface GoawayMessage {
   readonly requestId: Vi64 | null;
 }
 
+/** How GOAWAY is serialized. */
 export const goaway: MessageCodec<GoawayMessage> = {
   kind: 'goaway',
   code: 0x10,

@@ -40,6 +40,7 @@ export type Message =
   | NamespaceMessage
   | NamespaceDoneMessage;
 
+/** The name of a message in its `kind` field. */
 export type MessageKind = Message['kind'];
 
 /** Where a message stands: what may come there, and what the messages that serve several requests mean there. */

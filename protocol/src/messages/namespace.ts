@@ -15,6 +15,7 @@ export interface NamespaceDoneMessage {
   readonly suffix: TrackNamespace;
 }
 
+/** How NAMESPACE is serialized. */
 export const namespace: MessageCodec<NamespaceMessage> = {
   kind: 'namespace',
   code: 0x8,
@@ -22,6 +23,7 @@ export const namespace: MessageCodec<NamespaceMessage> = {
   decode: (reader) => ({ kind: 'namespace', suffix: readNamespace(reader) }),
 };
 
+/** How NAMESPACE_DONE is serialized. */
 export const namespaceDone: MessageCodec<NamespaceDoneMessage> = {
   kind: 'namespace-done',
   code: 0xe,

@@ -9,6 +9,7 @@ export interface PublishBlockedMessage {
   readonly suffix: FullTrackName;
 }
 
+/** How PUBLISH_BLOCKED is serialized. */
 export const publishBlocked: MessageCodec<PublishBlockedMessage> = {
   kind: 'publish-blocked',
   code: 0xf,

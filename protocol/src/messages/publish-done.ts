@@ -10,6 +10,7 @@ export interface PublishDoneMessage {
 
 const STREAM_COUNT_UNKNOWN_ON_WIRE = 2n ** 62n - 1n;
 
+/** How PUBLISH_DONE is serialized. */
 export const publishDone: MessageCodec<PublishDoneMessage> = {
   kind: 'publish-done',
   code: 0xb,

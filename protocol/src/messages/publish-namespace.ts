@@ -12,6 +12,7 @@ export interface PublishNamespaceMessage {
   readonly parameters: MessageParameters;
 }
 
+/** How PUBLISH_NAMESPACE is serialized. */
 export const publishNamespace: MessageCodec<PublishNamespaceMessage> = {
   kind: 'publish-namespace',
   code: 0x6,

@@ -14,6 +14,7 @@ export interface PublishMessage extends WithTrackProperties {
   readonly parameters: MessageParameters;
 }
 
+/** How PUBLISH is serialized. */
 export const publish: MessageCodec<PublishMessage> = {
   kind: 'publish',
   code: 0x1d,

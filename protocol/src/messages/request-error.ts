@@ -15,6 +15,7 @@ export interface RequestErrorMessage {
   readonly error: RequestErrorInfo;
 }
 
+/** How REQUEST_ERROR is serialized. */
 export const requestError: MessageCodec<RequestErrorMessage> = {
   kind: 'request-error',
   code: 0x5,

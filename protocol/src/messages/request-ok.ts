@@ -15,6 +15,7 @@ export interface RequestOkMessage {
   readonly ok: RequestOkFields;
 }
 
+/** How REQUEST_OK is serialized. */
 export const requestOk: MessageCodec<RequestOkMessage> = {
   kind: 'request-ok',
   code: 0x7,

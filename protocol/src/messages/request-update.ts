@@ -9,6 +9,7 @@ export interface RequestUpdateMessage {
   readonly parameters: MessageParameters;
 }
 
+/** How REQUEST_UPDATE is serialized. */
 export const requestUpdate: MessageCodec<RequestUpdateMessage> = {
   kind: 'request-update',
   code: 0x2,

@@ -29,6 +29,7 @@ export const SetupOptionType = {
   MOQT_IMPLEMENTATION: 0x7,
 } as const;
 
+/** How SETUP is serialized. */
 export const setup: MessageCodec<SetupMessage> = {
   kind: 'setup',
   code: 0x2f00,

@@ -12,6 +12,7 @@ export interface SubscribeNamespaceMessage {
   readonly parameters: MessageParameters;
 }
 
+/** How SUBSCRIBE_NAMESPACE is serialized. */
 export const subscribeNamespace: MessageCodec<SubscribeNamespaceMessage> = {
   kind: 'subscribe-namespace',
   code: 0x50,

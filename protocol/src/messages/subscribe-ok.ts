@@ -9,6 +9,7 @@ export interface SubscribeOkMessage {
   readonly ok: SubscribeOk;
 }
 
+/** How SUBSCRIBE_OK is serialized. */
 export const subscribeOk: MessageCodec<SubscribeOkMessage> = {
   kind: 'subscribe-ok',
   code: 0x4,

@@ -12,6 +12,7 @@ export interface SubscribeTracksMessage {
   readonly parameters: MessageParameters;
 }
 
+/** How SUBSCRIBE_TRACKS is serialized. */
 export const subscribeTracks: MessageCodec<SubscribeTracksMessage> = {
   kind: 'subscribe-tracks',
   code: 0x51,

@@ -12,6 +12,7 @@ export interface SubscribeMessage {
   readonly parameters: MessageParameters;
 }
 
+/** How SUBSCRIBE is serialized. */
 export const subscribe: MessageCodec<SubscribeMessage> = {
   kind: 'subscribe',
   code: 0x3,

@@ -12,6 +12,7 @@ export interface TrackStatusMessage {
   readonly parameters: MessageParameters;
 }
 
+/** How TRACK_STATUS is serialized. */
 export const trackStatus: MessageCodec<TrackStatusMessage> = {
   kind: 'track-status',
   code: 0xd,

@@ -14,6 +14,7 @@ export interface SubgroupHeader {
   readonly hasProperties: boolean;
 }
 
+/** Object Status (draft-18 §11.2.1.1): an object, or the word that there are none from its Location on. */
 export type ObjectStatus = 'normal' | 'end-of-group' | 'end-of-track';
 
 /** One Object with its payload, whole. Byte arrays are the receiver's own. */

@@ -7,10 +7,12 @@ export interface AuthorizationToken {
   readonly value: Uint8Array;
 }
 
+/** What a request needs to be allowed; every request may carry it. */
 export interface AuthorizationParameters {
   readonly authorizationTokens?: readonly AuthorizationToken[];
 }
 
+/** Which of two Groups goes first: the one with the smaller Group ID, or the other. */
 export type GroupOrder = 'ascending' | 'descending';
 
 /** Draft-18 §5.1.2; absent means unfiltered. */
@@ -32,10 +34,12 @@ export interface SubscribeParameters extends AuthorizationParameters {
   readonly newGroupRequest?: Vi64;
 }
 
+/** Absent parameters have the draft's defaults: priority 128, ascending, and a time-out of the relay's choice. */
 export interface FetchParameters extends AuthorizationParameters {
   readonly subscriberPriority?: number;
   readonly groupOrder?: GroupOrder;
   readonly fillTimeoutMs?: Vi64;
 }
 
+/** What a REQUEST_UPDATE of a subscription may change; absent parameters stay as they are. */
 export type RequestUpdateParameters = SubscribeParameters;

@@ -6,6 +6,7 @@ import type { Vi64 } from './vi64.js';
 /** Request IDs of the client are even, of the server odd (draft-18 §10.1). */
 export type RequestId = number;
 
+/** Setup Options (draft-18 §10.3.1). `path` and `authority` are for clients on raw QUIC only. */
 export interface SetupOptions {
   readonly path?: string;
   readonly authority?: string;
@@ -20,17 +21,19 @@ export type FetchRange =
   | { readonly kind: 'relative-joining'; readonly subscription: RequestId; readonly groupsBack: Vi64 }
   | { readonly kind: 'absolute-joining'; readonly subscription: RequestId; readonly startGroup: Vi64 };
 
-/** `trackProperties`: encoded Key-Value-Pairs, forwarded as they are; `readProperties` decodes them. */
+/** The answer to other requests (draft-18 §10.5). `trackProperties`: encoded Key-Value-Pairs, forwarded as they are; `readProperties` decodes them. */
 export interface RequestOk {
   readonly expiresMs?: Vi64;
   readonly largest?: Location;
   readonly trackProperties?: Uint8Array;
 }
 
+/** The answer to a SUBSCRIBE (draft-18 §10.8). */
 export interface SubscribeOk extends RequestOk {
   readonly trackAlias: Vi64;
 }
 
+/** The answer to a FETCH (draft-18 §10.13). */
 export interface FetchOk {
   readonly endOfTrack: boolean;
   /** As on the wire: the last object plus 1, object 0 for the whole group. */
@@ -38,7 +41,7 @@ export interface FetchOk {
   readonly trackProperties?: Uint8Array;
 }
 
-/** `streamCount`: data streams that were opened, all told; STREAM_COUNT_UNKNOWN if the publisher cannot tell. */
+/** The end of a subscription (draft-18 §10.11). `streamCount`: data streams that were opened, all told; STREAM_COUNT_UNKNOWN if the publisher cannot tell. */
 export interface PublishDone {
   readonly code: number;
   readonly streamCount: number;
@@ -48,7 +51,7 @@ export interface PublishDone {
 /** Stands for every count from 2^53 - 1; the draft's own value for it is 2^62 - 1 (draft-18 §10.11). */
 export const STREAM_COUNT_UNKNOWN = Number.MAX_SAFE_INTEGER;
 
-/** `code` null: the request stream was reset instead of answered. `retryIntervalMs` null: do not retry. */
+/** A request that failed (draft-18 §10.6). `code` null: the request stream was reset instead of answered. `retryIntervalMs` null: do not retry. */
 export interface RequestErrorInfo {
   readonly code: number | null;
   readonly reason: string;
