@@ -171,9 +171,14 @@ impl NativeTransport {
         Ok(())
     }
 
+    /// Returns once newcomers are refused; a listener without connections has freed its address then.
     #[napi(catch_unwind)]
     pub fn close_listener(&self, listener: u32) {
-        self.shared.submit([Command::CloseListener(listener)]);
+        let (answer, done) = mpsc::channel();
+        self.shared
+            .submit([Command::CloseListener { listener, answer }]);
+        // The loop drops the sender if it ends first.
+        let _ = done.recv();
     }
 
     /// Begins to connect; returns the connection's number, under which the outcome is told.
@@ -313,24 +318,25 @@ impl NativeTransport {
 }
 
 fn start(shared: Arc<Shared>, retry_handshakes: usize) -> Result<JoinHandle<()>> {
-    let body = move || {
-        let looped = shared.clone();
-        let outcome = catch_unwind(AssertUnwindSafe(move || {
-            Loop::new(looped, retry_handshakes).run()
-        }));
-        shared.end();
-        let mut events = Events::default();
-        let message = outcome
-            .err()
-            .map(|panic| panic_message(&*panic))
-            .unwrap_or_default();
-        events.push(Kind::Ended, 0, 0.0, 0.0, 0, message.as_bytes());
-        shared.deliver(&mut events.batch);
-    };
+    let looped = shared.clone();
+    let body = move || guard(&shared, move || Loop::new(looped, retry_handshakes).run());
     std::thread::Builder::new()
         .name("higgins-quic".into())
         .spawn(body)
         .map_err(|error| io_failure(error).into())
+}
+
+/// Runs the loop; however it ends, everyone who waits is told, and a panic goes no further.
+fn guard(shared: &Shared, run: impl FnOnce()) {
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    shared.end();
+    let mut events = Events::default();
+    let message = outcome
+        .err()
+        .map(|panic| panic_message(&*panic))
+        .unwrap_or_default();
+    events.push(Kind::Ended, 0, 0.0, 0.0, 0, message.as_bytes());
+    shared.deliver(&mut events.batch);
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
@@ -422,4 +428,30 @@ fn limits(given: &NativeLimits) -> ConnectionLimits {
 
 fn io_failure(error: std::io::Error) -> Failure {
     Failure::new("internal", error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_loop_ends_waiting_and_is_told() {
+        let shared = Shared::new(Box::new(|| {})).unwrap();
+        shared.register(1);
+        let (answer, count) = mpsc::channel();
+        guard(&shared, || {
+            shared.submit([Command::SetRemove {
+                set: 1,
+                connection: 1,
+                code: None,
+                answer,
+            }]);
+            panic!("out of cheese");
+        });
+        assert!(count.recv().is_err());
+        assert!(shared.connection(1).is_none());
+        let events = shared.take_events();
+        assert_eq!(events[0], Kind::Ended as u8);
+        assert!(events.windows(13).any(|part| part == b"out of cheese"));
+    }
 }

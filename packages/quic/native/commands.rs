@@ -35,7 +35,10 @@ pub enum Command {
     Bind(Box<Port>),
     Connect(Box<Connect>),
     Reload(Box<Reload>),
-    CloseListener(u32),
+    CloseListener {
+        listener: u32,
+        answer: Sender<()>,
+    },
     Listen {
         connection: u32,
     },
@@ -254,5 +257,59 @@ impl Reader<'_> {
             pieces,
             fin,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shared() -> Shared {
+        Shared::new(Box::new(|| {})).unwrap()
+    }
+
+    #[test]
+    fn counts_a_write_before_the_loop_sees_it() {
+        let shared = shared();
+        let connection = shared.register(5);
+        let numbers = [2.0, 5.0, 8.0, 1.0, 0.0, 5.0, 2.0, 6.0, 8.0, 0.0];
+        let commands = parse(&numbers, &[b"four", b"lost"], &shared).unwrap();
+        assert!(matches!(
+            commands[..],
+            [
+                Command::Write {
+                    connection: 5,
+                    stream: 8,
+                    fin: true,
+                    ..
+                },
+                Command::Listen { connection: 5 }
+            ]
+        ));
+        assert_eq!(connection.backlog.bytes(), 4);
+        drop(commands);
+        assert_eq!(connection.backlog.bytes(), 0);
+    }
+
+    #[test]
+    fn names_what_is_wrong_with_a_batch() {
+        assert!(
+            parse(&[1.0, 5.0], &[], &shared()).is_err_and(|reason| reason.contains("ends at 2"))
+        );
+        assert!(
+            parse(&[99.0, 5.0], &[], &shared())
+                .is_err_and(|reason| reason.contains("operation 99"))
+        );
+        assert!(
+            parse(&[6.0, 5.0], &[], &shared()).is_err_and(|reason| reason.contains("payload 0"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_batch_makes_it_panic(numbers in proptest::collection::vec(any::<f64>(), 0..60)) {
+            let _ = parse(&numbers, &[b"x", b"y"], &shared());
+        }
     }
 }

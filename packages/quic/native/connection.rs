@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use crate::events::{Events, Kind, PeerDescription};
 use crate::failure::Failure;
 use crate::ids::IdMap;
-use crate::limits::{CLOSE_LINGER, ConnectionLimits, REASON_BYTES};
+use crate::limits::{CLOSE_LINGER, ConnectionLimits, HANDSHAKE_TIMEOUT, REASON_BYTES};
 use crate::session::Session;
 use crate::shared::{ConnectionShared, Shared};
 use crate::streams::Stream;
@@ -71,6 +71,8 @@ pub struct Connection {
     pub timer: Option<Instant>,
     pub dirty: bool,
     datagrams_waiting: bool,
+    /// Until when handshake and session must be done: a peer that stops half-way is not kept alive.
+    handshake_until: Instant,
 }
 
 impl Connection {
@@ -105,6 +107,7 @@ impl Connection {
             timer: None,
             dirty: false,
             datagrams_waiting: false,
+            handshake_until: Instant::now() + HANDSHAKE_TIMEOUT,
         }
     }
 
@@ -117,6 +120,9 @@ impl Connection {
         let quic = self.quic.poll_timeout();
         match self.phase {
             Phase::Lingering(until) => Some(quic.map_or(until, |time| time.min(until))),
+            Phase::Handshake => {
+                Some(quic.map_or(self.handshake_until, |time| time.min(self.handshake_until)))
+            }
             _ => quic,
         }
     }
@@ -136,6 +142,13 @@ impl Connection {
         }
         self.read_streams(turn);
         self.tell_backlog(turn);
+        if self.phase == Phase::Handshake && turn.now >= self.handshake_until {
+            self.fail(
+                &Failure::new("timed-out", "the handshake was not done in time"),
+                turn,
+            );
+            self.close_quic(0, Bytes::new(), turn.now);
+        }
         let datagram_bytes = self.quic.datagrams().max_size().unwrap_or(0);
         let head = self
             .session
@@ -329,7 +342,7 @@ impl Connection {
         match self.phase {
             Phase::Open => self.end(code, remote, reason, turn),
             Phase::Handshake => self.fail(&Failure::new("protocol-mismatch", reason), turn),
-            _ => {}
+            Phase::Lingering(_) | Phase::Over => self.phase = Phase::Over,
         }
         self.close_quic(u64::from(error), Bytes::new(), turn.now);
     }

@@ -42,6 +42,8 @@ pub struct Loop {
     send_buffer: Vec<u8>,
     interests: Vec<Interest>,
     descriptors: Vec<libc::pollfd>,
+    /// The ports behind `interests`, of which the first is the waker's.
+    polled: Vec<u32>,
 }
 
 impl Loop {
@@ -63,6 +65,7 @@ impl Loop {
             send_buffer: Vec::with_capacity(PART_BYTES),
             interests: Vec::new(),
             descriptors: Vec::new(),
+            polled: Vec::new(),
         }
     }
 
@@ -93,6 +96,8 @@ impl Loop {
     }
 
     fn wait(&mut self) {
+        self.polled.clear();
+        self.polled.extend(self.ports.keys());
         self.interests.clear();
         self.interests.push(Interest {
             descriptor: self.shared.waker.descriptor(),
@@ -105,8 +110,10 @@ impl Loop {
                 writable: port.is_blocked(),
                 ready: false,
             }));
-        let may_sleep =
-            self.shared.fall_asleep() && !(!self.stalled.is_empty() && self.shared.may_read());
+        // In this order: what comes after the loop has said that it sleeps wakes it.
+        let no_commands = self.shared.fall_asleep();
+        let nothing_to_read = self.stalled.is_empty() || !self.shared.may_read();
+        let may_sleep = no_commands && nothing_to_read;
         let timeout = if may_sleep && self.dirty.is_empty() {
             self.timers
                 .peek()
@@ -152,14 +159,11 @@ impl Loop {
 
     fn receive(&mut self) {
         let ready: Vec<u32> = self
-            .ports
-            .values()
-            .filter(|port| {
-                self.interests
-                    .iter()
-                    .any(|known| known.ready && known.descriptor == port.descriptor())
-            })
-            .map(|port| port.id)
+            .polled
+            .iter()
+            .zip(&self.interests[1..])
+            .filter(|(_, interest)| interest.ready)
+            .map(|(port, _)| *port)
             .collect();
         self.now = Instant::now();
         for id in ready {
@@ -481,7 +485,10 @@ impl Loop {
                     port.judge = reload.judge;
                 }
             }
-            Command::CloseListener(id) => self.close_listener(id),
+            Command::CloseListener { listener, answer } => {
+                self.close_listener(listener);
+                let _ = answer.send(());
+            }
             Command::Shutdown => self.shut_down(),
             Command::SetAdd {
                 set,

@@ -57,6 +57,8 @@ pub const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 pub const RETRY_HANDSHAKES: usize = 256;
 /// Handshakes in progress at a listener, beyond which further ones are refused.
 pub const HANDSHAKES: usize = 8192;
+/// Time for the handshake and, over HTTP/3, for the session.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Buffered bytes of a WebTransport stream's head, of SETTINGS, or of an HTTP/3 frame or capsule that must be whole.
 pub const HTTP3_BYTES: usize = 64 << 10;
 /// Longest close reason that is sent, in bytes: it must fit into one packet.

@@ -282,3 +282,110 @@ impl Capsules {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn tells_what_a_stream_is_from_its_first_bytes() {
+        assert_eq!(head(false, &[0x00]), Head::Control);
+        assert_eq!(head(true, &[0x01, 0x10]), Head::Request);
+        assert_eq!(head(false, &[0x02]), Head::Other);
+        assert_eq!(head(true, &[]), Head::Incomplete);
+        assert_eq!(head(false, &[0x40]), Head::Incomplete);
+        for bidirectional in [true, false] {
+            let bytes = stream_head(bidirectional, 4);
+            assert_eq!(
+                head(bidirectional, &bytes),
+                Head::Session {
+                    id: 4,
+                    length: bytes.len()
+                }
+            );
+            assert_eq!(head(bidirectional, &bytes[..1]), Head::Incomplete);
+        }
+    }
+
+    #[test]
+    fn negotiates_a_session() {
+        assert_eq!(peer_settings(&settings()), Some(Ok(true)));
+        assert_eq!(peer_settings(&settings()[..3]), None);
+        let bytes = connect(
+            "https://relay.example:4433/a?b=c",
+            &["moqt-18".into(), "other".into()],
+        )
+        .unwrap();
+        let (request, length) = request(&bytes).unwrap().unwrap();
+        assert_eq!(length, bytes.len());
+        assert_eq!(
+            (request.authority.as_str(), request.path.as_str()),
+            ("relay.example:4433", "/a?b=c")
+        );
+        assert_eq!(request.protocols, ["moqt-18", "other"]);
+        let bytes = response(Ok(Some("moqt-18"))).unwrap();
+        assert_eq!(
+            answer(&bytes),
+            Some(Ok((Some("moqt-18".into()), bytes.len())))
+        );
+        let refusal = response(Err(406)).unwrap();
+        assert!(answer(&refusal).unwrap().unwrap_err().contains("406"));
+    }
+
+    #[test]
+    fn datagrams_of_other_sessions_are_dropped() {
+        let mut datagram = datagram_head(8);
+        datagram.extend_from_slice(b"payload");
+        let datagram = Bytes::from(datagram);
+        assert_eq!(
+            datagram_payload(8, datagram.clone()),
+            Some(Bytes::from_static(b"payload"))
+        );
+        assert_eq!(datagram_payload(4, datagram), None);
+    }
+
+    proptest! {
+        /// However the bytes are cut, and whatever frames and capsules stand between, the end of the session is found.
+        #[test]
+        fn finds_the_close_capsule_in_pieces(
+            code: u32,
+            reason in "[a-z ]{0,40}",
+            unknown in proptest::collection::vec(any::<u8>(), 0..50),
+            piece in 1usize..20,
+        ) {
+            let mut wire = Vec::new();
+            // A frame of an unknown type, then an unknown capsule in a DATA frame.
+            varint(0x21).encode(&mut wire);
+            varint(unknown.len() as u64).encode(&mut wire);
+            wire.extend_from_slice(&unknown);
+            let mut capsule = Vec::new();
+            Capsule::Unknown { typ: varint(0x78ae), payload: unknown.into() }.encode(&mut capsule);
+            Frame::DATA.encode(&mut wire);
+            varint(capsule.len() as u64).encode(&mut wire);
+            wire.extend_from_slice(&capsule);
+            wire.extend_from_slice(&close_capsule(code, &reason));
+            let mut capsules = Capsules::default();
+            let found = wire.chunks(piece).find_map(|part| capsules.receive(part).unwrap());
+            prop_assert_eq!(found, Some((code, reason)));
+        }
+
+        #[test]
+        fn anything_a_peer_sends_is_parsed_without_a_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            bidirectional: bool,
+        ) {
+            let _ = head(bidirectional, &bytes);
+            let _ = peer_settings(&bytes);
+            let _ = request(&bytes).is_some();
+            let _ = answer(&bytes);
+            let _ = Capsules::default().receive(&bytes);
+            let _ = datagram_payload(0, bytes.into());
+        }
+
+        #[test]
+        fn stream_codes_survive_the_way_through_http3(code: u32) {
+            prop_assert_eq!(from_http3(to_http3(u64::from(code))), u64::from(code));
+        }
+    }
+}
