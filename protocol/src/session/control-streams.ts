@@ -1,4 +1,4 @@
-import { protocolViolation, SessionError, SessionTerminationCode } from '../errors.js';
+import { EncodeError, protocolViolation, SessionError, SessionTerminationCode } from '../errors.js';
 import { CONTROL, CONTROL_FIRST } from '../messages/context.js';
 import { MessageStreamParser } from '../messages/frame.js';
 import type { GoawayMessage } from '../messages/goaway.js';
@@ -29,6 +29,11 @@ export class ControlStreams {
     state.actions.write(this.#own, bytes, false);
   }
 
+  /** How many of the two are open. */
+  get open(): number {
+    return this.#state.ended ? 0 : this.#peer === null ? 1 : 2;
+  }
+
   /** Starts the time that the peer has for its SETUP. */
   connected(): void {
     if (this.#state.established) return;
@@ -55,8 +60,12 @@ export class ControlStreams {
     };
   }
 
-  /** Sends GOAWAY; from now on requests of the peer's are rejected. */
+  /** Sends GOAWAY, once; from now on requests of the peer's are rejected. Throws EncodeError for a uri from a client. */
   goaway(newSessionUri: string, timeoutMs: number): void {
+    if (this.#state.goawaySent) return;
+    if (this.#state.role === 'client' && newSessionUri !== '') {
+      throw new EncodeError('GOAWAY of a client names a session uri, expected none');
+    }
     const requestId = this.#state.peerIds.next;
     const bytes = this.#state.encode({ kind: 'goaway', newSessionUri, timeoutMs, requestId }, CONTROL);
     this.#state.actions.write(this.#own, bytes, false);

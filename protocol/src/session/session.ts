@@ -59,12 +59,25 @@ export interface SessionConfig {
   readonly limits?: Partial<SessionLimits>;
 }
 
+/** How much a session holds. */
+export interface SessionUsage {
+  readonly streams: number;
+  readonly requests: number;
+  readonly subscriptions: number;
+  readonly fetches: number;
+  readonly waitingStreams: number;
+  readonly heldBytes: number;
+  readonly deadlines: number;
+  readonly actions: number;
+}
+
 /** Makes a session for a new connection; its first actions open the control stream and send SETUP. */
 export function createSession(config: SessionConfig): Session {
   return new MoqtSession(config);
 }
 
-class MoqtSession implements Session {
+/** The session of one draft profile; `createSession` makes it. */
+export class MoqtSession implements Session {
   readonly #state: SessionState;
   readonly #control: ControlStreams;
   readonly #aliases = new TrackAliases();
@@ -84,6 +97,22 @@ class MoqtSession implements Session {
 
   get established(): boolean {
     return this.#state.established && !this.#state.ended;
+  }
+
+  /** What the session holds at this moment, in entries and bytes; all 0 once every request and stream is over. */
+  get usage(): SessionUsage {
+    const state = this.#state;
+    return {
+      // The control streams stay as long as the session.
+      streams: state.streams.size - this.#control.open,
+      requests: state.own.size + state.peers.size,
+      subscriptions: state.aliases.size + state.peerSubscriptions.size + state.subscriptionsPending,
+      fetches: state.ownFetches.size + state.joiningFetches.size,
+      waitingStreams: state.unknownAliases.size,
+      heldBytes: state.held.used,
+      deadlines: state.deadlines.size,
+      actions: state.actions.size,
+    };
   }
 
   receive(event: SessionEvent, nowMs: number): void {

@@ -1,5 +1,6 @@
 import { emptyAction } from '../session/action-queue.js';
-import type { Action, Notice, Session, SessionEvent, StreamKey } from '../session/contract.js';
+import type { Action, Notice, SessionEvent, StreamKey } from '../session/contract.js';
+import type { MoqtSession } from '../session/session.js';
 
 /** How a pair delivers. */
 export interface PairOptions {
@@ -20,7 +21,7 @@ export class SessionPair {
   readonly #options: PairOptions;
   readonly #packets: Packet[] = [];
 
-  constructor(client: Session, server: Session, options: PairOptions = {}) {
+  constructor(client: MoqtSession, server: MoqtSession, options: PairOptions = {}) {
     this.client = new SessionEnd('client', client);
     this.server = new SessionEnd('server', server);
     this.#options = options;
@@ -129,11 +130,11 @@ export class SessionPair {
 /** One side of a pair, with everything that its session said. */
 export class SessionEnd {
   readonly name: string;
-  readonly session: Session;
+  readonly session: MoqtSession;
   readonly notices: Notice[] = [];
   readonly actions: Action[] = [];
 
-  constructor(name: string, session: Session) {
+  constructor(name: string, session: MoqtSession) {
     this.name = name;
     this.session = session;
   }

@@ -2,7 +2,7 @@ import type { SessionLimits } from '../limits.js';
 import { type FullTrackName, fullTrackName, trackNamespace } from '../model/names.js';
 import { MOQT_18 } from '../profiles/moqt-18.js';
 import type { SetupOptions } from '../session/contract.js';
-import { createSession } from '../session/session.js';
+import { MoqtSession } from '../session/session.js';
 import { type PairOptions, SessionPair } from './session-pair.js';
 
 /** What the sessions of a pair are given besides their roles. */
@@ -22,8 +22,8 @@ export function establishedPair(options: SessionsOptions = {}): SessionPair {
 /** The same before anything was delivered. */
 export function freshPair(options: SessionsOptions = {}): SessionPair {
   const limits = options.limits ?? {};
-  const client = createSession({ role: 'client', profile: MOQT_18, setup: options.client ?? {}, limits });
-  const server = createSession({ role: 'server', profile: MOQT_18, setup: options.server ?? {}, limits });
+  const client = new MoqtSession({ role: 'client', profile: MOQT_18, setup: options.client ?? {}, limits });
+  const server = new MoqtSession({ role: 'server', profile: MOQT_18, setup: options.server ?? {}, limits });
   return new SessionPair(client, server, options);
 }
 

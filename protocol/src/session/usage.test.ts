@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { RequestErrorCode } from '../errors.js';
+import { fetchedGroups, groupHead, nextObject } from '../testing/data.js';
+import type { SessionPair } from '../testing/session-pair.js';
+import { establishedPair, track } from '../testing/sessions.js';
+
+const OBJECT = nextObject('payload');
+
+/** One round of everything that a session does, each request ended in another way. */
+function round(pair: SessionPair, serial: number): void {
+  const client = pair.client.session;
+  const server = pair.server.session;
+  const name = track(`t/${serial % 7}`);
+  const subscription = client.subscribe(name, {});
+  const joining = client.fetch({ kind: 'relative-joining', subscription, groupsBack: 0 }, {});
+  const refused = client.fetch({ kind: 'absolute-joining', subscription, startGroup: 3 }, {});
+  const announcement = client.publishNamespace(name.namespace);
+  const status = client.trackStatus(name);
+  const abandoned = client.subscribe(track('abandoned'), {});
+  client.cancel(abandoned);
+  pair.run();
+  server.acceptSubscribe(subscription, { trackAlias: server.trackAlias(serial % 7) });
+  server.acceptFetch(joining, { endOfTrack: false, end: { group: 5, object: 1 } });
+  server.writeData(server.openFetch(joining, 0), fetchedGroups([3, 5]), true);
+  server.reject(refused, { code: RequestErrorCode.INVALID_RANGE, reason: '', retryIntervalMs: null });
+  server.acceptRequest(announcement);
+  server.acceptRequest(status);
+  const { trackAlias } = aliasOf(pair, subscription);
+  server.writeData(server.openSubgroup(subscription, groupHead(trackAlias, 6), 0), OBJECT, true);
+  server.openSubgroup(subscription, groupHead(trackAlias, 7), 0);
+  client.update(subscription, { subscriberPriority: serial % 256 });
+  pair.run();
+  server.acceptUpdate(subscription);
+  if (serial % 2 === 0) server.publishDone(subscription, { code: 2, streamCount: 2, reason: '' });
+  else client.cancel(subscription);
+  client.cancel(announcement);
+  pair.run();
+}
+
+function aliasOf(pair: SessionPair, request: number): { trackAlias: number } {
+  pair.run();
+  const notice = pair.client.all('subscribe-ok').find((candidate) => candidate.request === request);
+  return { trackAlias: Number(notice!.ok.trackAlias) };
+}
+
+describe('memory of a session', () => {
+  it('is empty again after a thousand requests of every kind', () => {
+    const pair = establishedPair();
+    for (let serial = 0; serial < 170; serial++) {
+      round(pair, serial);
+      pair.client.notices.length = 0;
+      pair.server.notices.length = 0;
+      pair.client.actions.length = 0;
+      pair.server.actions.length = 0;
+    }
+    pair.advance(120_000);
+    for (const { session } of [pair.client, pair.server]) {
+      expect(Object.values(session.usage)).toEqual(Array(8).fill(0));
+      expect(session.nextTimeoutMs()).toBe(null);
+      expect(session.established).toBe(true);
+    }
+  });
+});
