@@ -1,6 +1,12 @@
 import { Command } from 'commander';
+import { addAgentCommand } from './commands/agent.js';
 import { addCertsCommand } from './commands/certs.js';
 import { addListsCommand } from './commands/lists.js';
+import { addPublishCommand } from './commands/publish.js';
+import { addRelayCommand } from './commands/relay.js';
+import { addStatusCommand } from './commands/status.js';
+import { addSubscribeCommand } from './commands/subscribe.js';
+import { addValidateConfigCommand } from './commands/validate-config.js';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 what was asked for does not hold, 2 wrong arguments or files (nothing was done),
@@ -13,8 +19,14 @@ export function createProgram(): Command {
     .exitOverride()
     .showHelpAfterError('(see --help)')
     .addHelpText('after', EXIT_CODES);
-  addCertsCommand(program);
+  addRelayCommand(program);
+  addAgentCommand(program);
+  addPublishCommand(program);
+  addSubscribeCommand(program);
   addListsCommand(program);
+  addStatusCommand(program);
+  addCertsCommand(program);
+  addValidateConfigCommand(program);
   // Subcommands inherit neither of these.
   for (const command of descendants(program)) command.exitOverride().showHelpAfterError('(see --help)');
   return program;

@@ -14,4 +14,4 @@ for (const port of ports) {
     await once(socket, 'listening');
   }
 }
-process.stdout.write('listening\n');
+process.stdout.write('{"msg":"listening"}\n');

@@ -61,10 +61,11 @@ export class Probe implements AsyncDisposable {
   /**
    * Sends packets at most 5 ms apart until the verdict has become `to` and has stayed so for a while.
    *
-   * @returns when the first packet with the new verdict was sent (wall clock, ms), and the longest pause between probes
+   * @returns when the first packet with the new verdict was sent (wall clock, ms), and how long before it the last one
+   *   with the old verdict: the change lies between the two
    * @throws Error if the verdict has not changed by `untilWallMs`
    */
-  async waitForChange(to: Verdict, untilWallMs: number): Promise<{ changedWallMs: number; intervalMsMax: number }> {
+  async waitForChange(to: Verdict, untilWallMs: number): Promise<{ changedWallMs: number; pauseMs: number }> {
     const from = this.#sent.length;
     let settledAt = -1;
     await new Promise<void>((resolve) => {
@@ -78,7 +79,10 @@ export class Probe implements AsyncDisposable {
       }, PROBE_INTERVAL_MS);
     });
     if (settledAt < 0) throw new Error(`packets from ${this.#path.source} did not come to be ${to} in time`);
-    return { changedWallMs: this.#sent[settledAt]!.wallMs, intervalMsMax: this.#longestPause(from) };
+    const changedWallMs = this.#sent[settledAt]!.wallMs;
+    const before = this.#sent[settledAt - 1];
+    if (settledAt === from || !before) throw new Error(`packets from ${this.#path.source} were ${to} from the start`);
+    return { changedWallMs, pauseMs: changedWallMs - before.wallMs };
   }
 
   /** Index of the first packet of the unbroken run of `verdict` that reaches to the newest decided packet; -1 if none. */
@@ -92,14 +96,6 @@ export class Probe implements AsyncDisposable {
       first = index;
     }
     return first;
-  }
-
-  #longestPause(from: number): number {
-    let longest = 0;
-    for (let index = from + 1; index < this.#sent.length; index++) {
-      longest = Math.max(longest, this.#sent[index]!.wallMs - this.#sent[index - 1]!.wallMs);
-    }
-    return longest;
   }
 
   #send(): void {

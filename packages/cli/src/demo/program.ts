@@ -45,8 +45,9 @@ export class Program {
     });
   }
 
-  get running(): boolean {
-    return this.#running;
+  /** Null while it runs, and if a signal ended it. */
+  get exitCode(): number | null {
+    return this.#child.exitCode;
   }
 
   /** Resolves with the first JSON line, past or to come, that matches; rejects when the program ends or the bound is reached. */
