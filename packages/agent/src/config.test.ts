@@ -77,8 +77,8 @@ describe('agent configuration', () => {
     ],
     [
       'half an identity',
-      ['pop: f', 'stateDirectory: s', 'tls: {keyFile: k}', 'lists:', '  - {track: a/b, file: l}'],
-      ':3: tls: certificateFile and keyFile go together',
+      ['pop: f', 'stateDirectory: s', 'tls: {privateKey: k}', 'lists:', '  - {track: a/b, file: l}'],
+      ':3: tls: certificate and privateKey go together',
     ],
     [
       'a relay of another scheme',

@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { loadConfig } from '@higgins/service';
 import { type ExpiryMode, NameError, parsePath } from '@higgins/signals';
 import { z } from 'zod';
+import { isListTrack } from './io/bus-source.js';
 import { LISTS_MAX, RELAYS_MAX } from './limits.js';
 import type { Enforcement } from './targets/nft/model.js';
 import { listId } from './targets/nft/names.js';
 
 const EXPIRY_MODES = ['open', 'closed', 'hold', 'unset'] as const satisfies readonly ExpiryMode[];
 
-const port = z.int().min(1).max(65_535);
+const file = z.string().min(1);
+
+const ports = z.array(z.int().min(1).max(65_535)).max(256).default([]);
 
 const trackPath = z.string().check((context) => {
   try {
@@ -19,81 +22,110 @@ const trackPath = z.string().check((context) => {
   }
 });
 
-/** One list and what it does. Static: a change takes effect at the next start. */
 const listSchema = z.strictObject({
-  /** Path of the list's track, such as `org/acme/lists/blocked`. */
-  track: trackPath,
-  /** Takes the list from this file instead of the bus: one address or prefix per line. */
-  file: z.string().min(1).optional(),
-  /** The list expires so long after the file was last modified (touching it renews); default never. */
+  track: trackPath.describe("Path of the list's track, such as org/acme/lists/blocked. Static."),
+  file: file
+    .optional()
+    .describe(
+      'Takes the list from this file, not from the bus: one address or prefix per line. Static; its content is watched.',
+    ),
   fileTtlMs: z
     .int()
     .min(100)
     .max(366 * 86_400_000)
-    .optional(),
-  /** Names the list's sets and chains in nft; default is made of the track. */
+    .optional()
+    .describe(
+      'The list expires so long after the file was last modified, which touching it renews; default never. Static.',
+    ),
   name: z
     .string()
     .regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected up to 40 lower-case letters, digits and _, a letter first')
-    .optional(),
-  /** `block`: what is listed is refused. `allow`: only what is listed passes. */
-  action: z.enum(['block', 'allow']).default('block'),
-  /** How packets are refused. */
-  refusal: z.enum(['drop', 'reject']).default('drop'),
-  hook: z.enum(['prerouting', 'input', 'forward', 'output']).default('input'),
-  /** As in nft: lower comes first; -150 is `mangle`, before destination NAT. */
-  priority: z.int().min(-1_000).max(1_000).default(-150),
-  /** Default is the destination for the hook `output`, else the source. */
-  match: z.enum(['source', 'destination']).optional(),
-  /** Input interfaces (output interfaces for the hook `output`); default all. */
+    .optional()
+    .describe("Names the list's sets and chains in nft; default is made of the track. Static."),
+  action: z
+    .enum(['block', 'allow'])
+    .default('block')
+    .describe('block: what is listed is refused; allow: only what is listed passes. Static.'),
+  refusal: z.enum(['drop', 'reject']).default('drop').describe('How packets are refused. Static.'),
+  hook: z
+    .enum(['prerouting', 'input', 'forward', 'output'])
+    .default('input')
+    .describe('Where packets are judged. Static.'),
+  priority: z
+    .int()
+    .min(-1_000)
+    .max(1_000)
+    .default(-150)
+    .describe('As in nft: lower comes first; -150 is mangle, before destination NAT. Static.'),
+  match: z
+    .enum(['source', 'destination'])
+    .optional()
+    .describe('Address that is looked up; default the destination for the hook output, else the source. Static.'),
   interfaces: z
-    .array(z.string().regex(/^[^\s/"]{1,15}$/, 'expected an interface name of up to 15 characters'))
+    .array(z.string().regex(/^[^\s/"\\]{1,15}$/, 'expected an interface name of up to 15 characters'))
     .max(64)
-    .default([]),
-  /** Destination ports by protocol; default all packets. */
+    .default([])
+    .describe('Input interfaces (output interfaces for the hook output); default all. Static.'),
   ports: z
-    .strictObject({ tcp: z.array(port).max(256).default([]), udp: z.array(port).max(256).default([]) })
-    .default({ tcp: [], udp: [] }),
-  /** Overrides the expiry mode that travels in the list, and holds before the first value arrives. */
-  onExpiry: z.enum(EXPIRY_MODES).optional(),
+    .strictObject({ tcp: ports, udp: ports })
+    .prefault({})
+    .describe('Destination ports by protocol; default all packets. Static.'),
+  onExpiry: z
+    .enum(EXPIRY_MODES)
+    .optional()
+    .describe('Overrides the expiry mode that travels in the list, and holds before the first value arrives. Static.'),
 });
 
 const relaySchema = z.strictObject({
-  /** `moqt://host:port` for raw QUIC, `https://host:port/path` for WebTransport. */
-  url: z.url({ protocol: /^(moqt|https)$/, error: 'expected moqt://HOST:PORT or https://HOST:PORT/PATH' }),
+  url: z
+    .url({ protocol: /^(moqt|https)$/, error: 'expected moqt://HOST:PORT or https://HOST:PORT/PATH' })
+    .describe('moqt:// for raw QUIC, https:// for WebTransport. Static.'),
 });
 
 const tlsSchema = z.strictObject({
-  /** PEM file with the authorities that relays' certificates are checked against; default the system's. */
-  caFile: z.string().min(1).optional(),
-  certificateFile: z.string().min(1).optional(),
-  keyFile: z.string().min(1).optional(),
+  authorities: file
+    .optional()
+    .describe("PEM file of the authorities that relays are judged by; default: the system's. Static."),
+  certificate: file.optional().describe('PEM file of our certificate chain, by which relays know us. Static.'),
+  privateKey: file.optional().describe('PEM file of its key. Static.'),
+  insecure: z.boolean().default(false).describe('Accepts any certificate of a relay: for tests only. Static.'),
 });
 
-/** The agent's configuration file. Every field is static: a change takes effect at the next start. */
+/** The agent's configuration file: one schema for types, checks and the reference. Files are named relative to the process. */
 export const agentConfigSchema = z
   .strictObject({
-    /** Names this PoP in acknowledgements. */
-    pop: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}$/, 'expected up to 63 letters, digits, - _ and .'),
-    /** Where last-good values are kept; one agent per directory. */
-    stateDirectory: z.string().min(1),
-    /** In order of preference. Empty: lists come from files alone. */
-    relays: z.array(relaySchema).max(RELAYS_MAX).default([]),
-    tls: tlsSchema.default({}),
+    pop: z
+      .string()
+      .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}$/, 'expected up to 63 letters, digits, - _ and .')
+      .describe('Names this PoP in acknowledgements. Static.'),
+    stateDirectory: file.describe('Where last-good values are kept; one agent per directory. Static.'),
+    relays: z
+      .array(relaySchema)
+      .max(RELAYS_MAX)
+      .default([])
+      .describe('Relays in order of preference; none: lists come from files alone. Static.'),
+    tls: tlsSchema.prefault({}),
     nft: z
       .strictObject({
         table: z
           .string()
           .regex(/^[A-Za-z][A-Za-z0-9_]{0,30}$/, 'expected up to 31 letters, digits and _')
-          .default('higgins'),
+          .default('higgins')
+          .describe('Name of the inet table; it is ours alone. Static.'),
       })
-      .default({ table: 'higgins' }),
-    lists: z.array(listSchema).min(1).max(LISTS_MAX),
-    /** Prometheus metrics, liveness and readiness; off unless given. */
-    operations: z.strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535) }).optional(),
-    /** Unix socket that serves the lists to local programs; off unless given. */
-    localSocket: z.string().min(1).max(107).optional(),
-    logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      .prefault({}),
+    lists: z.array(listSchema).min(1).max(LISTS_MAX).describe('What is enforced, in this order. Static.'),
+    admin: z
+      .strictObject({
+        host: z.string().min(1).default('127.0.0.1').describe('Address of metrics and health. Static.'),
+        port: z.int().min(0).max(65_535).describe('TCP port; 0 picks a free one. Static.'),
+      })
+      .optional(),
+    localSocket: file
+      .max(107)
+      .optional()
+      .describe('Unix socket that serves the lists to local programs; off unless given. Static.'),
+    logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Static.'),
   })
   .check((context) => {
     for (const { path, message } of contradictions(context.value)) {
@@ -165,6 +197,10 @@ function contradictions(config: {
     if (list.fileTtlMs !== undefined && list.file === undefined) {
       found.push({ path: ['lists', index, 'fileTtlMs'], message: 'the list has no file that it could be the TTL of' });
     }
+    if (list.file === undefined && !isListTrack(list.track)) {
+      const message = `${list.track} is no list: expected org/{org}/lists/{list} or platform/lists/{list}`;
+      found.push({ path: ['lists', index, 'track'], message });
+    }
     if (list.file === undefined && config.relays.length === 0) {
       found.push({
         path: ['lists', index, 'track'],
@@ -172,8 +208,8 @@ function contradictions(config: {
       });
     }
   });
-  if ((config.tls.certificateFile === undefined) !== (config.tls.keyFile === undefined)) {
-    found.push({ path: ['tls'], message: 'certificateFile and keyFile go together' });
+  if ((config.tls.certificate === undefined) !== (config.tls.privateKey === undefined)) {
+    found.push({ path: ['tls'], message: 'certificate and privateKey go together: expected both or none' });
   }
   return found;
 }

@@ -1,12 +1,16 @@
 import { Netlink } from '@higgins/netlink';
+import { QuicTransport } from '@higgins/quic';
 import type { Runtime } from '@higgins/runtime';
 import { NodeRuntime } from '@higgins/runtime/node';
 import { createLogger, type Logger, serveOperations } from '@higgins/service';
 import type { Applied } from '@higgins/signals';
+import type { Transport } from '@higgins/transport';
 import { type AgentConfig, enforcementOf } from '../config.js';
 import { AgentCore } from '../core/agent-core.js';
-import type { ListSource, ListValue } from '../core/list.js';
+import type { ListSource } from '../core/list.js';
 import { NftTarget } from '../targets/nft/target.js';
+import { BusListSource } from './bus-source.js';
+import { logClientEvent, runnerEvents } from './events.js';
 import { FileListSource } from './file-source.js';
 import { fingerprintFile } from './fingerprint-file.js';
 import { type ListReport, reportOf } from './list-report.js';
@@ -14,12 +18,15 @@ import { type ListMatch, serveLocalState } from './local-server.js';
 import { ListMatchers } from './matchers.js';
 import { AgentMetrics } from './metrics.js';
 import { RelayAddresses } from './relay-addresses.js';
-import { Runner, type RunnerEvents } from './runner.js';
+import { Runner } from './runner.js';
+import { relayAddresses } from './tls-files.js';
 
 /** What a program that starts an agent may exchange. */
 export interface AgentOptions {
   /** Default writes to standard error. */
   readonly logger?: Logger;
+  /** Default is QUIC; closed together with the agent. */
+  readonly transport?: Transport;
   /** Sees every acknowledgement, also without a bus. */
   readonly onAcknowledgement?: (track: string, applied: Applied) => void;
 }
@@ -70,9 +77,14 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   );
   await addresses.start();
   await target.repair();
+  const bus = await openBus(config, options, runtime, logger);
+  if (bus) resources.use(bus);
   const acknowledge = (track: string, applied: Applied) => {
     metrics.acknowledgements.inc({ result: applied.result });
     options.onAcknowledgement?.(track, applied);
+    bus?.acknowledge(track, applied).catch((error: unknown) => {
+      logger.error({ track, reason: String(error) }, 'acknowledgement not published');
+    });
   };
   const runner = resources.use(
     new Runner({
@@ -84,11 +96,12 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
     }),
   );
   const files = resources.use(fileSource(config, runtime));
-  for (const source of [files]) startSource(source, core, runner, metrics, logger);
+  startSource('files', files, core, runner, metrics, logger);
+  if (bus) startSource('bus', bus, core, runner, metrics, logger);
   const local = localState(config, core, runtime);
-  const operations = config.operations
+  const operations = config.admin
     ? resources.use(
-        await serveOperations({ ...config.operations, registry: metrics.registry, notReady: () => notReady(core) }),
+        await serveOperations({ ...config.admin, registry: metrics.registry, notReady: () => notReady(core) }),
       )
     : null;
   if (config.localSocket !== undefined) resources.use(await serveLocalState(config.localSocket, local));
@@ -102,6 +115,25 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   };
 }
 
+/** Null if no list comes from the bus. */
+async function openBus(
+  config: AgentConfig,
+  options: AgentOptions,
+  runtime: Runtime,
+  logger: Logger,
+): Promise<BusListSource | null> {
+  const tracks = new Set(config.lists.filter(({ file }) => file === undefined).map(({ track }) => track));
+  if (config.relays.length === 0) return null;
+  return await BusListSource.open({
+    runtime,
+    transport: options.transport ?? new QuicTransport(),
+    relays: relayAddresses(config),
+    pop: config.pop,
+    tracks: [...tracks],
+    onEvent: (event) => logClientEvent(logger, event),
+  });
+}
+
 function fileSource(config: AgentConfig, runtime: Runtime): FileListSource {
   const files = config.lists.flatMap(({ track, file, fileTtlMs, onExpiry }) =>
     file === undefined
@@ -112,7 +144,14 @@ function fileSource(config: AgentConfig, runtime: Runtime): FileListSource {
   return new FileListSource([...byTrack.values()], runtime);
 }
 
-function startSource(source: ListSource, core: AgentCore, runner: Runner, metrics: AgentMetrics, logger: Logger): void {
+function startSource(
+  name: string,
+  source: ListSource,
+  core: AgentCore,
+  runner: Runner,
+  metrics: AgentMetrics,
+  logger: Logger,
+): void {
   source.start({
     value(track, value) {
       core.value(track, value);
@@ -129,44 +168,10 @@ function startSource(source: ListSource, core: AgentCore, runner: Runner, metric
       runner.turn();
     },
     connected(connected, reason) {
-      metrics.connected.set(connected ? 1 : 0);
+      metrics.connected.set({ source: name }, connected ? 1 : 0);
       if (!connected) logger.warn({ reason }, 'no connection to the source of the lists');
     },
   });
-}
-
-function runnerEvents(core: AgentCore, metrics: AgentMetrics, logger: Logger): RunnerEvents {
-  const enforcedBefore = (id: string) => core.states().find((state) => state.id === id)?.enforced?.value;
-  return {
-    enforced(id, value, outcome, enforceMs) {
-      if (outcome.transactions === 0) return;
-      metrics.transactions.inc(outcome.transactions);
-      metrics.enforceSeconds.observe(enforceMs / 1000);
-      if (isRepair(enforcedBefore(id), value)) metrics.repairs.inc();
-      const { group, version } = value;
-      logger.info({ list: id, group, version, ...outcome, enforceMs }, 'list enforced');
-    },
-    failed(id, value, error) {
-      metrics.failures.inc({ list: id });
-      logger.error(
-        { list: id, group: value.group, version: value.version, reason: error.message },
-        'list not enforced',
-      );
-    },
-    structureRepaired() {
-      metrics.repairs.inc();
-      logger.warn({}, 'nft structure was changed by others and is repaired');
-    },
-    verificationFailed(error) {
-      metrics.verificationFailures.inc();
-      logger.error({ reason: error.message }, 'verification failed');
-    },
-  };
-}
-
-/** The very value that was in force already needed transactions: somebody had changed it. */
-function isRepair(before: ListValue | undefined, value: ListValue): boolean {
-  return before === value;
 }
 
 function notReady(core: AgentCore): string | null {

@@ -8,6 +8,8 @@ import type { RelayAddress } from '../targets/nft/structure.js';
 const DEFAULT_PORT = 443;
 /** Addresses of one name that are let through. */
 const ADDRESSES_PER_RELAY_MAX = 32;
+/** How long the start of the agent waits for names to be resolved. */
+const FIRST_ANSWER_MS_MAX = 2_000;
 const FILE = 'relay-addresses';
 
 /**
@@ -29,10 +31,14 @@ export class RelayAddresses implements Disposable {
     this.#changed = changed;
   }
 
-  /** Resolves once the addresses are known as well as they can be now. */
+  /** Resolves once the addresses are known, at the latest after two seconds: enforcing must not wait for a name server. */
   async start(): Promise<void> {
     await this.#load();
-    await this.#resolve();
+    if (this.#known.size > 0) await this.#publish();
+    const patience = Promise.withResolvers<void>();
+    const timer = this.#runtime.at(this.#runtime.bootMs() + FIRST_ANSWER_MS_MAX, patience.resolve);
+    await Promise.race([this.#resolve(), patience.promise]);
+    timer[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,155 @@
+import { Client, type ClientEvent, type RelayAddress, type StoredValue, type Subscription } from '@higgins/client';
+import type { Runtime } from '@higgins/runtime';
+import {
+  type Applied,
+  formatPath,
+  type NamedList,
+  NameError,
+  organisationList,
+  parsePath,
+  platformList,
+  type StateSignal,
+} from '@higgins/signals';
+import type { Transport } from '@higgins/transport';
+import type { ListObserver, ListSource, ListValue } from '../core/list.js';
+
+/** What the bus source works with. */
+export interface BusSourceOptions {
+  readonly runtime: Runtime;
+  /** Closed together with the source. */
+  readonly transport: Transport;
+  readonly relays: readonly RelayAddress[];
+  /** Names the PoP whose acknowledgements this agent writes. */
+  readonly pop: string;
+  /** Paths of named lists. */
+  readonly tracks: readonly string[];
+  /** For logs. */
+  readonly onEvent: (event: ClientEvent) => void;
+}
+
+/**
+ * Lists from the bus. Last-good values come from disk at once, for what is left of their time, with or without a relay;
+ * acknowledgements go back the same way.
+ */
+export class BusListSource implements ListSource {
+  readonly #options: BusSourceOptions;
+  readonly #client: Client;
+  readonly #observer: { current: ListObserver | null };
+  readonly #subscriptions: Subscription<NamedList>[] = [];
+  readonly #following: Promise<void>[] = [];
+
+  private constructor(options: BusSourceOptions, client: Client, observer: { current: ListObserver | null }) {
+    this.#options = options;
+    this.#client = client;
+    this.#observer = observer;
+  }
+
+  /** Reads what an earlier life left on disk and begins to connect; does not wait for a relay. */
+  static async open(options: BusSourceOptions): Promise<BusListSource> {
+    const observer: { current: ListObserver | null } = { current: null };
+    const { runtime, transport, relays, pop } = options;
+    const client = await Client.open({
+      runtime,
+      transport,
+      relays,
+      writerId: `agent-${pop}`,
+      onEvent(event) {
+        options.onEvent(event);
+        if (event.kind === 'connected') observer.current?.connected(true, null);
+        else if (event.kind === 'disconnected' || event.kind === 'connect-failed') {
+          observer.current?.connected(client?.connected ?? false, `${event.url}: ${event.reason}`);
+        }
+      },
+    });
+    return new BusListSource(options, client, observer);
+  }
+
+  start(observer: ListObserver): void {
+    this.#observer.current = observer;
+    for (const track of this.#options.tracks) this.#follow(track, observer);
+  }
+
+  /** Publishes what became of a track; it is on its way once the promise resolves, and kept for a relay that is away. */
+  async acknowledge(track: string, applied: Applied): Promise<void> {
+    await this.#client.acknowledgements(this.#options.pop).set(parsePath(track), applied);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#observer.current = null;
+    for (const subscription of this.#subscriptions) subscription.close();
+    await Promise.all(this.#following);
+    await this.#client[Symbol.asyncDispose]();
+    await this.#options.transport.close();
+  }
+
+  #follow(track: string, observer: ListObserver): void {
+    const subscription = subscribe(this.#client, track);
+    this.#subscriptions.push(subscription);
+    const { current } = subscription;
+    if (current) deliver(track, current, observer);
+    this.#following.push(this.#take(track, subscription, observer));
+  }
+
+  async #take(track: string, subscription: Subscription<NamedList>, observer: ListObserver): Promise<void> {
+    try {
+      for await (const { current, refused } of subscription) {
+        if (current) deliver(track, current, observer);
+        if (refused) observer.refused(track, { group: Number(refused.group), version: null, reason: refused.reason });
+      }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      observer.connected(false, `the subscription to ${track} is over: ${reason}`);
+    }
+  }
+}
+
+/** Whether a path names a list that the bus can carry. */
+export function isListTrack(path: string): boolean {
+  try {
+    const name = parsePath(path);
+    return organisationList.params(name) !== null || platformList.params(name) !== null;
+  } catch (error) {
+    if (error instanceof NameError) return false;
+    throw error;
+  }
+}
+
+function subscribe(client: Client, track: string): Subscription<NamedList> {
+  const name = parsePath(track);
+  return follow(client, organisationList, name) ?? follow(client, platformList, name) ?? noSuchList(formatPath(name));
+}
+
+function follow<P>(client: Client, signal: StateSignal<P, NamedList>, name: ReturnType<typeof parsePath>) {
+  const params = signal.params(name);
+  return params === null ? null : client.subscribe(signal, params);
+}
+
+function noSuchList(path: string): never {
+  throw new Error(`${path} is no list: expected org/{org}/lists/{list} or platform/lists/{list}`);
+}
+
+function deliver(track: string, stored: StoredValue<NamedList>, observer: ListObserver): void {
+  const { group, version, value } = stored;
+  if (stored.deleted || value === null) {
+    observer.deleted(track, group);
+    return;
+  }
+  const { ipv4, ipv6, asns, isps } = value.entries;
+  if (asns.length > 0 || isps.length > 0) {
+    const found = `${asns.length} AS numbers and ${isps.length} carriers`;
+    const reason = `entries: ${found}, expected addresses and prefixes only: this agent has no data to expand others`;
+    observer.refused(track, { group, version, reason });
+    return;
+  }
+  const list: ListValue = {
+    group,
+    version,
+    ipv4,
+    ipv6,
+    onExpiry: stored.onExpiry,
+    deadlineBootMs: stored.deadlineBootMs,
+    ttlMs: stored.ttlMs,
+    publishedWallMs: stored.publishMs,
+  };
+  observer.value(track, list);
+}

@@ -1,0 +1,50 @@
+import type { ClientEvent } from '@higgins/client';
+import { formatTrackName } from '@higgins/protocol';
+import type { Logger } from '@higgins/service';
+import type { AgentCore } from '../core/agent-core.js';
+import type { ListValue } from '../core/list.js';
+import type { AgentMetrics } from './metrics.js';
+import type { RunnerEvents } from './runner.js';
+
+/** Logs and counts what the runner tells. */
+export function runnerEvents(core: AgentCore, metrics: AgentMetrics, logger: Logger): RunnerEvents {
+  const enforcedBefore = (id: string) => core.states().find((state) => state.id === id)?.enforced?.value;
+  return {
+    enforced(id, value, outcome, enforceMs) {
+      if (outcome.transactions === 0) return;
+      metrics.transactions.inc(outcome.transactions);
+      metrics.enforceSeconds.observe(enforceMs / 1000);
+      if (isRepair(enforcedBefore(id), value)) metrics.repairs.inc();
+      const { group, version } = value;
+      logger.info({ list: id, group, version, ...outcome, enforceMs }, 'list enforced');
+    },
+    failed(id, value, error) {
+      metrics.failures.inc({ list: id });
+      logger.error(
+        { list: id, group: value.group, version: value.version, reason: error.message },
+        'list not enforced',
+      );
+    },
+    structureRepaired() {
+      metrics.repairs.inc();
+      logger.warn({}, 'nft structure was changed by others and is repaired');
+    },
+    verificationFailed(error) {
+      metrics.verificationFailures.inc();
+      logger.error({ reason: error.message }, 'verification failed');
+    },
+  };
+}
+
+/** The very value that was in force already needed transactions: somebody had changed it. */
+function isRepair(before: ListValue | undefined, value: ListValue): boolean {
+  return before === value;
+}
+
+/** Logs what the client of the bus tells: troubles as warnings. */
+export function logClientEvent(logger: Logger, event: ClientEvent): void {
+  const { kind, ...details } = event;
+  const plain = 'name' in details ? { ...details, name: formatTrackName(details.name) } : details;
+  const isTrouble = /failed|refused|disconnected|gap/.test(kind);
+  logger[isTrouble ? 'warn' : 'info']({ event: kind, ...plain }, `bus: ${kind}`);
+}
