@@ -3,7 +3,7 @@ import type { Peer } from './peer.js';
 import type { RelayContext } from './relay-context.js';
 import { dropQuery, statusRefused } from './track-status.js';
 import { dropFill } from './upstream/fills.js';
-import { ensureSources, removeSource, retryLater } from './upstream/sources.js';
+import { ensureSources, leaveOldUpstreams, removeSource, retryLater } from './upstream/sources.js';
 
 /** The session is up and let in. An upstream is asked for everything that is wanted, and told what is announced here. */
 export function peerAdmitted(context: RelayContext, peer: Peer): void {
@@ -16,13 +16,14 @@ export function peerAdmitted(context: RelayContext, peer: Peer): void {
     context.timers.cancel(track.retryTimer);
     ensureSources(context, track);
   }
+  leaveOldUpstreams(context);
 }
 
 /** GOAWAY from a peer: nothing new is asked of it. An upstream is replaced, and serves until its session ends. */
 export function peerLeaving(context: RelayContext, peer: Peer): void {
   if (peer.leaving) return;
   peer.leaving = true;
-  if (peer.kind === 'upstream') context.upstreamLost();
+  if (peer.kind === 'upstream') context.upstreamLeaving();
 }
 
 /**

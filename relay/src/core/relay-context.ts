@@ -27,8 +27,8 @@ export interface RelayContext {
   readonly budget: CacheBudget;
   readonly tracks: TrackTable;
   readonly announcements: Announcements;
-  /** All sessions. */
-  readonly peers: ReadonlySet<Peer>;
+  /** Sessions that this relay has dialled. */
+  readonly upstreams: ReadonlySet<Peer>;
   /** No new requests are taken. */
   readonly draining: boolean;
   /** A number in [0, 1). */
@@ -37,8 +37,10 @@ export interface RelayContext {
   receiverSet(listener: SetListener): ReceiverSet;
   /** An upstream session is up. */
   upstreamUp(): void;
-  /** It is lost, or about to go: the next one is dialled. */
+  /** It is lost: the next one is dialled. */
   upstreamLost(): void;
+  /** It asked us to go: the next one is dialled, while it still serves. */
+  upstreamLeaving(): void;
   /** Commands were given to the peer's session; it is pumped when the current call is over. */
   touch(peer: Peer): void;
 }

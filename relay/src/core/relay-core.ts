@@ -50,7 +50,9 @@ export class RelayCore implements RelayContext {
   readonly budget: CacheBudget;
   readonly tracks: TrackTable;
   readonly announcements = new Announcements();
+  /** All sessions. */
   readonly peers = new Set<Peer>();
+  readonly upstreams = new Set<Peer>();
   readonly links: UpstreamLinks;
   readonly random: () => number;
   readonly #host: RelayHost;
@@ -85,8 +87,13 @@ export class RelayCore implements RelayContext {
     const peer = new Peer(this.#nextPeer++, kind, port, (resumed) => this.#resume(resumed));
     this.#enter(nowMs, () => {
       this.peers.add(peer);
+      if (kind === 'upstream') this.upstreams.add(peer);
       this.counters.sessions = this.peers.size;
-      if (kind === 'upstream' || this.peers.size <= this.limits.sessionsMax) return;
+      if (this.draining) {
+        port.session.close(SessionTerminationCode.NO_ERROR, 'relay is going away');
+        this.touch(peer);
+      }
+      if (this.draining || kind === 'upstream' || this.peers.size <= this.limits.sessionsMax) return;
       port.session.close(
         SessionTerminationCode.INTERNAL_ERROR,
         `relay has ${this.limits.sessionsMax} sessions, its limit`,
@@ -151,8 +158,7 @@ export class RelayCore implements RelayContext {
 
   /** No client session is left. */
   get idle(): boolean {
-    for (const peer of this.peers) if (peer.kind === 'client') return false;
-    return true;
+    return this.peers.size === this.upstreams.size;
   }
 
   /** Closes every session. */
@@ -199,6 +205,10 @@ export class RelayCore implements RelayContext {
     if (!this.draining) this.links.failed(this);
   }
 
+  upstreamLeaving(): void {
+    if (!this.draining) this.links.leaving(this);
+  }
+
   #enter(nowMs: number, run: () => void): void {
     if (nowMs > this.nowMs) this.nowMs = nowMs;
     this.#depth++;
@@ -242,6 +252,7 @@ export class RelayCore implements RelayContext {
 
   #closed(peer: Peer): void {
     if (!this.peers.delete(peer)) return;
+    this.upstreams.delete(peer);
     this.counters.sessions = this.peers.size;
     closePeer(this, peer);
   }

@@ -15,6 +15,7 @@ export class UpstreamLinks {
   readonly #connect: (index: number) => void;
   readonly #timer: WheelTimer;
   #next = 0;
+  #current = 0;
   #failures = 0;
   #dialling = false;
   #connected = false;
@@ -45,23 +46,26 @@ export class UpstreamLinks {
     this.#dialling = false;
     this.#connected = true;
     this.#failures = 0;
+    this.#current = this.#next;
     this.#next = 0;
   }
 
-  /** The attempt failed, or the session was lost, or is about to go (GOAWAY). */
+  /** The session asked us to go: the next one in order is dialled, which is the same one if there is no other. */
+  leaving(context: RelayContext): void {
+    if (!this.#connected) return;
+    this.#next = (this.#current + 1) % this.#count;
+    this.#redial(context);
+  }
+
+  /** The attempt failed, or the session was lost. */
   failed(context: RelayContext): void {
-    const wasConnected = this.#connected;
-    if (!wasConnected && !this.#dialling) return;
-    this.#dialling = false;
-    this.#connected = false;
+    if (!this.#connected && !this.#dialling) return;
     // A lost one may be back at once; one that does not answer makes room for the next.
-    if (!wasConnected) {
+    if (!this.#connected) {
       this.#next = (this.#next + 1) % this.#count;
       this.#failures++;
     }
-    const rounds = Math.floor(this.#failures / this.#count);
-    const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(rounds, 10));
-    context.timers.schedule(this.#timer, context.nowMs + pauseMs * (0.5 + context.random()));
+    this.#redial(context);
   }
 
   /** Dials no more. */
@@ -69,6 +73,14 @@ export class UpstreamLinks {
     context.timers.cancel(this.#timer);
     this.#dialling = false;
     this.#connected = false;
+  }
+
+  #redial(context: RelayContext): void {
+    this.#dialling = false;
+    this.#connected = false;
+    const rounds = Math.floor(this.#failures / this.#count);
+    const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(rounds, 10));
+    context.timers.schedule(this.#timer, context.nowMs + pauseMs * (0.5 + context.random()));
   }
 
   #dial(): void {

@@ -7,7 +7,7 @@ import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
 import { deliverHeld, recover } from './accept.js';
 import { Fill } from './fill.js';
-import { publishersOf } from './sources.js';
+import { leaveOldUpstreams, publishersOf } from './sources.js';
 
 /** Which fetches a standalone fill was made for, to tell them why it failed. */
 const askers = new WeakMap<Fill, FetchResponse>();
@@ -77,6 +77,7 @@ function fillOver(context: RelayContext, fill: Fill): void {
   if (source !== null && source.join === fill) {
     source.join = null;
     deliverHeld(context, source);
+    leaveOldUpstreams(context);
   }
   resumeFetches(track);
   releaseTrack(context, track);

@@ -3,6 +3,7 @@ import {
   PublishDoneCode,
   RequestErrorCode,
   type RequestErrorInfo,
+  SessionTerminationCode,
   type SubscribeOk,
   type Vi64,
 } from '@higgins/protocol';
@@ -35,8 +36,8 @@ export function publishersOf(context: RelayContext, track: Track, asker: Peer | 
   for (const announcement of context.announcements.covering(track.name.namespace)) {
     if (!announcement.peer.leaving) found.add(announcement.peer);
   }
-  for (const peer of context.peers) {
-    if (peer.kind !== 'upstream' || !peer.admitted || peer.leaving || peer === asker) continue;
+  for (const peer of context.upstreams) {
+    if (!peer.admitted || peer.leaving || peer === asker) continue;
     if (asker !== null || hasOtherSubscriber(track, peer)) found.add(peer);
   }
   return found;
@@ -107,6 +108,37 @@ export function cancelSource(context: RelayContext, source: Source): void {
 export function dropSources(context: RelayContext, track: Track): void {
   context.timers.cancel(track.lingerTimer);
   for (const source of [...track.sources.values()]) cancelSource(context, source);
+}
+
+/**
+ * Leaves upstreams that asked us to go, track by track, as soon as another source has caught up; the session is closed
+ * when nothing is left on it.
+ */
+export function leaveOldUpstreams(context: RelayContext): void {
+  for (const peer of context.upstreams) {
+    if (!peer.leaving || !hasSuccessor(context, peer)) continue;
+    let left = false;
+    for (const own of [...peer.requests.values()]) {
+      if (own.kind !== 'source') continue;
+      if (own.track.wanted && !hasCaughtUp(own.track, peer)) left = true;
+      else cancelSource(context, own);
+    }
+    if (left) continue;
+    peer.session.close(SessionTerminationCode.NO_ERROR, 'moved to another relay');
+    context.touch(peer);
+  }
+}
+
+function hasSuccessor(context: RelayContext, old: Peer): boolean {
+  for (const peer of context.upstreams) if (peer !== old && peer.admitted && !peer.leaving) return true;
+  return false;
+}
+
+function hasCaughtUp(track: Track, old: Peer): boolean {
+  for (const source of track.sources.values()) {
+    if (source.peer !== old && source.state === 'established' && source.join === null) return true;
+  }
+  return false;
 }
 
 /** Passes a NEW_GROUP_REQUEST on where the draft asks for it (draft-18 §10.2.13). */
