@@ -144,7 +144,7 @@ export class Lab implements AsyncDisposable {
       pop: pop.name,
       stateDirectory: this.path(`state-${pop.name}`),
       relays: [{ url: `moqt://${pop.gateway.ipv4}:${EDGE_PORT}` }],
-      tls: { caFile: tlsCa, certificateFile: tlsCert, keyFile: tlsKey },
+      tls: { authorities: tlsCa, certificate: tlsCert, privateKey: tlsKey },
       lists: LISTS.map(({ track, action, port }) => ({ track, action, ports: { udp: [port] } })),
       localSocket: this.path(`${pop.name}.sock`),
     };
