@@ -1,0 +1,7 @@
+import type { Benchmark } from '../harness/benchmark.js';
+import { fanOut } from './fan-out.js';
+import { ipdata } from './ipdata.js';
+import { memory } from './memory.js';
+
+/** The suite, in the order in which it runs. */
+export const BENCHMARKS: readonly Benchmark[] = [ipdata, fanOut, memory];
