@@ -1,4 +1,4 @@
-import { RELAY_PROTOCOLS, type RelayLimits, RelayNode } from '@higgins/relay/core';
+import { type Authorizer, RELAY_PROTOCOLS, type RelayLimits, RelayNode } from '@higgins/relay/core';
 import type { ConnectionLimits, Identity } from '@higgins/transport';
 import type { Program } from '../frame/node.js';
 
@@ -8,6 +8,7 @@ export interface RelayProgramOptions {
   /** URLs, in order of preference. */
   readonly upstreams: readonly string[];
   readonly limits?: Partial<RelayLimits>;
+  readonly authorizer: Authorizer;
 }
 
 /** Where relays of the simulator listen. */
@@ -23,11 +24,12 @@ export const CONNECTION_LIMITS: Partial<ConnectionLimits> = {
 
 /** A relay, as its binary runs it, on the virtual world. */
 export function relayProgram(options: RelayProgramOptions): Program {
-  const { identity, authoritiesPem, upstreams, limits } = options;
+  const { identity, authoritiesPem, upstreams, limits, authorizer } = options;
   return async ({ node, runtime, transport, note }) => {
     const relay = new RelayNode({
       runtime,
       transport,
+      authorizer,
       upstreams: upstreams.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
       ...(limits === undefined ? {} : { limits }),
       onEvent: (event) => note(JSON.stringify(event)),

@@ -1,0 +1,55 @@
+import type { NamedList } from '@higgins/signals';
+import { organisationList, parseListEntries } from '@higgins/signals';
+
+/** A named list of the simulated organisation. */
+export interface AuthoredList {
+  readonly params: { readonly org: string; readonly list: string };
+  readonly track: string;
+}
+
+/**
+ * The people behind the lists: what they want and in which version, whatever becomes of publishers. A version that a
+ * crash swallowed is not used again.
+ */
+export class ListAuthor {
+  readonly lists: readonly AuthoredList[];
+  readonly #next = new Map<string, number>();
+  readonly #committed = new Map<string, number>();
+
+  constructor(org: string, names: readonly string[]) {
+    this.lists = names.map((list) => ({ params: { org, list }, track: `org/${org}/lists/${list}` }));
+  }
+
+  /** The next version of a list; its entries follow from the version. */
+  write({ track, params }: AuthoredList, nowWallMs: number): NamedList {
+    const version = (this.#next.get(track) ?? 0) + 1;
+    this.#next.set(track, version);
+    return {
+      owner: params.org,
+      version,
+      createdWallMs: Math.floor(nowWallMs),
+      expiry: 'open',
+      entries: parseListEntries(entriesOf(version)),
+    };
+  }
+
+  /** A version became visible. */
+  committed(track: string, version: number): void {
+    this.#committed.set(track, Math.max(version, this.version(track)));
+  }
+
+  /** The newest version that became visible; 0: none. */
+  version(track: string): number {
+    return this.#committed.get(track) ?? 0;
+  }
+}
+
+/** The version inside an encoded list. */
+export function versionOf(payload: Uint8Array): number {
+  return organisationList.decode(payload).version;
+}
+
+function entriesOf(version: number): string[] {
+  const count = 3 + (version % 7);
+  return Array.from({ length: count }, (_, index) => `198.51.${(version * 7 + index) % 256}.${index}`);
+}

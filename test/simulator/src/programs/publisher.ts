@@ -1,0 +1,88 @@
+import { Client, type Published } from '@higgins/client';
+import { applied, formatPath, organisationList } from '@higgins/signals';
+import type { Identity } from '@higgins/transport';
+import type { ProcessContext, Program } from '../frame/node.js';
+import { type AuthoredList, type ListAuthor, versionOf } from './list-author.js';
+import { CONNECTION_LIMITS } from './relay.js';
+
+export interface PublisherProgramOptions {
+  readonly identity: Identity;
+  readonly authoritiesPem: string;
+  readonly relays: readonly string[];
+  readonly author: ListAuthor;
+  readonly ttlMs: number;
+  /** Pause between two versions: so much at least, and at random up to three times that. */
+  readonly intervalMs: number;
+  /** No new versions from this world time on. */
+  readonly untilMs: number;
+  /** Whose acknowledgements are watched. */
+  readonly pops: readonly string[];
+}
+
+/** Publishes the author's lists and watches the acknowledgements, as the control plane will. */
+export function publisherProgram(options: PublisherProgramOptions): Program {
+  return async (context) => {
+    const { runtime, transport, note } = context;
+    const { identity, authoritiesPem, relays } = options;
+    const client = await Client.open({
+      runtime,
+      transport,
+      writerId: 'publisher',
+      relays: relays.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
+      onEvent: (event) => note(event.kind),
+    });
+    observeCommits(client, context, options);
+    for (const pop of options.pops) void watchAcknowledgements(client, pop, context);
+    author(client, context, options);
+  };
+}
+
+function observeCommits(client: Client, { node, observe }: ProcessContext, { author }: PublisherProgramOptions): void {
+  const tell: Parameters<typeof client.publisher.listen>[0]['committed'] = (track, { object, payload }) => {
+    const path = formatPath(track.name);
+    const written = author.lists.find((list) => list.track === path);
+    const group = track.writer.newest?.group;
+    if (written === undefined || group === undefined) return;
+    const version = versionOf(payload);
+    author.committed(path, version);
+    observe({ kind: 'committed', node: node.name, track: path, group, object, payload, ttlMs: track.ttlMs, version });
+  };
+  // What the journal of an earlier process brings back is visible again from the start.
+  for (const track of client.publisher.tracks()) {
+    for (const object of track.writer.newest?.objects ?? []) tell(track, object, true);
+  }
+  client.publisher.listen({ committed: tell, retired() {} });
+}
+
+/** Writes versions until its time is over. */
+function author(client: Client, context: ProcessContext, options: PublisherProgramOptions): void {
+  const { runtime, note } = context;
+  const pause = () => options.intervalMs * (1 + 2 * runtime.random());
+  const write = () => {
+    if (runtime.world.nowMs >= options.untilMs) return;
+    const list = options.author.lists[Math.floor(runtime.random() * options.author.lists.length)]!;
+    publish(client, list, context, options).catch((error: unknown) => note(`publish failed: ${String(error)}`));
+    runtime.at(runtime.bootMs() + pause(), write);
+  };
+  runtime.at(runtime.bootMs() + pause() / 2, write);
+}
+
+function publish(
+  client: Client,
+  list: AuthoredList,
+  { runtime }: ProcessContext,
+  { author, ttlMs }: PublisherProgramOptions,
+): Promise<Published> {
+  return client.publish(organisationList, list.params, author.write(list, runtime.wallMs()), { ttlMs });
+}
+
+async function watchAcknowledgements(client: Client, pop: string, { node, observe }: ProcessContext): Promise<void> {
+  for await (const { current, changedKeys } of client.subscribeMap(applied, { pop })) {
+    for (const track of changedKeys) {
+      const acknowledgement = current?.value?.get(track);
+      if (acknowledgement === undefined || acknowledgement.version === null) continue;
+      const { result, version } = acknowledgement;
+      if (result === 'applied') observe({ kind: 'acknowledged', node: node.name, pop, track, version });
+    }
+  }
+}
