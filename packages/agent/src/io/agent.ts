@@ -7,15 +7,14 @@ import type { Applied } from '@higgins/signals';
 import type { Transport } from '@higgins/transport';
 import { type AgentConfig, enforcementOf } from '../config.js';
 import { AgentCore } from '../core/agent-core.js';
-import type { ListSource } from '../core/list.js';
 import { NftTarget } from '../targets/nft/target.js';
 import { BusListSource } from './bus-source.js';
-import { logClientEvent, runnerEvents } from './events.js';
+import { logClientEvent, runnerEvents, sourceObserver } from './events.js';
 import { FileListSource } from './file-source.js';
 import { fingerprintFile } from './fingerprint-file.js';
-import { type ListReport, reportOf } from './list-report.js';
-import { type ListMatch, serveLocalState } from './local-server.js';
-import { ListMatchers } from './matchers.js';
+import type { ListReport } from './list-report.js';
+import { type ListMatch, type LocalState, serveLocalState } from './local-server.js';
+import { localState } from './local-state.js';
 import { AgentMetrics } from './metrics.js';
 import { RelayAddresses } from './relay-addresses.js';
 import { Runner } from './runner.js';
@@ -51,32 +50,9 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   await using resources = new AsyncDisposableStack();
   const logger = options.logger ?? createLogger('agent', config.logLevel);
   const runtime = resources.use(new NodeRuntime({ directory: config.stateDirectory }));
-  const lists = config.lists.map((list) => ({
-    track: list.track,
-    enforcement: enforcementOf(list),
-    onExpiry: list.onExpiry ?? null,
-  }));
-  const core = new AgentCore(lists.map(({ track, enforcement }) => ({ id: enforcement.id, track })));
-  const metrics = new AgentMetrics(
-    () => core.states(),
-    () => runtime.bootMs(),
-  );
-  const target = new NftTarget({
-    table: config.nft.table,
-    lists,
-    netlink: new Netlink(),
-    store: fingerprintFile(runtime.disk, runtime.bootId),
-    bootMs: () => runtime.bootMs(),
-  });
-  const addresses = resources.use(
-    new RelayAddresses(
-      config.relays.map(({ url }) => url),
-      runtime,
-      (relays) => target.setRelays(relays),
-    ),
-  );
-  await addresses.start();
-  await target.repair();
+  const core = new AgentCore(config.lists.map((list) => ({ id: enforcementOf(list).id, track: list.track })));
+  const metrics = new AgentMetrics(core, runtime);
+  const target = await openTarget(config, runtime, resources);
   const bus = await openBus(config, options, runtime, logger);
   if (bus) resources.use(bus);
   const acknowledge = (track: string, applied: Applied) => {
@@ -86,33 +62,56 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
       logger.error({ track, reason: String(error) }, 'acknowledgement not published');
     });
   };
-  const runner = resources.use(
-    new Runner({
-      core,
-      target,
-      runtime,
-      events: runnerEvents(core, metrics, logger),
-      acknowledge: (action) => acknowledge(action.track, action.applied),
-    }),
-  );
+  const events = runnerEvents(core, metrics, logger);
+  const runner = resources.use(new Runner({ core, target, runtime, events, acknowledge }));
   const files = resources.use(fileSource(config, runtime));
-  startSource('files', files, core, runner, metrics, logger);
-  if (bus) startSource('bus', bus, core, runner, metrics, logger);
+  files.start(sourceObserver('files', { core, runner, metrics, logger }));
+  bus?.start(sourceObserver('bus', { core, runner, metrics, logger }));
   const local = localState(config, core, runtime);
-  const operations = config.admin
-    ? resources.use(
-        await serveOperations({ ...config.admin, registry: metrics.registry, notReady: () => notReady(core) }),
-      )
-    : null;
-  if (config.localSocket !== undefined) resources.use(await serveLocalState(config.localSocket, local));
+  const operations = await openEndpoints(config, core, metrics, local, resources);
   runner.start();
   const owned = resources.move();
   return {
-    operations: operations && { host: operations.host, port: operations.port },
+    operations,
     ...local,
     reload: () => files.reload(),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
+}
+
+/** The kernel's side, with the table as it should be before any list is. */
+async function openTarget(
+  config: AgentConfig,
+  runtime: NodeRuntime,
+  resources: AsyncDisposableStack,
+): Promise<NftTarget> {
+  const target = new NftTarget({
+    table: config.nft.table,
+    lists: config.lists.map((list) => ({ enforcement: enforcementOf(list), onExpiry: list.onExpiry ?? null })),
+    netlink: new Netlink(),
+    store: fingerprintFile(runtime.disk, runtime.bootId),
+    bootMs: () => runtime.bootMs(),
+  });
+  const urls = config.relays.map(({ url }) => url);
+  const addresses = resources.use(new RelayAddresses(urls, runtime, (relays) => target.setRelays(relays)));
+  await addresses.start();
+  await target.repair();
+  return target;
+}
+
+async function openEndpoints(
+  config: AgentConfig,
+  core: AgentCore,
+  metrics: AgentMetrics,
+  local: LocalState,
+  resources: AsyncDisposableStack,
+): Promise<Agent['operations']> {
+  if (config.localSocket !== undefined) resources.use(await serveLocalState(config.localSocket, local));
+  if (config.admin === undefined) return null;
+  const notReady = () => unenforced(core);
+  const server = await serveOperations({ ...config.admin, registry: metrics.registry, notReady });
+  resources.use(server);
+  return { host: server.host, port: server.port };
 }
 
 /** Null if no list comes from the bus. */
@@ -144,52 +143,7 @@ function fileSource(config: AgentConfig, runtime: Runtime): FileListSource {
   return new FileListSource([...byTrack.values()], runtime);
 }
 
-function startSource(
-  name: string,
-  source: ListSource,
-  core: AgentCore,
-  runner: Runner,
-  metrics: AgentMetrics,
-  logger: Logger,
-): void {
-  source.start({
-    value(track, value) {
-      core.value(track, value);
-      runner.turn();
-    },
-    refused(track, refusal) {
-      logger.warn({ track, ...refusal }, 'list refused, the last good one stays in force');
-      core.refused(track, refusal, runner.now());
-      runner.turn();
-    },
-    deleted(track, group) {
-      logger.info({ track, group }, 'list deleted by its owner');
-      core.deleted(track, group);
-      runner.turn();
-    },
-    connected(connected, reason) {
-      metrics.connected.set({ source: name }, connected ? 1 : 0);
-      if (!connected) logger.warn({ reason }, 'no connection to the source of the lists');
-    },
-  });
-}
-
-function notReady(core: AgentCore): string | null {
+function unenforced(core: AgentCore): string | null {
   const waiting = core.states().filter(({ enforced }) => enforced === null);
   return waiting.length === 0 ? null : `not enforced yet: ${waiting.map(({ track }) => track).join(', ')}`;
-}
-
-function localState(config: AgentConfig, core: AgentCore, runtime: Runtime) {
-  const matchers = new ListMatchers();
-  const imposed = new Map(config.lists.map((list) => [enforcementOf(list).id, list.onExpiry ?? null]));
-  const lists = () => core.states().map((state) => reportOf(state, imposed.get(state.id) ?? null, runtime.bootMs()));
-  const match = (track: string, address: string): ListMatch | null => {
-    const index = core.states().findIndex((state) => state.track === track);
-    const list = lists()[index];
-    const value = core.states()[index]?.enforced?.value;
-    if (!list) return null;
-    const over = list.freshness === 'expired' && list.onExpiry !== 'hold';
-    return { track, address, listed: value && !over ? matchers.matches(value, address) : null, list };
-  };
-  return { lists, match };
 }

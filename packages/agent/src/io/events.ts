@@ -2,9 +2,9 @@ import type { ClientEvent } from '@higgins/client';
 import { formatTrackName } from '@higgins/protocol';
 import type { Logger } from '@higgins/service';
 import type { AgentCore } from '../core/agent-core.js';
-import type { ListValue } from '../core/list.js';
+import type { ListObserver, ListValue } from '../core/list.js';
 import type { AgentMetrics } from './metrics.js';
-import type { RunnerEvents } from './runner.js';
+import type { Runner, RunnerEvents } from './runner.js';
 
 /** Logs and counts what the runner tells. */
 export function runnerEvents(core: AgentCore, metrics: AgentMetrics, logger: Logger): RunnerEvents {
@@ -47,4 +47,32 @@ export function logClientEvent(logger: Logger, event: ClientEvent): void {
   const plain = 'name' in details ? { ...details, name: formatTrackName(details.name) } : details;
   const isTrouble = /failed|refused|disconnected|gap/.test(kind);
   logger[isTrouble ? 'warn' : 'info']({ event: kind, ...plain }, `bus: ${kind}`);
+}
+
+/** Hands on what a source delivers, and logs what is unusual. */
+export function sourceObserver(
+  source: string,
+  parts: { readonly core: AgentCore; readonly runner: Runner; readonly metrics: AgentMetrics; readonly logger: Logger },
+): ListObserver {
+  const { core, runner, metrics, logger } = parts;
+  return {
+    value(track, value) {
+      core.value(track, value);
+      runner.turn();
+    },
+    refused(track, refusal) {
+      logger.warn({ track, ...refusal }, 'list refused, the last good one stays in force');
+      core.refused(track, refusal, runner.now());
+      runner.turn();
+    },
+    deleted(track, group) {
+      logger.info({ track, group }, 'list deleted by its owner');
+      core.deleted(track, group);
+      runner.turn();
+    },
+    connected(connected, reason) {
+      metrics.connected.set({ source }, connected ? 1 : 0);
+      if (!connected) logger.debug({ source, reason }, 'no connection to the source of the lists');
+    },
+  };
 }

@@ -1,5 +1,6 @@
+import type { Runtime } from '@higgins/runtime';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ListState } from '../core/agent-core.js';
+import type { AgentCore, ListState } from '../core/agent-core.js';
 import { entriesOf } from '../core/list.js';
 import { freshnessOf } from './list-report.js';
 
@@ -30,7 +31,9 @@ export class AgentMetrics {
   ]);
 
   /** Reads the states of all lists at every scrape. */
-  constructor(states: () => readonly ListState[], bootMs: () => number) {
+  constructor(core: AgentCore, runtime: Runtime) {
+    const states = () => core.states();
+    const bootMs = () => runtime.bootMs();
     this.#perList('higgins_agent_list_version', 'Version in force', states, ({ enforced }) => enforced?.value.version);
     this.#perList('higgins_agent_list_group', 'Group ID in force', states, ({ enforced }) => enforced?.value.group);
     this.#perList(

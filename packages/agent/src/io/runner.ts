@@ -1,5 +1,6 @@
 import type { Runtime } from '@higgins/runtime';
-import type { AgentAction, AgentCore, Now } from '../core/agent-core.js';
+import type { Applied } from '@higgins/signals';
+import type { AgentCore, Now } from '../core/agent-core.js';
 import type { ListValue } from '../core/list.js';
 import { ENFORCE_MS_MAX, VERIFY_INTERVAL_MS } from '../limits.js';
 import type { NftOutcome, NftTarget } from '../targets/nft/target.js';
@@ -20,7 +21,7 @@ export class Runner implements AsyncDisposable {
   readonly #target: NftTarget;
   readonly #runtime: Runtime;
   readonly #events: RunnerEvents;
-  readonly #acknowledge: (action: AgentAction & { kind: 'acknowledge' }) => void;
+  readonly #acknowledge: (track: string, applied: Applied) => void;
   readonly #stopping = new AbortController();
   #timer: Disposable | null = null;
   #verifyTimer: Disposable | null = null;
@@ -33,7 +34,7 @@ export class Runner implements AsyncDisposable {
     target: NftTarget;
     runtime: Runtime;
     events: RunnerEvents;
-    acknowledge: (action: AgentAction & { kind: 'acknowledge' }) => void;
+    acknowledge: (track: string, applied: Applied) => void;
   }) {
     this.#core = options.core;
     this.#target = options.target;
@@ -74,7 +75,7 @@ export class Runner implements AsyncDisposable {
     while (!this.#stopping.signal.aborted) {
       this.#core.tick(this.now());
       const action = this.#core.next();
-      if (action?.kind === 'acknowledge') this.#acknowledge(action);
+      if (action?.kind === 'acknowledge') this.#acknowledge(action.track, action.applied);
       else if (action?.kind === 'enforce') await this.#enforce(action.id, action.value);
       else if (this.#verificationDue) await this.#verify();
       else break;
