@@ -4,20 +4,27 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod addon;
+mod closing;
 mod commands;
 mod config;
 mod connection;
 mod counted;
 mod event_loop;
 mod events;
+mod execution;
 mod failure;
+mod heads;
 mod ids;
 mod limits;
+mod options;
 mod port;
+mod reading;
+mod receiving;
 mod session;
 mod sets;
 mod shared;
 mod streams;
 mod tls;
+mod verifiers;
 mod waker;
 mod webtransport;

@@ -47,7 +47,7 @@ impl Connection {
         let id = self.quic.streams().open(direction)?;
         let _ = self.quic.send_stream(id).set_priority(PRIORITY);
         self.streams
-            .insert(id, Stream::new(id, 0.0, role, true, direction == Dir::Bi));
+            .insert(id, Stream::new(0.0, role, true, direction == Dir::Bi));
         Some(id)
     }
 

@@ -1,19 +1,16 @@
 //! Certificates: what is presented, and how the peer's is judged.
 use std::sync::{Arc, OnceLock};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
-    RootCertStore, SignatureScheme, SupportedCipherSuite,
-};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{CertificateError, Error, PeerIncompatible, RootCertStore, SupportedCipherSuite};
 
 use crate::failure::Failure;
+use crate::verifiers::{AnyClient, ServerVerifier};
 
 const INVALID: &str = "certificate-invalid";
 
@@ -86,12 +83,12 @@ fn provider() -> Arc<CryptoProvider> {
         .clone()
 }
 
-fn algorithms() -> WebPkiSupportedAlgorithms {
+pub fn algorithms() -> WebPkiSupportedAlgorithms {
     provider().signature_verification_algorithms
 }
 
 /// SHA-256 as the TLS library has it.
-fn sha256(bytes: &[u8]) -> Vec<u8> {
+pub fn sha256(bytes: &[u8]) -> Vec<u8> {
     let suite = provider()
         .cipher_suites
         .iter()
@@ -253,100 +250,4 @@ pub fn client(options: ClientTls) -> Result<(rustls::ClientConfig, Judge), Failu
         .collect();
     config.resumption = Resumption::disabled();
     Ok((config, Judge::Server(verifier)))
-}
-
-/// Lets every client in that owns the key of the certificate it shows; the chain is judged afterwards.
-#[derive(Debug)]
-struct AnyClient;
-
-impl ClientCertVerifier for AnyClient {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-    fn verify_client_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::PeerIncompatible(
-            PeerIncompatible::Tls13RequiredForQuic,
-        ))
-    }
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &algorithms())
-    }
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        algorithms().supported_schemes()
-    }
-}
-
-/// Accepts a server by authority, by the hash of its certificate, or without a look.
-#[derive(Debug)]
-pub struct ServerVerifier {
-    inner: Option<Arc<WebPkiServerVerifier>>,
-    hashes: Vec<Vec<u8>>,
-    insecure: bool,
-}
-
-impl ServerVerifier {
-    fn has_hash(&self, certificate: &CertificateDer<'_>) -> bool {
-        !self.hashes.is_empty() && self.hashes.contains(&sha256(certificate))
-    }
-}
-
-impl ServerCertVerifier for ServerVerifier {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.insecure || self.has_hash(leaf) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        match &self.inner {
-            Some(inner) => inner.verify_server_cert(leaf, intermediates, name, ocsp, now),
-            None => Err(CertificateError::UnknownIssuer.into()),
-        }
-    }
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::PeerIncompatible(
-            PeerIncompatible::Tls13RequiredForQuic,
-        ))
-    }
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &algorithms())
-    }
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        algorithms().supported_schemes()
-    }
 }
