@@ -85,7 +85,7 @@ describe('malformed input', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('client' as const, 'server' as const),
-        fc.array(step, { maxLength: 12 }),
+        fc.array(step, { minLength: 4, maxLength: 12 }),
         (role, steps) => {
           const peer = new RawPeer({ role });
           const request = peer.session.subscribe(NAME, {});

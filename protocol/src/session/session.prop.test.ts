@@ -20,9 +20,12 @@ interface Subscription {
 }
 
 const operation = fc.record({
-  kind: fc.constantFrom('subscribe', 'accept', 'reject', 'open', 'write', 'close', 'cancel', 'done', 'update', 'abort'),
-  which: fc.nat(5),
-  deliver: fc.nat(6),
+  kind: fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom('subscribe', 'accept', 'open', 'write', 'close') },
+    { weight: 1, arbitrary: fc.constantFrom('reject', 'cancel', 'done', 'update', 'abort') },
+  ),
+  which: fc.nat(2),
+  deliver: fc.constantFrom(0, 0, 0, 1, 2, 10),
 });
 
 /** Carries out one operation if it makes sense at this point; `answer` brings what the server has noticed up to date. */
@@ -102,7 +105,7 @@ class Model {
 describe('session', () => {
   it('keeps to the model of subscriptions under any order of operations and of streams', () => {
     const scenario = fc.tuple(
-      fc.array(operation, { maxLength: 60 }),
+      fc.array(operation, { minLength: 30, maxLength: 80 }),
       fc.infiniteStream(fc.nat()),
       fc.constantFrom(1, 3, 1000),
     );
@@ -120,7 +123,7 @@ describe('session', () => {
         const { usage } = pair.client.session;
         expect([usage, pair.server.session.usage]).toEqual([EMPTY, EMPTY]);
       }),
-      { numRuns: 500, seed: 18 },
+      { numRuns: 200, seed: 18 },
     );
   });
 });
