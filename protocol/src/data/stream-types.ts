@@ -33,5 +33,5 @@ export function streamRole(type: Vi64): StreamRole | null {
 
 /** Whether `type` has the form 0b0XX1XXXX; reserved modes included, which the parser refuses by name. */
 export function isSubgroupType(type: Vi64): boolean {
-  return typeof type === 'number' && type <= 0x7f && (type & 0x90) === 0x10;
+  return typeof type === 'number' && type <= 0x7f && (type & 0x10) !== 0;
 }

@@ -40,6 +40,13 @@ describe('names on the wire', () => {
     expect((error as SessionError).code).toBe(SessionTerminationCode.PROTOCOL_VIOLATION);
   });
 
+  it('BUS-02: the fields of a namespace alone may not pass 4,096 bytes together', () => {
+    const half = `8800${'61'.repeat(2048)}`;
+    const more = `8801${'61'.repeat(2049)}`;
+    expect(readNamespace(new Reader(fromHex(`02${half}${half}`))).fields.length).toBe(2);
+    expect(() => readNamespace(new Reader(fromHex(`02${half}${more}`)))).toThrow(SessionError);
+  });
+
   it('BUS-02: refuses to write what breaks the limits, naming the field', () => {
     const widest = name(Array<string>(33).fill('a'), 'b');
     expect(() => encode(widest)).toThrow(EncodeError);
