@@ -1,7 +1,6 @@
 import { MOQT_18, SessionTerminationCode, type SetupOptions } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
 import type { CloseInfo, Connection, ConnectOptions, Transport } from '@higgins/transport';
-import { Cancellation } from './cancellation.js';
 import { type ClientCounters, type ClientEvent, reasonOf } from './client-events.js';
 import { Backoff } from './core/backoff.js';
 import { CONNECT_TIMEOUT_MS, CONNECTION_STABLE_MS } from './limits.js';
@@ -32,7 +31,7 @@ export class RelayConnector {
   readonly #backoff = new Backoff();
   #current: { readonly link: Link; readonly url: string; readonly sinceBootMs: number } | null = null;
   /** The attempt under way. */
-  #attempt: { readonly cancellation: Cancellation; link: Link | null } | null = null;
+  #attempt: { readonly cancellation: AbortController; link: Link | null } | null = null;
   #timer: Disposable | null = null;
   #closed = false;
 
@@ -54,7 +53,7 @@ export class RelayConnector {
     if (this.#closed) return;
     this.#closed = true;
     this.#timer?.[Symbol.dispose]();
-    this.#attempt?.cancellation.cancel();
+    this.#attempt?.cancellation.abort();
     this.#attempt?.link?.close(SessionTerminationCode.NO_ERROR, '');
     this.#current?.link.close(SessionTerminationCode.NO_ERROR, '');
   }
@@ -75,7 +74,7 @@ export class RelayConnector {
 
   #try(relay: RelayAddress, failed: () => void): void {
     const { runtime, transport, counters, onEvent } = this.#options;
-    const attempt = { cancellation: new Cancellation(), link: null as Link | null };
+    const attempt = { cancellation: new AbortController(), link: null as Link | null };
     this.#attempt = attempt;
     const over = (reason: string) => {
       if (this.#attempt !== attempt) return;
@@ -86,11 +85,11 @@ export class RelayConnector {
       failed();
     };
     const timer = runtime.at(runtime.bootMs() + CONNECT_TIMEOUT_MS, () => {
-      attempt.cancellation.cancel();
+      attempt.cancellation.abort();
       attempt.link?.close(SessionTerminationCode.NO_ERROR, 'timed out');
       over(`no session after ${CONNECT_TIMEOUT_MS} ms`);
     });
-    transport.connect({ ...relay, protocols: [MOQT_18.protocol], signal: attempt.cancellation }).then(
+    transport.connect({ ...relay, protocols: [MOQT_18.protocol], signal: attempt.cancellation.signal }).then(
       (connection) => {
         if (this.#attempt !== attempt) return connection.close(SessionTerminationCode.NO_ERROR, '');
         attempt.link = this.#link(connection, relay, {

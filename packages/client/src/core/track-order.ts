@@ -83,7 +83,7 @@ export class TrackOrder<T extends PlacedObject> {
     if (complete && this.#shape === 'event' && first !== undefined && !this.#follows(first, true)) {
       this.#deliverBehindLoss(first);
     }
-    for (const object of waiting) if (object !== first || this.#isNewer(object)) this.live(object);
+    this.#offer(waiting.filter((object) => object !== first || this.#isNewer(object)));
   }
 
   /** An object of the live subscription. */
@@ -102,7 +102,7 @@ export class TrackOrder<T extends PlacedObject> {
     const last = this.#last;
     if (this.#shape !== 'event' || (last !== null && group < last.group)) return;
     if (this.#ended.size < LIVE_BUFFER_OBJECTS_MAX) this.#ended.add(group);
-    if (group === last?.group && !this.#fetching) for (const object of this.#takeWaiting()) this.live(object);
+    if (group === last?.group && !this.#fetching) this.#offer(this.#takeWaiting());
   }
 
   /** The stream of a group ended early: what it still had is missing. */
@@ -116,6 +116,16 @@ export class TrackOrder<T extends PlacedObject> {
     this.#fetching = false;
     this.#takeWaiting();
     this.#ended.clear();
+  }
+
+  // In order. What follows nothing is worthless on a map as soon as a newer snapshot is there.
+  #offer(waiting: readonly T[]): void {
+    const newestSnapshot = this.#shape === 'map' ? waiting.findLastIndex(({ object }) => object === 0) : -1;
+    for (const [index, object] of waiting.entries()) {
+      const worthless = index < newestSnapshot && this.#isNewer(object) && !this.#follows(object, false);
+      if (worthless) this.#out.push({ kind: 'dropped', object, reason: 'incomplete' });
+      else this.live(object);
+    }
   }
 
   #repeats(object: T, reason: 'old' | 'repeat'): boolean {
