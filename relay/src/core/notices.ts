@@ -5,8 +5,8 @@ import type { OwnRequest, Peer } from './peer.js';
 import { peerAdmitted, peerLeaving } from './peer-life.js';
 import type { RelayContext } from './relay-context.js';
 import { dropQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
-import { acceptFetched, acceptLive, endLive, lostFeed } from './upstream/accept.js';
-import { fillAccepted, fillEnded, fillFailed } from './upstream/fills.js';
+import { acceptLive, endLive, lostFeed } from './upstream/accept.js';
+import { fillAccepted, fillEnded, fillFailed, fillObject, fillRange } from './upstream/fills.js';
 import { cancelSource, sourceDone, sourceEstablished, sourceRefused } from './upstream/sources.js';
 
 type Of<Kind extends Notice['kind']> = Extract<Notice, { kind: Kind }>;
@@ -128,10 +128,10 @@ function answeredFill(context: RelayContext, fill: Extract<OwnRequest, { kind: '
       fillAccepted(context, fill, notice);
       return;
     case 'fetch-object':
-      acceptFetched(context, fill, notice.object);
+      fillObject(context, fill, notice.object);
       return;
     case 'fetch-range-end':
-      fill.passRange(notice.end, notice.unknown);
+      fillRange(fill, notice.end, notice.unknown);
       return;
     case 'fetch-end':
       fillEnded(context, fill);

@@ -10,7 +10,7 @@ import {
   VI64_MAX,
 } from '@higgins/protocol';
 import { reject } from '../answers.js';
-import { after, before, earlier, wireEnd } from '../locations.js';
+import { after, before, earlier, laterOrNull, wireEnd } from '../locations.js';
 import type { Peer } from '../peer.js';
 import { withAge } from '../properties.js';
 import type { RelayContext } from '../relay-context.js';
@@ -53,6 +53,7 @@ export class FetchResponse {
   #filled = false;
   /** Why the upstream FETCH failed, if it did. */
   #fillError: { readonly code: number; readonly reason: string } | null = null;
+  #fillEnd: Location | null = null;
   #stream: DataStream | null = null;
   readonly #encoder: FetchObjectEncoder;
   readonly #timer: WheelTimer;
@@ -89,6 +90,11 @@ export class FetchResponse {
     this.#fillError = { code, reason };
   }
 
+  /** The upstream FETCH for it was accepted, and its range ends there. */
+  fillEnds(last: Location): void {
+    this.#fillEnd = last;
+  }
+
   /** The peer has cancelled, or its session is over. */
   drop(): void {
     this.#forget();
@@ -109,7 +115,7 @@ export class FetchResponse {
   #begin(): boolean {
     const { track, start, last, order, peer, request, priority } = this.wish;
     if ((track.largest === null || !track.hasEstablishedSource) && this.#awaitFill(start)) return false;
-    const { largest } = track;
+    const largest = laterOrNull(track.largest, this.#fillEnd);
     if (largest === null || compareLocations(start, largest) > 0) {
       this.#refuse(largest);
       return false;

@@ -3,7 +3,7 @@ import { type CachedObject, costOf } from '../cache/cached-object.js';
 import { failFetches } from '../downstream/fetch-response.js';
 import type { SubgroupFeed } from '../downstream/live-subgroup.js';
 import { endSubscription } from '../downstream/subscriptions.js';
-import { later } from '../locations.js';
+import { laterOrNull } from '../locations.js';
 import { type ObjectTimes, readObjectTimes } from '../properties.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
@@ -16,7 +16,7 @@ const times: ObjectTimes = { ttlMs: 0, ageMs: 0, publishTimeMs: null };
 /** An object of a live stream. */
 export function acceptLive(context: RelayContext, source: Source, feed: SubgroupFeed, received: ReceivedObject): void {
   feed.subgroup = received.subgroup;
-  const object = readObject(context, source.track, received, true);
+  const object = readObject(context, source.track, received, context.nowMs, true);
   if (source.held === null) {
     take(context, source, object, feed);
     return;
@@ -66,10 +66,10 @@ export function lostFeed(feed: SubgroupFeed): void {
 }
 
 /** An object that a FETCH of ours has brought. It is forwarded only if subscribers have missed it. */
-export function acceptFetched(context: RelayContext, fill: Fill, received: ReceivedObject): void {
+export function acceptFetched(context: RelayContext, fill: Fill, received: ReceivedObject, receivedMs: number): void {
   const { track, recoverAbove } = fill;
   fill.passObject(received);
-  const object = readObject(context, track, received, false);
+  const object = readObject(context, track, received, receivedMs, false);
   if (!store(context, fill, object)) return;
   if (track.policy.shape === 'state') track.cache.endGroup(object.group, object.object, context.nowMs);
   if (recoverAbove === null || compareLocations(object, recoverAbove) <= 0) return;
@@ -127,8 +127,8 @@ function store(context: RelayContext, from: Source | Fill, object: CachedObject)
     malformed(context, from.kind === 'source' ? from : from.source, track, reason);
     return false;
   }
-  if (from.kind === 'source')
-    track.largest = track.largest === null ? place(object) : later(track.largest, place(object));
+  // What a FETCH brings counts only where no subscription tells how far the track is.
+  if (from.kind === 'source' || !track.hasEstablishedSource) track.largest = laterOrNull(track.largest, place(object));
   if (insertion === 'duplicate') {
     counters.duplicates++;
     return false;
@@ -141,22 +141,27 @@ function store(context: RelayContext, from: Source | Fill, object: CachedObject)
   return true;
 }
 
-function readObject(context: RelayContext, track: Track, received: ReceivedObject, live: boolean): CachedObject {
-  const { nowMs } = context;
+function readObject(
+  context: RelayContext,
+  track: Track,
+  received: ReceivedObject,
+  receivedMs: number,
+  live: boolean,
+): CachedObject {
   const { shape, maxCacheDurationMs } = track.policy;
   let lifetimeMs = maxCacheDurationMs;
   if (shape !== null) {
     readObjectTimes(received.properties, times);
     lifetimeMs = Math.min(lifetimeMs, times.ttlMs - times.ageMs);
     if (live && times.publishTimeMs !== null) {
-      context.counters.observePropagation(nowMs + context.wallOffsetMs - times.publishTimeMs);
+      context.counters.observePropagation(receivedMs + context.wallOffsetMs - times.publishTimeMs);
     }
   }
   const { group, subgroup, object, status, priority, properties, payload } = received;
   return {
     ...{ group, subgroup, object, status, priority, properties, payload },
-    receivedMs: nowMs,
-    expiresMs: nowMs + lifetimeMs,
+    receivedMs,
+    expiresMs: receivedMs + lifetimeMs,
   };
 }
 

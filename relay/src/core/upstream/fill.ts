@@ -1,9 +1,14 @@
-import { compareLocations, type Location, type RequestId } from '@higgins/protocol';
+import { compareLocations, type Location, type ReceivedObject, type RequestId } from '@higgins/protocol';
 import type { CachedObject } from '../cache/cached-object.js';
 import { after, before, inclusiveEnd } from '../locations.js';
 import type { Peer } from '../peer.js';
 import type { Track } from '../track.js';
 import type { Source } from './source.js';
+
+/** What came on the stream before the track's properties were known, with the time of its arrival. */
+export type Early =
+  | { readonly kind: 'object'; readonly object: ReceivedObject; readonly receivedMs: number }
+  | { readonly kind: 'range-end'; readonly end: Location; readonly unknown: boolean };
 
 /** One FETCH of this relay, ascending: it fills the cache, and tells what does not exist. */
 export class Fill {
@@ -19,6 +24,9 @@ export class Fill {
   end: Location | null = null;
   /** The data stream has ended. */
   ended = false;
+  /** Without the track's properties an object's TTL means nothing: it waits for FETCH_OK or SUBSCRIBE_OK. */
+  early: Early[] = [];
+  earlyBytes = 0;
   /** Objects above it were not forwarded yet when the subscription was lost; null: nothing is to be forwarded. */
   readonly recoverAbove: Location | null;
   /** The newest object to forward, on a track where only that counts. */
@@ -36,6 +44,11 @@ export class Fill {
     this.source = options.source;
     this.position = options.position;
     this.recoverAbove = options.recoverAbove;
+  }
+
+  /** The track's properties are known. */
+  get informed(): boolean {
+    return this.end !== null || this.source?.state === 'established' || this.track.properties.length > 0;
   }
 
   /** An object has come: what lies between it and the one before does not exist (draft-18 §10.12.3). */

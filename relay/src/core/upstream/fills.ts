@@ -1,11 +1,11 @@
-import { type Location, type Notice, RequestErrorCode } from '@higgins/protocol';
+import { type Location, type Notice, type ReceivedObject, RequestErrorCode } from '@higgins/protocol';
 import { type FetchResponse, resumeFetches } from '../downstream/fetch-response.js';
-import { wireEnd } from '../locations.js';
+import { inclusiveEnd, wireEnd } from '../locations.js';
 import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
-import { deliverHeld, recover } from './accept.js';
+import { acceptFetched, deliverHeld, recover } from './accept.js';
 import { Fill } from './fill.js';
 import { leaveOldUpstreams, publishersOf } from './sources.js';
 
@@ -39,22 +39,53 @@ export function fillFor(
 
 /** FETCH_OK. */
 export function fillAccepted(context: RelayContext, fill: Fill, { ok }: Extract<Notice, { kind: 'fetch-ok' }>): void {
-  const wasEnded = fill.ended;
-  fill.setEnd(ok.end);
   const { track } = fill;
   // Only where no subscription tells more of the track.
-  if (fill.source === null && !track.hasEstablishedSource) track.adopt(ok.trackProperties, fill.end ?? undefined);
-  if (wasEnded) fillOver(context, fill);
+  if (!track.hasEstablishedSource) track.adopt(ok.trackProperties, undefined);
+  takeEarly(context, fill);
+  fill.setEnd(ok.end);
+  askers.get(fill)?.fillEnds(inclusiveEnd(ok.end));
+  if (fill.ended) fillOver(context, fill);
+}
+
+/** An object of the data stream. */
+export function fillObject(context: RelayContext, fill: Fill, object: ReceivedObject): void {
+  if (fill.informed) {
+    acceptFetched(context, fill, object, context.nowMs);
+    return;
+  }
+  fill.early.push({ kind: 'object', object, receivedMs: context.nowMs });
+  fill.earlyBytes += object.payload.length + object.properties.length;
+  if (fill.earlyBytes > context.limits.resumeHoldBytesMax) takeEarly(context, fill);
+}
+
+/** A range that does not exist, or is unknown to the publisher. */
+export function fillRange(fill: Fill, end: Location, unknown: boolean): void {
+  if (fill.informed) fill.passRange(end, unknown);
+  else fill.early.push({ kind: 'range-end', end, unknown });
+}
+
+/** What came too early is understood now. */
+export function takeEarly(context: RelayContext, fill: Fill): void {
+  const early = fill.early;
+  fill.early = [];
+  fill.earlyBytes = 0;
+  for (const item of early) {
+    if (item.kind === 'object') acceptFetched(context, fill, item.object, item.receivedMs);
+    else fill.passRange(item.end, item.unknown);
+  }
 }
 
 /** The data stream has ended with a FIN. */
 export function fillEnded(context: RelayContext, fill: Fill): void {
+  // Without FETCH_OK the end of the range is not known yet.
   fill.finish();
   if (fill.end !== null) fillOver(context, fill);
 }
 
 /** REQUEST_ERROR, or the stream was reset: what has come counts, the rest stays unknown. */
 export function fillFailed(context: RelayContext, fill: Fill, code: number | null, reason: string): void {
+  takeEarly(context, fill);
   askers.get(fill)?.fillFailed(code ?? RequestErrorCode.INTERNAL_ERROR, reason);
   fillOver(context, fill);
 }

@@ -14,7 +14,7 @@ import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
 import { deliverHeld, lostFeeds } from './accept.js';
 import { Fill } from './fill.js';
-import { dropFill } from './fills.js';
+import { dropFill, takeEarly } from './fills.js';
 import { Source } from './source.js';
 
 /** The first retry of a failed upstream SUBSCRIBE comes after so long, later ones after twice as long each. */
@@ -58,6 +58,7 @@ export function sourceEstablished(context: RelayContext, source: Source, ok: Sub
   source.state = 'established';
   track.failures = 0;
   track.adopt(ok.trackProperties, ok.largest);
+  if (source.join !== null) takeEarly(context, source.join);
   if (source.held !== null && track.policy.shape === 'state') deliverHeld(context, source);
   admitWaiting(context, track);
   if (!track.wanted) releaseTrack(context, track);
