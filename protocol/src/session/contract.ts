@@ -47,7 +47,7 @@ export interface Session {
   trackStatus(name: FullTrackName, parameters?: AuthorizationParameters): RequestId;
   /** REQUEST_UPDATE on a request of ours. Answered by `update-ok` or `request-error`. */
   update(request: RequestId, parameters: RequestUpdateParameters): void;
-  /** Cancels a request of ours (draft-18 §3.4.2). No notice about it follows. */
+  /** Cancels a request of ours (draft-18 §3.3.2). No notice about it follows. */
   cancel(request: RequestId): void;
 
   // Commands as responder to a request of the peer's; `request` is the Request ID of its notice.
@@ -55,6 +55,10 @@ export interface Session {
   /** REQUEST_OK for anything that has no response message of its own: namespaces, track status, updates. */
   acceptRequest(request: RequestId, ok?: RequestOk): void;
   acceptUpdate(request: RequestId, ok?: RequestOk): void;
+  /**
+   * A fetch or a namespace ends with it. For a subscription the application has to reset what it sends for it, and to
+   * call `publishDone` with UPDATE_FAILED (draft-18 §10.9.1).
+   */
   rejectUpdate(request: RequestId, error: RequestErrorInfo): void;
   reject(request: RequestId, error: RequestErrorInfo): void;
   acceptFetch(request: RequestId, ok: FetchOk): void;

@@ -267,7 +267,7 @@ describe('fetches', () => {
     }
   });
 
-  it('join a subscription that is sent at the same time, also when they overtake it', () => {
+  it('BUS-70: join a subscription that is sent at the same time, also when they overtake it', () => {
     for (const first of [0, 1]) {
       const picks = [first];
       const pair = establishedPair({ pick: (count) => (count > 1 ? (picks.pop() ?? 0) : 0) });

@@ -19,7 +19,7 @@ describe('malformed input', () => {
   it('on a new stream closes the session', () => {
     const subscribe = messageBytes({ kind: 'subscribe', requestId: 0, name: NAME, parameters: {} });
     const cases: [string, boolean, Uint8Array, boolean][] = [
-      ['unknown stream type', false, Uint8Array.of(0x3f, 0xff), false],
+      ['unknown stream type', false, Uint8Array.of(0x02, 0xff), false],
       ['reserved subgroup mode', false, Uint8Array.of(0x16, 1, 1), false],
       ['stream ends within its type', false, Uint8Array.of(0xc0), true],
       ['empty unidirectional stream', false, NO_BYTES, true],

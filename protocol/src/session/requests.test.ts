@@ -73,7 +73,7 @@ describe('requests', () => {
     ]);
   });
 
-  it('announces a namespace and takes cancellation and FIN as its withdrawal', () => {
+  it('BUS-70: announces a namespace and takes cancellation and FIN as its withdrawal', () => {
     const pair = establishedPair();
     const request = pair.client.session.publishNamespace(NAME.namespace);
     pair.run();

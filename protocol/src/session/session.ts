@@ -1,6 +1,4 @@
-import { decodeDatagram } from '../data/datagram.js';
 import { encodeFetchHeader } from '../data/fetch.js';
-import type { StreamRole } from '../data/stream-types.js';
 import { SessionError, SessionTerminationCode, StreamResetCode } from '../errors.js';
 import { DEFAULT_LIMITS, type SessionLimits } from '../limits.js';
 import type { FullTrackName, TrackNamespace } from '../model/names.js';
@@ -21,13 +19,12 @@ import type {
   Session,
   SessionEvent,
   SetupOptions,
-  StreamKey,
   SubscribeOk,
   SubscribeParameters,
 } from './contract.js';
 import { ControlStreams } from './control-streams.js';
 import { DataSender } from './data-sender.js';
-import { FetchReceiver } from './fetch-receiver.js';
+import { Incoming } from './incoming.js';
 import { OwnAnnouncement } from './own-announcement.js';
 import { OwnFetch } from './own-fetch.js';
 import { OwnSubscription } from './own-subscription.js';
@@ -37,11 +34,8 @@ import { PeerFetch } from './peer-fetch.js';
 import type { PeerRequest } from './peer-request.js';
 import { PeerSubscription } from './peer-subscription.js';
 import { PeerTrackStatus } from './peer-track-status.js';
-import { RequestStart } from './request-start.js';
-import { SessionState, type StreamHandler } from './state.js';
-import { SubgroupReceiver } from './subgroup-receiver.js';
+import { SessionState } from './state.js';
 import { TrackAliases } from './track-aliases.js';
-import { UniStart } from './uni-start.js';
 
 /** What a session is made of. */
 export interface SessionConfig {
@@ -81,14 +75,17 @@ export class MoqtSession implements Session {
   readonly #state: SessionState;
   readonly #control: ControlStreams;
   readonly #aliases = new TrackAliases();
-  readonly #makeReceiver = (role: StreamRole, stream: StreamKey) => this.#receiver(role, stream);
+  readonly #incoming: Incoming;
 
   constructor(config: SessionConfig) {
     const limits = { ...DEFAULT_LIMITS, ...config.limits };
     const { maxAuthTokenCacheSizeBytes = limits.tokenCacheBytesMax } = config.setup;
     this.#state = new SessionState(config.role, config.profile, limits, maxAuthTokenCacheSizeBytes);
     const setup = { ...config.setup, maxAuthTokenCacheSizeBytes };
-    this.#control = new ControlStreams(this.#state, setup, config.overWebTransport ?? false, () => this.#release());
+    this.#control = new ControlStreams(this.#state, setup, config.overWebTransport ?? false, () =>
+      this.#incoming.release(),
+    );
+    this.#incoming = new Incoming(this.#state, this.#control);
   }
 
   get role(): 'client' | 'server' {
@@ -120,7 +117,7 @@ export class MoqtSession implements Session {
     if (state.ended) return;
     state.nowMs = nowMs;
     try {
-      this.#take(event);
+      this.#incoming.take(event);
     } catch (error) {
       if (error instanceof SessionError) state.close(error.code, error.message);
       else {
@@ -237,67 +234,6 @@ export class MoqtSession implements Session {
 
   close(code: number, reason: string): void {
     this.#state.close(code, reason);
-  }
-
-  #take(event: SessionEvent): void {
-    switch (event.kind) {
-      case 'connected':
-        this.#control.connected();
-        break;
-      case 'opened':
-        this.#opening(event.stream, event.bidirectional);
-        break;
-      case 'data':
-        this.#state.streams.get(event.stream)?.data(event.bytes, event.fin);
-        break;
-      case 'reset':
-        this.#state.streams.get(event.stream)?.reset(event.code);
-        break;
-      case 'stop-sending':
-        this.#state.streams.get(event.stream)?.stopSending(event.code);
-        break;
-      case 'datagram':
-        // Objects may come as datagrams only for aliases that are known, and may be dropped (draft-18 §11.3): so far
-        // all are, after the check that they are well-formed.
-        decodeDatagram(event.bytes);
-        break;
-      case 'timeout':
-        this.#state.deadlines.run(this.#state.nowMs);
-        break;
-      case 'closed':
-        this.#state.end(event.code, event.reason, event.remote);
-    }
-  }
-
-  #opening(stream: StreamKey, bidirectional: boolean): void {
-    const { streams, actions, limits } = this.#state;
-    if (streams.size < limits.streamsMax) {
-      const uni = () => new UniStart(this.#state, stream, this.#makeReceiver);
-      streams.set(stream, bidirectional ? new RequestStart(this.#state, stream) : uni());
-      return;
-    }
-    if (bidirectional) actions.reset(stream, StreamResetCode.EXCESSIVE_LOAD);
-    actions.stopSending(stream, StreamResetCode.EXCESSIVE_LOAD);
-  }
-
-  #receiver(role: StreamRole, stream: StreamKey): StreamHandler | null {
-    switch (role) {
-      case 'control':
-        return this.#control.receiver(stream);
-      case 'subgroup':
-        return new SubgroupReceiver(this.#state, stream);
-      case 'fetch':
-        return new FetchReceiver(this.#state, stream);
-      case 'padding':
-        return null;
-    }
-  }
-
-  // What came before SETUP goes on, in the order in which the streams were opened.
-  #release(): void {
-    for (const handler of [...this.#state.streams.values()]) {
-      if (handler instanceof RequestStart || handler instanceof UniStart) handler.release();
-    }
   }
 
   #opened(make: (id: RequestId) => { readonly id: RequestId }): RequestId {

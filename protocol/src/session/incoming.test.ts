@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { SessionTerminationCode, StreamResetCode } from '../errors.js';
+import { fullTrackName, trackNamespace } from '../model/names.js';
+import { groupHead, joinBytes } from '../testing/data.js';
+import { messageBytes, RawPeer } from '../testing/raw-peer.js';
+import { establishedPair, track } from '../testing/sessions.js';
+
+const PADDING = Uint8Array.of(0xf0, 0x13, 0x2b, 0x3e, 0x28, 0, 0);
+
+describe('incoming streams', () => {
+  it('are refused beyond the limit, whatever they are for', () => {
+    const peer = new RawPeer({ limits: { streamsMax: 3 } });
+    peer.open(true, new Uint8Array(0));
+    const request = peer.open(
+      true,
+      messageBytes({ kind: 'track-status', requestId: 0, name: track('a'), parameters: {} }),
+    );
+    const data = peer.open(false, groupHead(1, 1));
+    expect(peer.on(request)).toMatchObject([
+      { kind: 'reset', code: StreamResetCode.EXCESSIVE_LOAD },
+      { kind: 'stop-sending', code: StreamResetCode.EXCESSIVE_LOAD },
+    ]);
+    expect(peer.on(data)).toMatchObject([{ kind: 'stop-sending', code: StreamResetCode.EXCESSIVE_LOAD }]);
+    expect(peer.closeCode).toBe(null);
+  });
+
+  it('of padding are discarded', () => {
+    const peer = new RawPeer();
+    const stream = peer.open(false, PADDING);
+    peer.write(stream, new Uint8Array(100_000), true);
+    expect(peer.on(stream)).toEqual([]);
+    expect(peer.session.usage).toMatchObject({ streams: 0, heldBytes: 0 });
+  });
+
+  it('that end or are reset before their request leave nothing behind', () => {
+    const peer = new RawPeer();
+    const ended = peer.open(true, new Uint8Array(0), true);
+    const reset = peer.open(true, Uint8Array.of(0x03));
+    peer.reset(reset, 0);
+    for (const stream of [ended, reset])
+      expect(peer.on(stream).map(({ kind }) => kind)).toEqual(['reset', 'stop-sending']);
+    expect(peer.session.usage).toMatchObject({ streams: 0, requests: 0 });
+    expect(peer.closeCode).toBe(null);
+  });
+});
+
+describe('datagrams', () => {
+  it('are dropped when well-formed, and end the session when not', () => {
+    const peer = new RawPeer();
+    peer.datagram(Uint8Array.of(0x00, 1, 2, 3, 0x80, 0x61));
+    peer.datagram(joinBytes([Uint8Array.of(0xf0, 0x13, 0x2b, 0x3e, 0x29), new Uint8Array(10)]));
+    expect(peer.closeCode).toBe(null);
+    peer.datagram(Uint8Array.of(0x22, 1, 2, 3, 0));
+    expect(peer.closeCode).toBe(SessionTerminationCode.PROTOCOL_VIOLATION);
+  });
+});
+
+describe('names', () => {
+  it('BUS-02: that only the SDK forbids are carried, those beyond the limits of the draft end the session', () => {
+    const pair = establishedPair();
+    const bytes = Uint8Array.of(0xff, 0);
+    const names = [
+      track('.hidden/x'),
+      fullTrackName(trackNamespace([bytes]), new Uint8Array(0)),
+      fullTrackName(trackNamespace(Array(32).fill(new Uint8Array(100))), new Uint8Array(896)),
+      fullTrackName(trackNamespace([]), bytes),
+    ];
+    for (const name of names) pair.client.session.subscribe(name, {});
+    pair.run();
+    expect(pair.server.all('subscribe').map(({ name }) => name.key)).toEqual(names.map(({ key }) => key));
+
+    const head = [0x03, 0, 0, 0];
+    const tooLong = [1, 0x90, 0x01, ...Array(4097).fill(1), 0, 0];
+    for (const body of [[33, ...Array(66).fill(1)], [1, 0, 0, 0], tooLong]) {
+      const message = Uint8Array.from([...head, ...body]);
+      message[1] = (message.length - 3) >> 8;
+      message[2] = (message.length - 3) & 0xff;
+      const peer = new RawPeer();
+      peer.open(true, message);
+      expect(peer.closeCode).toBe(SessionTerminationCode.PROTOCOL_VIOLATION);
+    }
+  });
+});
