@@ -129,6 +129,7 @@ export class SessionState {
   end(code: number | null, reason: string, remote: boolean): void {
     if (this.ended) return;
     this.ended = true;
+    this.subscriptionsPending = 0;
     this.notice({ kind: 'closed', code, reason, remote });
     const tables = [this.streams, this.own, this.ownFetches, this.aliases, this.peers, this.peerSubscriptions];
     for (const table of [...tables, this.deadlines, this.unknownAliases, this.joiningFetches, this.tokens])
