@@ -52,13 +52,22 @@ function temporaryDirectory(resources: AsyncDisposableStack): string {
   return directory;
 }
 
-/** Writes a client's events to a log: trouble as warnings, the rest as information. */
-export function logClientEvent(log: Logger, event: ClientEvent): void {
-  const { kind, ...details } = event;
-  const record: Record<string, unknown> = { ...details };
-  if ('name' in event) record['name'] = undefined;
-  if ('name' in event) record['track'] = formatPath(event.name);
-  if ('namespace' in event) record['namespace'] = formatNamespace(event.namespace);
-  const trouble = /failed|refused|gap|disconnected/.test(kind);
-  log[trouble ? 'warn' : 'info'](record, kind.replaceAll('-', ' '));
+/**
+ * Takes a client's events and writes them to a log: trouble as warnings, the rest as information. Trouble that repeats
+ * itself, as a relay that stays away does, is written once until something else happens.
+ */
+export function clientEventLog(log: Logger): (event: ClientEvent) => void {
+  let last = '';
+  return (event) => {
+    const { kind, ...details } = event;
+    const record: Record<string, unknown> = { ...details };
+    if ('name' in event) record['name'] = undefined;
+    if ('name' in event) record['track'] = formatPath(event.name);
+    if ('namespace' in event) record['namespace'] = formatNamespace(event.namespace);
+    const trouble = /failed|refused|gap|disconnected/.test(kind);
+    const text = JSON.stringify({ kind, ...record });
+    if (trouble && text === last) return;
+    if (trouble) last = text;
+    log[trouble ? 'warn' : 'info'](record, kind.replaceAll('-', ' '));
+  };
 }

@@ -2,7 +2,7 @@ import { PublishError } from '@higgins/client';
 import { createLogger, type Logger, onShutdown } from '@higgins/service';
 import { countEntries, type ExpiryMode } from '@higgins/signals';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { logClientEvent, openBus } from '../bus.js';
+import { clientEventLog, openBus } from '../bus.js';
 import { addTlsFlags, type ConnectionFlags } from '../connection-options.js';
 import { parseDurationMs } from '../duration.js';
 import { readListFiles } from '../lists/list-files.js';
@@ -70,20 +70,21 @@ async function run(path: string, flags: PublishFlags): Promise<void> {
     relays,
     writerId,
     stateDirectory,
-    onEvent: (event) => logClientEvent(log, event),
+    onEvent: clientEventLog(log),
   });
   const lists = new ListPublisher(bus.client, track, ttlMs);
-  const commit = () => commitFiles(path, flags, lists);
+  // Watched from before the first read, so that no change falls between the two.
+  const changes = new FileChanges(flags.file, () => commitFiles(path, flags, lists), log);
   try {
-    await commit();
+    await changes.commit();
   } catch (error) {
+    changes[Symbol.dispose]();
     await bus[Symbol.asyncDispose]();
     throw asCommandError(error);
   }
-  const watcher = republishOnChange(flags.file, commit, log);
   onShutdown(
     async () => {
-      watcher[Symbol.dispose]();
+      changes[Symbol.dispose]();
       await bus[Symbol.asyncDispose]();
     },
     (error) => log.error(error),
@@ -98,14 +99,31 @@ async function commitFiles(track: string, flags: PublishFlags, lists: ListPublis
   print(flags, record, ({ version }) => `${track}: version ${version}, ${record.entries} entries, ${event}`);
 }
 
-/** Changes are committed one after the other; a refused one is logged and the last good version stays. */
-function republishOnChange(files: readonly string[], commit: () => Promise<void>, log: Logger): Disposable {
-  let queue = Promise.resolve();
-  const enqueue = () => {
-    queue = queue.then(commit).catch((error: unknown) => log.error(`refused: ${asCommandError(error).message}`));
-  };
-  process.on('SIGHUP', enqueue);
-  return watchFiles(files, enqueue);
+/** Commits when files change or SIGHUP comes, one after the other; a refused change is logged and the last good version stays. */
+class FileChanges implements Disposable {
+  readonly #commit: () => Promise<void>;
+  readonly #watcher: Disposable;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(files: readonly string[], commit: () => Promise<void>, log: Logger) {
+    this.#commit = commit;
+    const changed = () => {
+      this.commit().catch((error: unknown) => log.error(`refused: ${asCommandError(error).message}`));
+    };
+    this.#watcher = watchFiles(files, changed);
+    process.on('SIGHUP', changed);
+  }
+
+  /** Commits what the files hold once everything before is done. */
+  commit(): Promise<void> {
+    const committed = this.#queue.then(this.#commit);
+    this.#queue = committed.catch(() => {});
+    return committed;
+  }
+
+  [Symbol.dispose](): void {
+    this.#watcher[Symbol.dispose]();
+  }
 }
 
 function asCommandError(error: unknown): Error {

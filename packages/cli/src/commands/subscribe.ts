@@ -3,7 +3,7 @@ import { prefixTexts } from '@higgins/ipdata';
 import { createLogger, onShutdown } from '@higgins/service';
 import { applied, type NamedList, NameError, parsePath } from '@higgins/signals';
 import type { Command } from 'commander';
-import { type Bus, logClientEvent, openBus } from '../bus.js';
+import { type Bus, clientEventLog, openBus } from '../bus.js';
 import { addTlsFlags, type ConnectionFlags } from '../connection-options.js';
 import { formatDuration } from '../duration.js';
 import { listTrack } from '../lists/list-publisher.js';
@@ -52,8 +52,7 @@ async function run(url: string, path: string, flags: SubscribeFlags): Promise<vo
   const log = createLogger('subscribe', 'warn');
   const count = flags.count === undefined ? Number.POSITIVE_INFINITY : Number(flags.count);
   if (!(count >= 1)) throw new CommandError(`--count "${flags.count}": expected a number from 1`, ExitCode.usage);
-  const open = () =>
-    openBus({ ...flags, relays: [url], writerId: 'higgins-subscribe', onEvent: (event) => logClientEvent(log, event) });
+  const open = () => openBus({ ...flags, relays: [url], writerId: 'higgins-subscribe', onEvent: clientEventLog(log) });
   const lines = linesOf(path, flags);
   await using bus = await open();
   onShutdown(

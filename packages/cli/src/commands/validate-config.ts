@@ -1,7 +1,7 @@
 import { validateAgentConfig } from '@higgins/agent';
-import { validateRelayConfig } from '@higgins/relay';
+import { TlsFileError, validateRelayConfig } from '@higgins/relay';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type OutputOptions, print } from '../output.js';
+import { CommandError, ExitCode, type OutputOptions, print } from '../output.js';
 
 const VALIDATORS = { relay: validateRelayConfig, agent: validateAgentConfig };
 type Kind = keyof typeof VALIDATORS;
@@ -15,9 +15,18 @@ export function addValidateConfigCommand(program: Command): void {
     .argument('<file>', 'YAML file')
     .option('--json', 'print one JSON line')
     .action((kind: Kind, file: string, options: OutputOptions) => {
-      VALIDATORS[kind](file);
+      validate(kind, file);
       print(options, { file, valid: true }, () => `${file}: valid`);
     });
+}
+
+function validate(kind: Kind, file: string): void {
+  try {
+    VALIDATORS[kind](file);
+  } catch (cause) {
+    if (cause instanceof TlsFileError) throw new CommandError(`${file}: ${cause.message}`, ExitCode.usage, { cause });
+    throw cause;
+  }
 }
 
 function parseKind(text: string): Kind {
