@@ -1,4 +1,5 @@
-//! Every limit of the addon with its reason. Defaults that a user may change are in `ConnectionLimits`.
+//! Every limit of the addon with its reason. What a user may change is in `ConnectionLimits`; its defaults are stated
+//! in TypeScript.
 use std::time::Duration;
 
 /// Limits of one connection; the names are those of the TypeScript interface.
@@ -17,22 +18,6 @@ pub struct ConnectionLimits {
     pub backlog_bytes_max: u64,
     pub keep_alive: Duration,
     pub idle_timeout: Duration,
-}
-
-impl Default for ConnectionLimits {
-    fn default() -> Self {
-        Self {
-            bidirectional_streams_initial: 16,
-            bidirectional_streams_max: 256,
-            unidirectional_streams_initial: 8,
-            unidirectional_streams_max: 256,
-            connection_window_bytes: 8 << 20,
-            stream_window_bytes: 2 << 20,
-            backlog_bytes_max: 64 << 20,
-            keep_alive: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(30),
-        }
-    }
 }
 
 /// Bytes that quinn holds per connection; what is beyond waits in our own queue, where it can still be reprioritised.

@@ -9,15 +9,15 @@ use crate::limits::ConnectionLimits;
 /// As `ConnectionLimits` of the transport interface.
 #[napi(object)]
 pub struct NativeLimits {
-    pub bidirectional_streams_initial: Option<f64>,
-    pub bidirectional_streams_max: Option<f64>,
-    pub unidirectional_streams_initial: Option<f64>,
-    pub unidirectional_streams_max: Option<f64>,
-    pub connection_window_bytes: Option<f64>,
-    pub stream_window_bytes: Option<f64>,
-    pub backlog_bytes_max: Option<f64>,
-    pub keep_alive_ms: Option<f64>,
-    pub idle_timeout_ms: Option<f64>,
+    pub bidirectional_streams_initial: f64,
+    pub bidirectional_streams_max: f64,
+    pub unidirectional_streams_initial: f64,
+    pub unidirectional_streams_max: f64,
+    pub connection_window_bytes: f64,
+    pub stream_window_bytes: f64,
+    pub backlog_bytes_max: f64,
+    pub keep_alive_ms: f64,
+    pub idle_timeout_ms: f64,
 }
 
 #[napi(object)]
@@ -64,37 +64,17 @@ pub struct NativeConnectOptions {
     pub limits: NativeLimits,
 }
 
-/// Fills what is not given with the defaults.
+/// The limits as the loop has them.
 pub fn limits(given: &NativeLimits) -> ConnectionLimits {
-    let default = ConnectionLimits::default();
-    let number = |value: Option<f64>, default: u64| value.map_or(default, |value| value as u64);
-    let time = |value: Option<f64>, default: Duration| {
-        value.map_or(default, |value| Duration::from_millis(value as u64))
-    };
     ConnectionLimits {
-        bidirectional_streams_initial: number(
-            given.bidirectional_streams_initial,
-            default.bidirectional_streams_initial,
-        ),
-        bidirectional_streams_max: number(
-            given.bidirectional_streams_max,
-            default.bidirectional_streams_max,
-        ),
-        unidirectional_streams_initial: number(
-            given.unidirectional_streams_initial,
-            default.unidirectional_streams_initial,
-        ),
-        unidirectional_streams_max: number(
-            given.unidirectional_streams_max,
-            default.unidirectional_streams_max,
-        ),
-        connection_window_bytes: number(
-            given.connection_window_bytes,
-            default.connection_window_bytes,
-        ),
-        stream_window_bytes: number(given.stream_window_bytes, default.stream_window_bytes),
-        backlog_bytes_max: number(given.backlog_bytes_max, default.backlog_bytes_max),
-        keep_alive: time(given.keep_alive_ms, default.keep_alive),
-        idle_timeout: time(given.idle_timeout_ms, default.idle_timeout),
+        bidirectional_streams_initial: given.bidirectional_streams_initial as u64,
+        bidirectional_streams_max: given.bidirectional_streams_max as u64,
+        unidirectional_streams_initial: given.unidirectional_streams_initial as u64,
+        unidirectional_streams_max: given.unidirectional_streams_max as u64,
+        connection_window_bytes: given.connection_window_bytes as u64,
+        stream_window_bytes: given.stream_window_bytes as u64,
+        backlog_bytes_max: given.backlog_bytes_max as u64,
+        keep_alive: Duration::from_millis(given.keep_alive_ms as u64),
+        idle_timeout: Duration::from_millis(given.idle_timeout_ms as u64),
     }
 }

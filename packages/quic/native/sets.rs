@@ -116,6 +116,9 @@ impl Set {
             let Some(connection) = connections.get_mut(id) else {
                 continue;
             };
+            if !connection.shared.has_credit(Dir::Uni) {
+                connection.fill_ready(Dir::Uni, turn);
+            }
             if receiver.open(self.id, connection, opening) {
                 touched(connection);
                 continue;

@@ -181,8 +181,10 @@ impl Shared {
     /// JavaScript takes what is there.
     pub fn take_events(&self) -> Vec<u8> {
         self.notified.store(false, Ordering::SeqCst);
-        let events = std::mem::take(&mut *lock(&self.outbox));
+        let mut outbox = lock(&self.outbox);
+        let events = std::mem::take(&mut *outbox);
         self.outbox_bytes.store(0, Ordering::SeqCst);
+        drop(outbox);
         if events.len() >= EVENT_BYTES {
             self.wake();
         }

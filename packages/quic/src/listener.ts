@@ -1,5 +1,6 @@
 import type { Connection, Identity, Listener, ListenOptions } from '@higgins/transport';
 import { translate } from './errors.js';
+import { quicLimits } from './limits.js';
 import type { NativeListener, NativeReload, NativeTransport } from './native.js';
 
 /** A UDP port that takes connections. */
@@ -44,7 +45,7 @@ export class QuicListener implements Listener {
       privateKeyPem: identity.privateKeyPem,
       ...(clientAuthoritiesPem === undefined ? {} : { clientAuthoritiesPem }),
       protocols: options.protocols,
-      limits: options.limits ?? {},
+      limits: quicLimits(options.limits),
     };
   }
 }

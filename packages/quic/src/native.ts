@@ -14,7 +14,7 @@ export interface NativeReload {
   readonly privateKeyPem: string;
   readonly clientAuthoritiesPem?: string;
   readonly protocols: readonly string[];
-  readonly limits: Partial<ConnectionLimits>;
+  readonly limits: ConnectionLimits;
 }
 
 /** As `ListenOptions`, with a resolved address. */
@@ -34,7 +34,7 @@ export interface NativeConnectOptions {
   readonly insecure: boolean;
   readonly certificatePem?: string;
   readonly privateKeyPem?: string;
-  readonly limits: Partial<ConnectionLimits>;
+  readonly limits: ConnectionLimits;
 }
 
 /** The class that the addon exports; its thread runs from construction until `shutDown`. */

@@ -14,6 +14,7 @@ import { CommandQueue, Operation } from './commands.js';
 import { QuicConnection } from './connection.js';
 import { translate, transportError } from './errors.js';
 import { EventKind, readBatch, readPeer, text } from './events.js';
+import { quicLimits } from './limits.js';
 import { QuicListener } from './listener.js';
 import { loadAddon, type NativeConnectOptions, type NativeTransport } from './native.js';
 import { QuicReceiverSet } from './receiver-set.js';
@@ -99,7 +100,7 @@ export class QuicTransport implements Transport {
       certificateHashes: options.certificateHashes ?? [],
       insecure: options.insecure ?? false,
       ...options.identity,
-      limits: options.limits ?? {},
+      limits: quicLimits(options.limits),
     };
     let refused: unknown;
     for (const address of await resolveHost(target.host)) {
