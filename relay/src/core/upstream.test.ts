@@ -1,7 +1,8 @@
 import { SHAPE_EVENT, SHAPE_MAP, SHAPE_STATE } from '@higgins/protocol';
 import { describe, expect, it } from 'vitest';
+import type { TestPeer } from './testing/test-peer.js';
 import { TestPublisher } from './testing/test-publisher.js';
-import { TestWorld, trackOf } from './testing/test-world.js';
+import { type TestRelay, TestWorld, trackOf } from './testing/test-world.js';
 
 const TRACK = trackOf('platform/lists/blocked');
 const TTL = { ttlMs: 600_000 };
@@ -20,7 +21,7 @@ async function twoTiers(shape: number, options: Parameters<TestWorld['relay']>[1
 describe('one upstream subscription per track', () => {
   it('BUS-22: a publisher sends each object once, whatever the number of subscribers', async () => {
     const { world, edge, origin, publisher } = await twoTiers(SHAPE_STATE);
-    const clients = [];
+    const clients: TestPeer[] = [];
     for (let count = 0; count < 20; count++) clients.push(await world.client('edge'));
     const joins = clients.map((client) => client.join(TRACK));
     await world.until(() => clients.every((client) => client.of('subscribe-ok').length === 1));
@@ -222,7 +223,7 @@ describe('an upstream loss', () => {
     const origin = await world.relay('origin');
     const publisher = new TestPublisher(await world.client('origin'), TRACK, { shape: SHAPE_STATE });
     publisher.announce();
-    const edges = [];
+    const edges: TestRelay[] = [];
     for (let index = 0; index < 8; index++) edges.push(await world.relay(`edge-${index}`, { upstreams: ['origin'] }));
     await world.until(() => edges.every(({ node }) => node.core.links.connected));
     for (let index = 0; index < 8; index++) {
