@@ -57,7 +57,9 @@ export class Client implements AsyncDisposable {
   readonly publisher: Publisher;
   readonly store: StateStore;
   readonly #options: ClientOptions;
-  readonly #rule = new DeadlineRule();
+  readonly #rule = new DeadlineRule((writer, epoch) => {
+    for (const feed of this.#feeds.values()) feed.reconsider(writer, epoch);
+  });
   readonly #feeds: Map<string, TrackFeed<unknown>>;
   readonly #connector: RelayConnector;
   readonly #served = new Set<Link>();

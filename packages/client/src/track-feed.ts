@@ -110,6 +110,12 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
     this.#tellCondition();
   }
 
+  /** See `TrackFollower.reconsider`. */
+  reconsider(writer: string, epoch: number): void {
+    this.#follower.reconsider(writer, epoch);
+    this.#settle();
+  }
+
   /** Ends all subscriptions and the requests on the link. */
   close(): void {
     this.#timer?.[Symbol.dispose]();

@@ -53,6 +53,17 @@ describe('DeadlineRule', () => {
     expect(rule.deadlineBootMs(receipt({}))).toBe(1_010_000 - 500);
   });
 
+  it('BUS-52: reconsiders what came before a faster object', () => {
+    const faster: string[] = [];
+    const rule = new DeadlineRule((writer, epoch) => faster.push(`${writer} ${epoch}`));
+    const stalled = receipt({});
+    expect(rule.deadlineBootMs(stalled)).toBe(1_010_000);
+    expect(faster).toEqual([]);
+    rule.deadlineBootMs(receipt({ receiptBootMs: 1_001_000, publishMs: 504_000 }));
+    expect(faster).toEqual(['w 1']);
+    expect(rule.reconsider(stalled)).toBe(1_010_000 - 3_000);
+  });
+
   it('bounds the writers that it tracks, and forgets the one unused for longest', () => {
     const rule = new DeadlineRule();
     rule.deadlineBootMs(receipt({ writer: 'kept' }));

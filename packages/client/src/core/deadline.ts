@@ -30,22 +30,40 @@ export interface Receipt {
  */
 export class DeadlineRule {
   readonly #floors = new Map<string, DelayFloor>();
+  readonly #onFaster: (writer: string, epoch: number) => void;
+
+  /**
+   * `onFaster`: an object of that writer and epoch came faster than all before in the window, so that what is held of
+   * it was late by more than was known: `reconsider` it.
+   */
+  constructor(onFaster: (writer: string, epoch: number) => void = () => undefined) {
+    this.#onFaster = onFaster;
+  }
 
   /** Takes the object as a sample and returns its deadline in `bootMs`; in the past if it is expired on arrival. */
   deadlineBootMs(receipt: Receipt): number {
+    const { writer, epoch, receiptBootMs, publishMs } = receipt;
+    if (publishMs !== null) this.sample(writer, epoch, receiptBootMs, publishMs);
+    return this.reconsider(receipt);
+  }
+
+  /** The deadline of an object that was taken before, by what is known now. */
+  reconsider(receipt: Receipt): number {
     const lostMs = Math.max(receipt.ageMs, this.#excessMs(receipt), 0);
     return receipt.receiptBootMs + receipt.ttlMs - lostMs;
   }
 
   /** Takes a publish time that came without a value, such as a writer's heartbeat, as a sample. */
   sample(writer: string, epoch: number, receiptBootMs: number, publishMs: number): void {
-    this.#floor(writer, epoch).add(receiptBootMs, receiptBootMs - publishMs);
+    const floor = this.#floor(writer, epoch);
+    const before = floor.minimumMs;
+    floor.add(receiptBootMs, receiptBootMs - publishMs);
+    if (floor.minimumMs < before && before !== Number.POSITIVE_INFINITY) this.#onFaster(writer, epoch);
   }
 
-  #excessMs(receipt: Receipt): number {
-    if (receipt.publishMs === null) return 0;
-    const differenceMs = receipt.receiptBootMs - receipt.publishMs;
-    return differenceMs - this.#floor(receipt.writer, receipt.epoch).add(receipt.receiptBootMs, differenceMs);
+  #excessMs({ writer, epoch, receiptBootMs, publishMs }: Receipt): number {
+    if (publishMs === null) return 0;
+    return receiptBootMs - publishMs - this.#floor(writer, epoch).minimumMs;
   }
 
   #floor(writer: string, epoch: number): DelayFloor {
@@ -74,13 +92,14 @@ export class DeadlineRule {
 class DelayFloor {
   readonly #minima = new Float64Array(BUCKET_COUNT).fill(Number.POSITIVE_INFINITY);
   #bucket = Number.NEGATIVE_INFINITY;
+  /** The smallest sample of the window as of the last one; infinite before the first. */
+  minimumMs = Number.POSITIVE_INFINITY;
 
-  /** Adds a sample and returns the smallest one of the window, this one included. */
-  add(bootMs: number, differenceMs: number): number {
+  add(bootMs: number, differenceMs: number): void {
     this.#advance(Math.floor(bootMs / BUCKET_MS));
     const slot = this.#bucket % BUCKET_COUNT;
     this.#minima[slot] = Math.min(this.#minima[slot] ?? Number.POSITIVE_INFINITY, differenceMs);
-    return Math.min(...this.#minima);
+    this.minimumMs = Math.min(...this.#minima);
   }
 
   #advance(bucket: number): void {

@@ -7,7 +7,7 @@ import {
   readTrackProperties,
   type SignalRow,
 } from '@higgins/signals';
-import type { DeadlineRule } from './deadline.js';
+import type { DeadlineRule, Receipt } from './deadline.js';
 import { epochOf } from './epoch.js';
 import type { HeldTrack } from './held-record.js';
 import type { TrackContent } from './track-content.js';
@@ -52,6 +52,8 @@ export class TrackFollower<V> {
   #format: ContentFormat;
   #writerId: string;
   #held: HeldTrack | null;
+  /** How what is held came; null if it came from disk. */
+  #receipt: Receipt | null = null;
   /** A map whose newest object was invalid: deltas mean nothing until the next snapshot. */
   #broken = false;
 
@@ -129,6 +131,13 @@ export class TrackFollower<V> {
     this.#order.disconnected();
   }
 
+  /** Something of this writer came faster than all before: what is held was late by more than was known. */
+  reconsider(writer: string, epoch: number): void {
+    const [held, receipt] = [this.#held, this.#receipt];
+    if (held === null || receipt === null || receipt.writer !== writer || receipt.epoch !== epoch) return;
+    this.#shorten(held, this.#rule.reconsider(receipt));
+  }
+
   #settle(): void {
     for (let delivery = this.#order.next(); delivery !== undefined; delivery = this.#order.next()) {
       if (delivery.kind === 'object') this.#take(delivery.object);
@@ -158,6 +167,7 @@ export class TrackFollower<V> {
   #hold(arrival: Arrival): void {
     const { content } = this;
     if (content.held === null) return;
+    this.#receipt = this.#receiptOf(arrival);
     this.#held = {
       name: this.#name,
       place: { group: arrival.group, object: arrival.object },
@@ -166,7 +176,7 @@ export class TrackFollower<V> {
       writerId: this.#writerId,
       ttlMs: effectiveTtlMs(this.#signal, arrival.envelope),
       publishMs: arrival.envelope.publishTimeMs,
-      deadlineBootMs: this.#deadlineOf(arrival),
+      deadlineBootMs: this.#rule.deadlineBootMs(this.#receipt),
     };
   }
 
@@ -174,21 +184,24 @@ export class TrackFollower<V> {
   #tighten(arrival: Arrival): void {
     const held = this.#held;
     if (held === null || held.place.group !== arrival.group || held.place.object !== arrival.object) return;
-    const deadlineBootMs = this.#deadlineOf(arrival);
+    this.#shorten(held, this.#rule.deadlineBootMs(this.#receiptOf(arrival)));
+  }
+
+  #shorten(held: HeldTrack, deadlineBootMs: number): void {
     if (deadlineBootMs >= held.deadlineBootMs) return;
     this.#held = { ...held, deadlineBootMs };
     this.#out.push({ kind: 'held', newObject: false, changed: false, keys: [] });
   }
 
-  #deadlineOf({ group, receiptBootMs, envelope }: Arrival): number {
-    return this.#rule.deadlineBootMs({
+  #receiptOf({ group, receiptBootMs, envelope }: Arrival): Receipt {
+    return {
       writer: this.#writerId === '' ? this.#name.key : this.#writerId,
       epoch: epochOf(group),
       receiptBootMs,
       publishMs: envelope.publishTimeMs,
       ageMs: envelope.ageMs,
       ttlMs: effectiveTtlMs(this.#signal, envelope),
-    });
+    };
   }
 
   #refuse({ group, object }: { readonly group: Vi64; readonly object: Vi64 }, reason: string): void {
