@@ -1,0 +1,1 @@
+export { BalancingError, type BalancingErrorCode } from './errors.js';
