@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 
 const main = fileURLToPath(new URL('../../../packages/cli/dist/demo/main.js', import.meta.url));
 const isRoot = process.getuid?.() === 0;
-/** The demo waits for a TTL of 60 s to pass; everything else of it takes some 20 s. */
+/** The demo waits for a TTL of 20 s to pass; the rest takes about as long. */
 const DEMO_MS_MAX = 240_000;
 
 interface DemoResult {

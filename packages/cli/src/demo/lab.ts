@@ -4,9 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { initAuthority, issueIdentityFiles } from '../certificates/files.js';
 import { type DemoList, LISTS, listFiles, type Release } from './lists.js';
 import { DemoNetwork, type PopNetwork } from './network.js';
+import type { ExpectedChange } from './probe.js';
 import { Program } from './program.js';
 
 const HIGGINS = fileURLToPath(new URL('../main.js', import.meta.url));
+const PROBER = fileURLToPath(new URL('./prober.js', import.meta.url));
 const ECHO = fileURLToPath(new URL('./echo.js', import.meta.url));
 
 export const ORIGIN_PORT = 4443;
@@ -66,6 +68,17 @@ export class Lab implements AsyncDisposable {
     );
     this.#programs.set(name, program);
     await program.line('line that it listens', (record) => record['msg'] === 'listening', START_MS_MAX);
+  }
+
+  /** Watches for changes of verdict; prints a line for each. */
+  startProber(changes: readonly ExpectedChange[]): Program {
+    const program = new Program(
+      'prober',
+      [process.execPath, PROBER, JSON.stringify(changes)],
+      join(this.#logs, 'prober.log'),
+    );
+    this.#programs.set('prober', program);
+    return program;
   }
 
   /** Publishes the list from files of the lab, which `release` replaces. */

@@ -13,7 +13,7 @@ import { CommandError, ExitCode } from '../output.js';
 const program = new Command('demo')
   .description('A real list is published, relayed over two tiers, enforced in two kernels, and expires on time.')
   .option('--json <file>', 'write { steps: [{ name, ok, detail }], figures } to a file')
-  .option('--ttl <duration>', "time to live of the demo's lists; 60s is the shortest that a list may have", '60s')
+  .option('--ttl <duration>', "time to live of the demo's lists", '20s')
   .option('--logs <directory>', 'keep the logs of the programs here')
   .addHelpText(
     'after',

@@ -11,8 +11,17 @@ export interface ProbePath {
   readonly port: number;
 }
 
-/** Time between two probes of a series. The lateness of an expiry is known to this precision. */
-const PROBE_INTERVAL_MS = 2;
+/** A change of verdict to watch for. */
+export interface ExpectedChange {
+  readonly id: string;
+  readonly path: ProbePath;
+  readonly to: Verdict;
+  /** When to give up (wall clock, ms). */
+  readonly untilWallMs: number;
+}
+
+/** Time between two probes of a series, so that even a late timer keeps them below 5 ms apart. */
+const PROBE_INTERVAL_MS = 1;
 /** A packet that has no answer after this time counts as refused; an answer over a local link takes less than one. */
 const ANSWER_MS_MAX = 150;
 const SINGLE_PROBES = 5;
@@ -59,13 +68,13 @@ export class Probe implements AsyncDisposable {
   }
 
   /**
-   * Sends packets at most 5 ms apart until the verdict has become `to` and has stayed so for a while.
+   * Sends packets a millisecond apart until the verdict has become `to` and has stayed so for a while.
    *
    * @returns when the first packet with the new verdict was sent (wall clock, ms), and how long before it the last one
    *   with the old verdict: the change lies between the two
    * @throws Error if the verdict has not changed by `untilWallMs`
    */
-  async waitForChange(to: Verdict, untilWallMs: number): Promise<{ changedWallMs: number; pauseMs: number }> {
+  async waitForChange({ to, untilWallMs }: ExpectedChange): Promise<{ changedWallMs: number; pauseMs: number }> {
     const from = this.#sent.length;
     let settledAt = -1;
     await new Promise<void>((resolve) => {

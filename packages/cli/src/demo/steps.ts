@@ -6,7 +6,7 @@ import type { Acknowledgements } from './acknowledgements.js';
 import type { Lab } from './lab.js';
 import { type DemoList, LISTS, RELEASES, type Release, readRelease, sourcesOf, UNLISTED } from './lists.js';
 import type { PopNetwork } from './network.js';
-import { now, Probe, type Verdict, verdictOf } from './probe.js';
+import { type ExpectedChange, now, type Verdict, verdictOf } from './probe.js';
 import type { Program } from './program.js';
 import { numberOf } from './records.js';
 import { type DemoReport, expectEqual } from './report.js';
@@ -16,7 +16,16 @@ const ENFORCED_MS_MAX = 20_000;
 /** What an expiry may be off the deadline before it counts as missed. The kernel's own tick is 1 to 10 ms. */
 const LATENESS_MS_MAX = 250;
 const EARLINESS_MS_MAX = 20;
+/** How long after the deadline an expiry is waited for. */
+const EXPIRY_WAIT_MS = 5_000;
 const CONVERGED_MS_MAX = 60_000;
+
+interface ExpectedExpiry {
+  readonly pop: PopNetwork;
+  readonly list: DemoList;
+  readonly deadlineMs: number;
+  readonly change: ExpectedChange;
+}
 
 /** The running demo: each method is one step, and resolves with what it observed. */
 export class Steps {
@@ -72,11 +81,11 @@ export class Steps {
     this.#report.say(`killed: publishers, both relays, the agent of ${orphan.name}; that of ${survivor.name} is alone`);
     await this.probeAll();
     this.#report.say('both kernels still enforce; waiting for the time to live to end');
-    const changes = await Promise.all(
-      this.#pops.flatMap((pop) =>
-        LISTS.map((list) => this.#watchExpiry(pop, list, deadlines.get(pop)?.get(list.track) ?? Number.NaN)),
-      ),
+    const expected = this.#pops.flatMap((pop) =>
+      LISTS.map((list) => this.#expiry(pop, list, deadlines.get(pop)?.get(list.track) ?? Number.NaN)),
     );
+    const prober = this.#lab.startProber(expected.map(({ change }) => change));
+    const changes = await Promise.all(expected.map((expiry) => this.#observeExpiry(prober, expiry)));
     this.#report.say(
       table(
         ['PoP', 'list', 'on expiry', 'verdict', 'late', 'pause between probes'],
@@ -148,21 +157,27 @@ export class Steps {
     return rows;
   }
 
-  async #watchExpiry(pop: PopNetwork, list: DemoList, deadlineMs: number) {
+  #expiry(pop: PopNetwork, list: DemoList, deadlineMs: number): ExpectedExpiry {
     if (Number.isNaN(deadlineMs)) throw new Error(`the agent of ${pop.name} tells no deadline of ${list.track}`);
+    const path = this.#path(pop, list, this.#sources(list)[0]!.source);
     const to: Verdict = list.onExpiry === 'open' ? 'passes' : 'refused';
-    await using probe = await Probe.open(this.#path(pop, list, this.#sources(list)[0]!.source));
-    const { changedWallMs, pauseMs } = await probe.waitForChange(to, deadlineMs + 5_000);
-    const latenessMs = changedWallMs - deadlineMs;
+    const change = { id: `${list.provider}_${pop.name}`, path, to, untilWallMs: deadlineMs + EXPIRY_WAIT_MS };
+    return { pop, list, deadlineMs, change };
+  }
+
+  async #observeExpiry(prober: Program, { pop, list, deadlineMs, change }: ExpectedExpiry) {
+    const boundMs = change.untilWallMs + EXPIRY_WAIT_MS - now();
+    const seen = await prober.line(`change of ${change.id}`, (record) => record['id'] === change.id, boundMs);
+    if (seen['error'] !== undefined) throw new Error(`${list.track} at ${pop.name}: ${String(seen['error'])}`);
+    const [latenessMs, pauseMs] = [numberOf(seen, 'changedWallMs') - deadlineMs, numberOf(seen, 'pauseMs')];
     if (!(latenessMs <= LATENESS_MS_MAX && latenessMs >= -EARLINESS_MS_MAX)) {
       const bounds = `-${EARLINESS_MS_MAX} to ${LATENESS_MS_MAX}`;
-      throw new Error(
-        `${list.track} at ${pop.name} expired ${latenessMs.toFixed(1)} ms after its deadline: expected ${bounds}`,
-      );
+      const seenLate = `${latenessMs.toFixed(1)} ms after its deadline`;
+      throw new Error(`${list.track} at ${pop.name} expired ${seenLate}: expected ${bounds}`);
     }
-    this.#report.figure(`expiry_lateness_${list.provider}_${pop.name}_ms`, latenessMs);
-    this.#report.figure(`expiry_probe_pause_${list.provider}_${pop.name}_ms`, pauseMs);
-    const verdict = to === 'passes' ? 'listed address passes' : 'listed address refused';
+    this.#report.figure(`expiry_lateness_${change.id}_ms`, latenessMs);
+    this.#report.figure(`expiry_probe_pause_${change.id}_ms`, pauseMs);
+    const verdict = change.to === 'passes' ? 'listed address passes' : 'listed address refused';
     const row = [
       pop.name,
       list.provider,
