@@ -56,12 +56,18 @@ export class Track {
       historyBytesMax: context.limits.trackHistoryBytesMax,
       historyMs: context.limits.trackHistoryMs,
       groupLivesByNewest: () => this.policy.shape === 'map',
+      newestIsState: () => this.newestIsState,
       onEvicted: (group, expired) => {
         this.#evicted(context, group, expired);
         if (this.cache.empty) timers.emptied();
       },
     });
     this.fanOut = new FanOut(context, this);
+  }
+
+  /** The newest group alone is the track's state. */
+  get newestIsState(): boolean {
+    return this.policy.shape === 'state' || this.policy.shape === 'map';
   }
 
   /** Someone wants its objects. */

@@ -16,7 +16,9 @@ function object(group: number, id: number, options: Partial<CachedObject> = {}):
   };
 }
 
-function cacheOf(options: { byNewest?: boolean; bytesMax?: number; historyBytesMax?: number } = {}) {
+function cacheOf(
+  options: { byNewest?: boolean; newestIsState?: boolean; bytesMax?: number; historyBytesMax?: number } = {},
+) {
   const timers = new TimerWheel(0);
   const budget = new CacheBudget(options.bytesMax ?? 1e6);
   const evicted: string[] = [];
@@ -26,6 +28,7 @@ function cacheOf(options: { byNewest?: boolean; bytesMax?: number; historyBytesM
     historyBytesMax: options.historyBytesMax ?? 1e6,
     historyMs: 10_000,
     groupLivesByNewest: () => options.byNewest ?? false,
+    newestIsState: () => options.newestIsState ?? false,
     onEvicted: ({ group }, expired) => evicted.push(`${group} ${expired ? 'expired' : 'evicted'}`),
   });
   return { cache, timers, budget, evicted };
@@ -113,4 +116,17 @@ it('gives way by history first, then by the longest held, and never keeps what d
   expect(budget.bytes).toBe(cache.bytes);
   cache.clear();
   expect([budget.bytes, budget.objects, cache.empty]).toEqual([0, 0, true]);
+});
+
+it('BUS-48: where the newest group is the state, no older one outlives it', () => {
+  for (const [newestIsState, left] of [
+    [true, []],
+    [false, [1]],
+  ] as const) {
+    const { cache, timers } = cacheOf({ newestIsState });
+    cache.insert(object(1, 0, { expiresMs: 60_000 }));
+    cache.insert(object(2, 0, { expiresMs: 1_000 }));
+    timers.advance(1_000);
+    expect(cache.groups.map(({ group }) => group)).toEqual(left);
+  }
 });

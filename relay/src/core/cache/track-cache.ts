@@ -15,6 +15,8 @@ export interface TrackCacheOptions {
   readonly historyMs: number;
   /** A map group lives as long as its newest object; otherwise every object for itself. */
   readonly groupLivesByNewest: () => boolean;
+  /** Only the newest group counts: when that has expired, an older one is no value any more. */
+  readonly newestIsState: () => boolean;
   /** A group has left the cache; `expired` if its time was up. */
   readonly onEvicted: (group: CachedGroup, expired: boolean) => void;
 }
@@ -110,6 +112,11 @@ export class TrackCache implements GroupOwner {
     this.#remove(group, false);
   }
 
+  /** Drops the groups before `group`. */
+  dropBefore(group: Vi64): void {
+    for (const older of this.#groups.slice(0, this.#indexOf(group))) this.#remove(older, false);
+  }
+
   /** Drops everything. */
   clear(): void {
     for (const group of [...this.#groups]) this.#remove(group, false);
@@ -159,7 +166,9 @@ export class TrackCache implements GroupOwner {
 
   #timeUp(group: CachedGroup): void {
     const expiryMs = this.#options.groupLivesByNewest() ? group.newestExpiryMs : group.lastExpiryMs;
-    this.#remove(group, expiryMs <= group.timer.dueMs);
+    const expired = expiryMs <= group.timer.dueMs;
+    this.#remove(group, expired);
+    if (expired && this.#options.newestIsState()) this.dropBefore(group.group);
   }
 
   #remove(group: CachedGroup, expired: boolean): void {

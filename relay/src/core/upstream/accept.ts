@@ -135,6 +135,8 @@ function store(context: RelayContext, from: Source | Fill, object: CachedObject)
   }
   if (expired(context, object)) {
     counters.dropped++;
+    // It still takes the place of what came before it.
+    if (track.newestIsState) cache.dropBefore(object.group);
     return false;
   }
   cache.insert(object);
