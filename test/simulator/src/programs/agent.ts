@@ -62,19 +62,22 @@ class Agent {
   }
 
   #take(track: string, stored: StoredValue<NamedList>): void {
-    const content = this.#client.store.get(stored.name)?.content;
-    if (stored.value === null || content?.kind !== 'payload') return;
-    this.#observe(track, stored, content.payload);
+    if (stored.value === null) return;
+    this.#observe(track, stored, stored.value);
     this.#core.value(track, listValue(stored, stored.value));
     this.#turn();
   }
 
   /** An update that tells of time passing, not of an object, is nothing that was received. */
-  #observe(track: string, { group, deadlineBootMs }: StoredValue<NamedList>, payload: Uint8Array): void {
+  #observe(track: string, { name, group, deadlineBootMs }: StoredValue<NamedList>, value: NamedList): void {
     const known = this.#received.get(track);
     if (known?.group === group && known.deadlineBootMs === deadlineBootMs) return;
     this.#received.set(track, { group, deadlineBootMs });
     const { node, observe } = this.#context;
+    const held = this.#client.store.get(name);
+    // When two objects come in one breath, the store is ahead of the update: then the value stands for its bytes.
+    const content = held?.place.group === group ? held.content : null;
+    const payload = content?.kind === 'payload' ? content.payload : organisationList.encode(value);
     observe({ kind: 'received', node: node.name, track, group, payload });
   }
 

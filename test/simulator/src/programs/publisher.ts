@@ -54,17 +54,20 @@ function observeCommits(client: Client, { node, observe }: ProcessContext, { aut
   client.publisher.listen({ committed: tell, retired() {} });
 }
 
-/** Writes versions until its time is over. */
+/** Writes the first version of each list, and more of them until its time is over. */
 function author(client: Client, context: ProcessContext, options: PublisherProgramOptions): void {
   const { runtime, note } = context;
   const pause = () => options.intervalMs * (1 + 2 * runtime.random());
-  const write = () => {
-    if (runtime.world.nowMs >= options.untilMs) return;
-    const list = options.author.lists[Math.floor(runtime.random() * options.author.lists.length)]!;
+  const write = (list: AuthoredList) => {
     publish(client, list, context, options).catch((error: unknown) => note(`publish failed: ${String(error)}`));
-    runtime.at(runtime.bootMs() + pause(), write);
   };
-  runtime.at(runtime.bootMs() + pause() / 2, write);
+  const writeAny = () => {
+    if (runtime.world.nowMs >= options.untilMs) return;
+    write(options.author.lists[Math.floor(runtime.random() * options.author.lists.length)]!);
+    runtime.at(runtime.bootMs() + pause(), writeAny);
+  };
+  for (const list of options.author.lists) if (options.author.version(list.track) === 0) write(list);
+  runtime.at(runtime.bootMs() + pause(), writeAny);
 }
 
 function publish(
