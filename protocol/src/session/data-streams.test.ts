@@ -4,7 +4,7 @@ import { RequestErrorCode, SessionTerminationCode, StreamResetCode } from '../er
 import { requestContext } from '../messages/context.js';
 import { STREAM_COUNT_UNKNOWN } from '../model/requests.js';
 import { fetchedGroups, groupHead, joinBytes, nextObject, textOf } from '../testing/data.js';
-import { messageBytes, RawPeer } from '../testing/raw-peer.js';
+import { messageBytes, RawPeer, setupBytes } from '../testing/raw-peer.js';
 import { establishedPair, track } from '../testing/sessions.js';
 
 const NAME = track('platform/health/pop/fra1');
@@ -157,6 +157,21 @@ describe('subgroup streams', () => {
   });
 });
 
+describe('subgroup streams of ours', () => {
+  it('are reset when the peer refuses them, and the subscription goes on', () => {
+    const peer = new RawPeer();
+    peer.open(true, messageBytes({ kind: 'subscribe', requestId: 0, name: NAME, parameters: {} }));
+    peer.session.acceptSubscribe(0, { trackAlias: 1 });
+    const data = peer.session.openSubgroup(0, groupHead(1, 1), 0);
+    peer.stopSending(data, StreamResetCode.CANCELLED);
+    peer.session.writeData(data, nextObject('late'), true);
+    peer.collect();
+    expect(peer.on(data).map(({ kind }) => kind)).toEqual(['open', 'write', 'reset']);
+    expect(peer.session.streamsOpened(0)).toBe(1);
+    expect(peer.session.usage).toMatchObject({ streams: 1, requests: 1 });
+  });
+});
+
 describe('PUBLISH_DONE', () => {
   it('is told after the last of its streams', () => {
     const { peer, stream } = established();
@@ -205,6 +220,14 @@ describe('PUBLISH_DONE', () => {
     expect(kindsOf(peer)).not.toContain('publish-done');
     peer.advance(1);
     expect(kindsOf(peer)).toContain('publish-done');
+  });
+
+  it('counts a stream that was reset', () => {
+    const { peer, stream } = established();
+    const data = peer.open(false, groupHead(7, 1));
+    peer.write(stream, done(1), true);
+    peer.reset(data, StreamResetCode.DELIVERY_TIMEOUT);
+    expect(kindsOf(peer).slice(-2)).toEqual(['subgroup-reset', 'publish-done']);
   });
 
   it('frees the alias for another subscription', () => {
@@ -268,9 +291,8 @@ describe('fetches', () => {
   });
 
   it('BUS-70: join a subscription that is sent at the same time, also when they overtake it', () => {
-    for (const first of [0, 1]) {
-      const picks = [first];
-      const pair = establishedPair({ pick: (count) => (count > 1 ? (picks.pop() ?? 0) : 0) });
+    for (const overtakes of [false, true]) {
+      const pair = establishedPair({ pick: (count) => (overtakes ? count - 1 : 0) });
       const subscription = pair.client.session.subscribe(NAME, { filter: { kind: 'largest-object' } });
       const range = { kind: 'relative-joining', subscription, groupsBack: 0 } as const;
       const fetch = pair.client.session.fetch(range, {});
@@ -353,6 +375,28 @@ describe('fetches', () => {
         expect(end.session.usage).toMatchObject({ streams: 0, requests: 0, fetches: 0 });
       }
     }
+  });
+
+  it('are cancelled by a peer that refuses their data', () => {
+    const peer = new RawPeer();
+    const stream = peer.open(true, messageBytes({ kind: 'fetch', requestId: 0, range: RANGE, parameters: {} }));
+    const data = peer.session.openFetch(0, 0);
+    peer.session.acceptFetch(0, OK);
+    peer.stopSending(data, StreamResetCode.CANCELLED);
+    expect(peer.notices.at(-1)).toMatchObject({ kind: 'cancelled', request: 0 });
+    expect(peer.on(data).at(-1)).toMatchObject({ kind: 'reset', code: StreamResetCode.CANCELLED });
+    expect(peer.on(stream).slice(-2)).toMatchObject([{ kind: 'reset' }, { kind: 'stop-sending' }]);
+    expect(peer.session.usage).toMatchObject({ streams: 0, requests: 0 });
+  });
+
+  it('take no data before SETUP has come', () => {
+    const peer = new RawPeer({ role: 'client' }, false);
+    const request = peer.session.fetch(RANGE, {});
+    peer.open(false, joinBytes([encodeFetchHeader(request), fetchedGroups([1])]));
+    peer.collect();
+    expect(kindsOf(peer)).toEqual([]);
+    peer.open(false, setupBytes());
+    expect(kindsOf(peer)).toEqual(['setup', 'fetch-object']);
   });
 
   it('tell of a data stream that is reset with its code', () => {
