@@ -20,8 +20,17 @@ export interface GuardedList {
   readonly port: number;
 }
 
+/** How long a commit took at one PoP, from the call on, in ms. */
+export interface CommitLatency {
+  /** To the moment that the agent names: it has read the kernel's tables back by then. */
+  readonly enforcedMs: number;
+  /** To the acknowledgement at the origin relay. */
+  readonly acknowledgedMs: number;
+}
+
 /** An acknowledgement as the observer saw it. */
 interface Seen {
+  readonly receivedWallMs: number;
   readonly pop: string;
   readonly key: string;
   readonly value: Applied;
@@ -68,11 +77,8 @@ export class Pops implements AsyncDisposable {
     return join(this.directory, `${pop.name}.sock`);
   }
 
-  /**
-   * Commits a list and waits until every PoP has acknowledged that it enforces this version. Returns, for each PoP, the
-   * time from the call to the moment that the agent names, in ms: it has read the kernel's tables back by then.
-   */
-  async commit(list: string, value: NamedList, ttlMs: number, boundMs: number): Promise<number[]> {
+  /** Commits a list and waits until every PoP has acknowledged that it enforces this version; one entry per PoP. */
+  async commit(list: string, value: NamedList, ttlMs: number, boundMs: number): Promise<CommitLatency[]> {
     const client = this.#client;
     if (client === null) throw new Error('the PoPs have not been started');
     const params = { org: ORGANISATION, list };
@@ -80,7 +86,10 @@ export class Pops implements AsyncDisposable {
     const acknowledged = Promise.all(POPS.map((pop) => this.#acknowledged(pop, key, value.version, boundMs)));
     const started = now();
     await client.publish(organisationList, params, value, { ttlMs });
-    return (await acknowledged).map(({ appliedWallMs }) => appliedWallMs - started);
+    return (await acknowledged).map(({ value: { appliedWallMs }, receivedWallMs }) => ({
+      enforcedMs: appliedWallMs - started,
+      acknowledgedMs: receivedWallMs - started,
+    }));
   }
 
   /** Ends publisher, relays and agents, without a word to anybody; the kernels go on. */
@@ -136,16 +145,16 @@ export class Pops implements AsyncDisposable {
   async #observe(client: Client, pop: string): Promise<void> {
     for await (const { current } of client.subscribeMap(applied, { pop })) {
       for (const [key, value] of current?.value ?? []) {
-        for (const take of this.#seen) take({ pop, key, value });
+        for (const take of this.#seen) take({ pop, key, value, receivedWallMs: now() });
       }
     }
   }
 
-  #acknowledged(pop: string, key: string, version: number, boundMs: number): Promise<Applied> {
-    const { promise, resolve, reject } = Promise.withResolvers<Applied>();
+  #acknowledged(pop: string, key: string, version: number, boundMs: number): Promise<Seen> {
+    const { promise, resolve, reject } = Promise.withResolvers<Seen>();
     const take = (seen: Seen) => {
       if (seen.pop !== pop || seen.key !== key || seen.value.version !== version) return;
-      if (seen.value.result === 'applied') resolve(seen.value);
+      if (seen.value.result === 'applied') resolve(seen);
       else reject(new Error(`${pop} says ${seen.value.result}: ${seen.value.reason}`));
     };
     const timer = setTimeout(() => reject(new Error(`${pop} has not acknowledged version ${version}`)), boundMs);
