@@ -128,6 +128,7 @@ export class Announcements {
   #pass(context: RelayContext, upstream: Peer, namespace: TrackNamespace): void {
     const passed = this.#passed.get(upstream);
     if (passed === undefined || passed.has(namespace.key) || !this.#byNamespace.has(namespace.key)) return;
+    if (!upstream.usable) return;
     const request = upstream.session.publishNamespace(namespace);
     const announcement: PassedAnnouncement = { kind: 'announcement', peer: upstream, request, namespace };
     passed.set(namespace.key, announcement);

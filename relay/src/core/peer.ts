@@ -58,6 +58,11 @@ export class Peer {
     this.principal = { certificate: certificateError === null ? certificate : null, certificateError, tokens: [] };
   }
 
+  /** Requests may be sent to it. */
+  get usable(): boolean {
+    return this.admitted && !this.leaving && this.port.session.established;
+  }
+
   get session(): Session {
     return this.port.session;
   }

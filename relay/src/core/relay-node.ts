@@ -27,7 +27,9 @@ export type RelayEvent =
       readonly reason: string;
       readonly remote: boolean;
     }
-  | { readonly kind: 'upstream-failed'; readonly url: string; readonly reason: string };
+  | { readonly kind: 'upstream-failed'; readonly url: string; readonly reason: string }
+  /** A fault of the relay's own, met while it served that session, which is closed. */
+  | { readonly kind: 'fault'; readonly session: number; readonly address: string; readonly error: unknown };
 
 export interface RelayNodeOptions {
   readonly runtime: Runtime;
@@ -153,7 +155,14 @@ export class RelayNode {
   }
 
   #noticed(peer: Peer, notice: Notice): void {
-    this.core.notice(peer, notice, this.#runtime.bootMs());
+    try {
+      this.core.notice(peer, notice, this.#runtime.bootMs());
+    } catch (error) {
+      // Whatever one peer can bring about must not end the others' sessions.
+      const { session, address } = whoIs(peer);
+      this.#tell({ kind: 'fault', session, address, error });
+      peer.session.close(SessionTerminationCode.INTERNAL_ERROR, 'internal error');
+    }
     this.#arm();
     if (notice.kind !== 'closed') return;
     const { code, reason, remote } = notice;

@@ -79,7 +79,7 @@ function endQuery(query: StatusQuery): boolean {
 }
 
 function publisherOf(context: RelayContext, name: FullTrackName, asker: Peer): Peer | null {
-  for (const { peer } of context.announcements.covering(name.namespace)) if (peer !== asker) return peer;
-  for (const peer of context.upstreams) if (peer.admitted && !peer.leaving && peer !== asker) return peer;
+  for (const { peer } of context.announcements.covering(name.namespace)) if (peer.usable && peer !== asker) return peer;
+  for (const peer of context.upstreams) if (peer.usable && peer !== asker) return peer;
   return null;
 }

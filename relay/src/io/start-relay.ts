@@ -213,6 +213,7 @@ function warn(config: RelayConfig, log: Logger): void {
 function logEvent(log: Logger, event: RelayEvent): void {
   const { kind, ...details } = event;
   if (kind === 'upstream-failed') log.warn(details, 'upstream cannot be reached');
+  else if (kind === 'fault') log.error({ ...details, err: event.error }, 'internal error; the session is closed');
   else if (kind === 'session-opened') log.info(details, 'session opened');
   else log.info(details, 'session closed');
 }

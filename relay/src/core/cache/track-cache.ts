@@ -73,7 +73,8 @@ export class TrackCache implements GroupOwner {
     const group = this.group(object.group) ?? this.#newGroup(object.group);
     group.insert(object);
     this.#bytes += cost;
-    this.known.add(object, object);
+    const place: Location = { group: object.group, object: object.object };
+    this.known.add(place, place);
     this.#schedule(group);
     this.#options.budget.grow(cost, group);
     this.#trimHistory();

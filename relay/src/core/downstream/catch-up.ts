@@ -1,4 +1,4 @@
-import { PublishDoneCode } from '@higgins/protocol';
+import { PublishDoneCode, type Vi64 } from '@higgins/protocol';
 import type { ReceiverSet } from '@higgins/transport';
 import type { CachedObject } from '../cache/cached-object.js';
 import { withAge } from '../properties.js';
@@ -49,6 +49,11 @@ export class CatchUp implements SharedSetOwner {
       this.#byKey.delete(oldest);
       return;
     }
+  }
+
+  /** What is not cached any more cannot be sent again: its streams need not be known. */
+  groupEvicted(group: Vi64): void {
+    for (const [key, live] of this.#byKey) if (live.group === group && live.ended) this.#byKey.delete(key);
   }
 
   /** Unacknowledged bytes from which on a subscription is given no new group. */

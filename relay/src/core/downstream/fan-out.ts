@@ -82,7 +82,7 @@ export class FanOut {
       live = null;
     }
     if (live === null) return this.#open(object, object.subgroup, feed);
-    this.#append(live, object, encodeObject(object, object.properties, live.lastObject, live.feed.hasProperties));
+    this.#append(live, object, live.lastObject);
     live.fedBy = feed;
     return live;
   }
@@ -109,6 +109,7 @@ export class FanOut {
     for (const live of [...(this.#live.get(group) ?? [])]) {
       if (live.fedBy === null) this.reset(live, StreamResetCode.CANCELLED);
     }
+    this.#catchUp.groupEvicted(group);
   }
 
   /** Ends every open stream: nothing more comes on this track. */
@@ -135,7 +136,7 @@ export class FanOut {
       }
     }
     for (const set of this.#sets) if (!(outdated && set.conflating)) this.#openAt(set, live, object);
-    this.#append(live, object, encodeObject(object, object.properties, null, feed.hasProperties));
+    this.#append(live, object, null);
     return live;
   }
 
@@ -153,17 +154,24 @@ export class FanOut {
     this.#context.counters.fanOutCalls++;
   }
 
-  #append(live: LiveSubgroup, object: CachedObject, bytes: Uint8Array): void {
+  #append(live: LiveSubgroup, object: CachedObject, previous: Vi64 | null): void {
     const { counters } = this.#context;
+    // Without a receiver nothing is encoded.
+    let bytes: Uint8Array | null = null;
+    const encoded = () => encodeObject(object, object.properties, previous, live.feed.hasProperties);
     for (const set of live.sets) {
+      bytes ??= encoded();
       set.set.append(live.key, bytes, false);
       counters.fanOutCalls++;
       counters.delivered += set.members.size;
     }
     for (const [subscription, key] of live.singles) {
       if (!subscription.wants(object.group, object.object)) continue;
-      if (key !== null) subscription.own?.append(key, bytes, false);
-      else this.#catchUp.openSingly(subscription, live, object);
+      if (key === null) this.#catchUp.openSingly(subscription, live, object);
+      else {
+        bytes ??= encoded();
+        subscription.own?.append(key, bytes, false);
+      }
       counters.delivered++;
     }
     live.lastObject = object.object;

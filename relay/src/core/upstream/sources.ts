@@ -34,10 +34,10 @@ export function ensureSources(context: RelayContext, track: Track): void {
 export function publishersOf(context: RelayContext, track: Track, asker: Peer | null = null): Set<Peer> {
   const found = new Set<Peer>();
   for (const announcement of context.announcements.covering(track.name.namespace)) {
-    if (!announcement.peer.leaving) found.add(announcement.peer);
+    if (announcement.peer.usable && announcement.peer !== asker) found.add(announcement.peer);
   }
   for (const peer of context.upstreams) {
-    if (!peer.admitted || peer.leaving || peer === asker) continue;
+    if (!peer.usable || peer === asker) continue;
     if (asker !== null || hasOtherSubscriber(track, peer)) found.add(peer);
   }
   return found;
@@ -131,7 +131,7 @@ export function leaveOldUpstreams(context: RelayContext): void {
 }
 
 function hasSuccessor(context: RelayContext, old: Peer): boolean {
-  for (const peer of context.upstreams) if (peer !== old && peer.admitted && !peer.leaving) return true;
+  for (const peer of context.upstreams) if (peer !== old && peer.usable) return true;
   return false;
 }
 
