@@ -59,6 +59,8 @@ pub struct Connection {
     pub ready: [VecDeque<StreamId>; 2],
     /// Streams of the peer that HTTP/3 itself keeps open; they do not count against the limits.
     pub own_streams: [u64; 2],
+    /// Streams that waited for flow control and may go on.
+    pub writable: Vec<StreamId>,
     /// Streams that may have more to read.
     pub readable: VecDeque<StreamId>,
     pub drained_below: Option<u64>,
@@ -98,6 +100,7 @@ impl Connection {
             numbers: IdMap::default(),
             ready: Default::default(),
             own_streams: [0; 2],
+            writable: Vec::new(),
             readable: VecDeque::new(),
             drained_below: None,
             sets: Vec::new(),
@@ -138,6 +141,7 @@ impl Connection {
         while let Some(event) = self.quic.poll() {
             self.handle(event, turn);
         }
+        self.flush_writable();
         self.read_streams(turn);
         self.tell_backlog(turn);
         if self.phase == Phase::Handshake && turn.now >= self.handshake_until {
@@ -174,7 +178,7 @@ impl Connection {
         match event {
             StreamEvent::Opened { dir } => self.accept_streams(dir, turn),
             StreamEvent::Readable { id } => self.readable.push_back(id),
-            StreamEvent::Writable { id } => self.flush_stream(id),
+            StreamEvent::Writable { id } => self.writable.push(id),
             StreamEvent::Finished { id } => {
                 self.sending_over(id);
                 if matches!(self.phase, Phase::Lingering(_))

@@ -46,8 +46,9 @@ impl Connection {
     fn open_http3(&mut self, direction: Dir, role: Role) -> Option<StreamId> {
         let id = self.quic.streams().open(direction)?;
         let _ = self.quic.send_stream(id).set_priority(PRIORITY);
-        self.streams
-            .insert(id, Stream::new(0.0, role, true, direction == Dir::Bi));
+        let mut stream = Stream::new(0.0, role, true, direction == Dir::Bi);
+        stream.priority = PRIORITY;
+        self.streams.insert(id, stream);
         Some(id)
     }
 

@@ -1,4 +1,5 @@
 //! Streams of a connection: opening, writing beyond flow control, resetting.
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -30,6 +31,8 @@ pub struct Stream {
     /// The number that JavaScript knows it by.
     pub number: f64,
     pub role: Role,
+    /// quinn's: higher goes first.
+    pub(crate) priority: i32,
     /// The set and group that opened it.
     pub group: Option<(u32, u64)>,
     pub(crate) sending: bool,
@@ -48,6 +51,7 @@ impl Stream {
         Self {
             number,
             role,
+            priority: 0,
             group: None,
             sending,
             receiving,
@@ -103,10 +107,8 @@ impl Connection {
             true,
             direction == Dir::Bi,
         );
-        let _ = self
-            .quic
-            .send_stream(id)
-            .set_priority(quinn_priority(priority));
+        stream.priority = quinn_priority(priority);
+        let _ = self.quic.send_stream(id).set_priority(stream.priority);
         if let Some(session) = self.session.as_ref().and_then(|session| session.stream) {
             stream
                 .queue
@@ -196,12 +198,21 @@ impl Connection {
     }
 
     pub fn set_stream_priority(&mut self, id: StreamId, priority: u32) {
-        if self.streams.get(&id).is_some_and(|stream| stream.sending) {
-            let _ = self
-                .quic
-                .send_stream(id)
-                .set_priority(quinn_priority(priority));
+        if let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.sending) {
+            stream.priority = quinn_priority(priority);
+            let _ = self.quic.send_stream(id).set_priority(stream.priority);
         }
+    }
+
+    /// Gives what flow control allows now to the most urgent of the streams that waited for it.
+    pub fn flush_writable(&mut self) {
+        let mut writable = std::mem::take(&mut self.writable);
+        let urgency = |id: &StreamId| self.streams.get(id).map(|stream| Reverse(stream.priority));
+        writable.sort_by_key(|id| (urgency(id), *id));
+        for id in writable.drain(..) {
+            self.flush_stream(id);
+        }
+        self.writable = writable;
     }
 
     pub fn sending_over(&mut self, id: StreamId) {
