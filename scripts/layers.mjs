@@ -88,7 +88,8 @@ function sources(root, folder) {
 }
 
 function importsOf(text) {
-  return [...text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)'([^']+)'/g)].map(([, name]) => name);
+  const code = text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g, ' ');
+  return [...code.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)'([^']+)'/g)].map(([, name]) => name);
 }
 
 /** The code without comments and string contents, so that words in them are not taken for identifiers. */

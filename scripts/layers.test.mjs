@@ -41,6 +41,7 @@ it.each([
 });
 
 it('is not misled by comments and strings', () => {
+  expect(planted('protocol/src/a.ts', "// from 'header' on\n/* import 'x' */")).toEqual([]);
   expect(planted('protocol/src/a.ts', "// Date.now()\n/* setTimeout */ export const text = 'process.exit';")).toEqual(
     [],
   );
