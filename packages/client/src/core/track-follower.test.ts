@@ -143,6 +143,7 @@ describe('TrackFollower', () => {
     const { content, payload } = contentOf(row.id);
     const follower = new TrackFollower<unknown>(name, row, content, rule, null);
     follower.receive(objectOf({ group: 1, version: 0, ttlMs: null, payload }), true, 1_000);
+    expect(follower.next()).toMatchObject({ kind: 'held', newObject: true });
     const at = (nowBootMs: number) => storedValue<unknown>(row, follower.held, content, nowBootMs, true);
     expect(at(1_000 + row.ttlMs - 1)?.freshness).toBe('stale');
     expect(at(1_000 + row.ttlMs)).toMatchObject({ freshness: 'expired', condition: 'expired' });

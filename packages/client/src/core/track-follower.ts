@@ -11,7 +11,7 @@ import type { DeadlineRule, Receipt } from './deadline.js';
 import { epochOf } from './epoch.js';
 import type { HeldTrack } from './held-record.js';
 import type { TrackContent } from './track-content.js';
-import { type Place, type PlacedObject, TrackOrder } from './track-order.js';
+import { type Delivery, type Place, type PlacedObject, TrackOrder } from './track-order.js';
 
 /** Why an object was not taken; the value before it stays in force. */
 export interface Refusal {
@@ -83,8 +83,18 @@ export class TrackFollower<V> {
     return this.#order.last;
   }
 
+  /**
+   * The next event, or undefined; call until undefined after every other call. What is held, and `content`, are those of
+   * the event, not of what waits behind it.
+   */
   next(): FollowerEvent | undefined {
-    return this.#out.shift();
+    for (;;) {
+      const event = this.#out.shift();
+      if (event !== undefined) return event;
+      const delivery = this.#order.next();
+      if (delivery === undefined) return undefined;
+      this.#on(delivery);
+    }
   }
 
   /** The track's properties, which say how payloads are encoded and who writes. */
@@ -105,7 +115,6 @@ export class TrackFollower<V> {
     const arrival = { group, object, payload, previousGroup: envelope.previousGroup, receiptBootMs, envelope };
     if (live) this.#order.live(arrival);
     else this.#order.fetched(arrival);
-    this.#settle();
   }
 
   fetchStarted(): void {
@@ -114,17 +123,14 @@ export class TrackFollower<V> {
 
   fetchEnded(complete: boolean): void {
     this.#order.fetchEnded(complete);
-    this.#settle();
   }
 
   groupEnded(group: Vi64): void {
     if (typeof group === 'number') this.#order.groupEnded(group);
-    this.#settle();
   }
 
   groupReset(group: Vi64): void {
     if (typeof group === 'number') this.#order.groupReset(group);
-    this.#settle();
   }
 
   disconnected(): void {
@@ -138,14 +144,12 @@ export class TrackFollower<V> {
     this.#shorten(held, this.#rule.reconsider(receipt));
   }
 
-  #settle(): void {
-    for (let delivery = this.#order.next(); delivery !== undefined; delivery = this.#order.next()) {
-      if (delivery.kind === 'object') this.#take(delivery.object);
-      else if (delivery.kind === 'copy') this.#tighten(delivery.object);
-      else if (delivery.kind === 'gap') this.#out.push({ ...delivery, newGroup: false });
-      else if (delivery.kind === 'lost') this.#out.push(delivery);
-      else if (delivery.reason === 'old') this.#out.push({ kind: 'old' });
-    }
+  #on(delivery: Delivery<Arrival>): void {
+    if (delivery.kind === 'object') this.#take(delivery.object);
+    else if (delivery.kind === 'copy') this.#tighten(delivery.object);
+    else if (delivery.kind === 'gap') this.#out.push({ ...delivery, newGroup: false });
+    else if (delivery.kind === 'lost') this.#out.push(delivery);
+    else if (delivery.reason === 'old') this.#out.push({ kind: 'old' });
   }
 
   #take(arrival: Arrival): void {
