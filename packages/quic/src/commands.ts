@@ -22,19 +22,18 @@ export const Operation = {
 /** Room for this many numbers to begin with; it doubles on demand. */
 const NUMBERS_INITIAL = 1024;
 
-/** Payload bytes after which a batch crosses at once, so that one long tick does not hold everything back. */
-const BATCH_BYTES_MAX = 1 << 20;
-
 /** The longest command, in numbers. */
 const COMMAND_NUMBERS = 5;
 
-/** Collects the commands of a tick and hands them to the loop in one crossing, in order. */
+/**
+ * Collects the commands of a tick and hands them to the loop in one crossing, in order. A tick is never split: what it
+ * writes, prioritises and resets takes effect together.
+ */
 export class CommandQueue {
   readonly #native: NativeTransport;
   #numbers = new Float64Array(NUMBERS_INITIAL);
   #count = 0;
   #payloads: Uint8Array[] = [];
-  #bytes = 0;
   #scheduled = false;
   readonly #flush = () => {
     this.#scheduled = false;
@@ -67,12 +66,6 @@ export class CommandQueue {
   /** The payload of the command that is pushed next; its bytes are copied when the batch crosses. */
   payload(bytes: Uint8Array): void {
     this.#payloads.push(bytes);
-    this.#bytes += bytes.length;
-  }
-
-  /** Whether so much is queued that the batch is better sent now. */
-  get isLarge(): boolean {
-    return this.#bytes >= BATCH_BYTES_MAX;
   }
 
   /** Hands over what is queued. */
@@ -81,7 +74,6 @@ export class CommandQueue {
     const [count, payloads] = [this.#count, this.#payloads];
     this.#count = 0;
     this.#payloads = [];
-    this.#bytes = 0;
     this.epoch++;
     this.#native.submit(this.#numbers, count, payloads);
   }

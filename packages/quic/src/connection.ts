@@ -50,10 +50,6 @@ export class QuicConnection implements Connection {
     if (this.#over) return;
     this.#commands.payload(bytes);
     this.#commands.push(Operation.write, 3, this.id, stream, fin ? 1 : 0);
-    if (this.#commands.isLarge) {
-      this.#commands.flush();
-      return;
-    }
     if (this.#queuedEpoch !== this.#commands.epoch) {
       this.#queuedEpoch = this.#commands.epoch;
       this.#queuedBytes = 0;

@@ -47,7 +47,6 @@ export class QuicReceiverSet implements ReceiverSet {
   append(group: number, body: SharedBytes, fin: boolean): void {
     this.#commands.payload(body);
     this.#commands.push(Operation.setAppend, 3, this.id, group, fin ? 1 : 0);
-    if (this.#commands.isLarge) this.#commands.flush();
   }
 
   reset(group: number, code: number): void {
