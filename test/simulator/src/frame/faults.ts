@@ -1,4 +1,5 @@
 import type { RandomStream } from '@higgins/runtime';
+import type { SimulatedNode } from './node.js';
 import type { Simulation } from './simulation.js';
 
 /** One thing that goes wrong, as data: a plan can be printed, replayed and shrunk. Times are the world's. */
@@ -9,7 +10,7 @@ export type Fault = { readonly atMs: number; readonly durationMs: number } & (
       readonly right: string;
       readonly ways: 'both' | 'left-to-right';
     }
-  | { readonly kind: 'crash' | 'pause' | 'reboot' | 'sleep'; readonly node: string }
+  | { readonly kind: 'crash' | 'disk-loss' | 'pause' | 'reboot' | 'sleep'; readonly node: string }
   | { readonly kind: 'reset'; readonly left: string; readonly right: string }
   | { readonly kind: 'loss'; readonly left: string; readonly right: string; readonly rate: number }
   | { readonly kind: 'wall-clock-step'; readonly node: string; readonly byMs: number }
@@ -17,11 +18,13 @@ export type Fault = { readonly atMs: number; readonly durationMs: number } & (
 
 export type FaultKind = Fault['kind'];
 
+type NodeFaultKind = Extract<Fault, { node: string }>['kind'];
+
 /** What can go wrong in a topology. */
 export interface FaultSpace {
   readonly links: readonly (readonly [string, string])[];
   /** Nodes, by what may happen to them. */
-  readonly nodes: Readonly<Record<'crash' | 'pause' | 'reboot' | 'sleep' | 'wall-clock-step', readonly string[]>>;
+  readonly nodes: Readonly<Record<NodeFaultKind, readonly string[]>>;
   readonly fromMs: number;
   readonly untilMs: number;
   readonly countMax: number;
@@ -69,7 +72,19 @@ export function describeFault(fault: Fault): string {
   return `${kind} of ${where}${detail} at ${Math.round(atMs)} ms for ${Math.round(durationMs)} ms`;
 }
 
-const KINDS = ['partition', 'crash', 'pause', 'reboot', 'sleep', 'reset', 'loss', 'wall-clock-step'] as const;
+const KINDS = [
+  'partition',
+  'crash',
+  'disk-loss',
+  'pause',
+  'reboot',
+  'sleep',
+  'reset',
+  'loss',
+  'wall-clock-step',
+] as const;
+/** What can hold deliveries up so that no relay can count it. */
+const STALLING: readonly FaultKind[] = ['partition', 'pause', 'sleep', 'loss'];
 const WALL_CLOCK_STEP_MS_MAX = 3_600_000;
 
 function isPossible(space: FaultSpace, kind: FaultKind): boolean {
@@ -98,11 +113,7 @@ function drawFault(random: RandomStream, space: FaultSpace, kind: FaultKind): Fa
 
 function begin(simulation: Simulation, fault: Fault): void {
   const { network } = simulation;
-  simulation.observe({
-    kind: 'fault',
-    node: 'node' in fault ? fault.node : fault.left,
-    what: `begin ${describeFault(fault)}`,
-  });
+  tell(simulation, fault, 'begin');
   if (fault.kind === 'partition') {
     network.link(fault.left, fault.right).block();
     if (fault.ways === 'both') network.link(fault.right, fault.left).block();
@@ -120,20 +131,30 @@ function beginOnNode(simulation: Simulation, fault: Extract<Fault, { node: strin
   if ('byMs' in fault) node.machine.stepWallClock(fault.byMs);
   else if (fault.kind === 'crash') node.crash();
   else if (fault.kind === 'reboot') node.reboot();
+  else if (fault.kind === 'disk-loss') loseDisk(simulation, node);
   else if (fault.kind === 'pause') node.pause();
   else node.machine.sleep();
 }
 
 function end(simulation: Simulation, fault: Fault): void {
   if (fault.kind === 'reset' || fault.kind === 'wall-clock-step') return;
-  simulation.observe({
-    kind: 'fault',
-    node: 'node' in fault ? fault.node : fault.left,
-    what: `end ${describeFault(fault)}`,
-  });
+  tell(simulation, fault, 'end');
   if (fault.kind === 'partition') simulation.network.heal(fault.left, fault.right);
   else if (fault.kind === 'loss') simulation.network.configure(fault.left, fault.right, { lossRate: 0 });
-  else if (fault.kind === 'crash' || fault.kind === 'reboot') simulation.nodes.get(fault.node)!.start();
   else if (fault.kind === 'pause') simulation.nodes.get(fault.node)!.resume();
-  else simulation.nodes.get(fault.node)!.machine.wake();
+  else if (fault.kind === 'sleep') simulation.nodes.get(fault.node)!.machine.wake();
+  else simulation.nodes.get(fault.node)!.start();
+}
+
+/** The machine comes back as a new one would. */
+function loseDisk(simulation: Simulation, node: SimulatedNode): void {
+  node.reboot();
+  node.machine.disk.lose();
+  simulation.observe({ kind: 'forgot', node: node.name });
+}
+
+function tell(simulation: Simulation, fault: Fault, phase: 'begin' | 'end'): void {
+  const node = 'node' in fault ? fault.node : fault.left;
+  const stalls = STALLING.includes(fault.kind);
+  simulation.observe({ kind: 'fault', node, phase, stalls, what: `${phase} ${describeFault(fault)}` });
 }

@@ -38,7 +38,16 @@ export type Observation =
     }
   /** A process began; it knows nothing but what is on its disk. */
   | { readonly kind: 'started'; readonly node: string }
-  | { readonly kind: 'fault'; readonly node: string; readonly what: string }
+  /** A fault begins or ends. `stalls`: it can hold deliveries up without a relay that notices. */
+  | {
+      readonly kind: 'fault';
+      readonly node: string;
+      readonly what: string;
+      readonly phase: 'begin' | 'end';
+      readonly stalls: boolean;
+    }
+  /** A machine lost what was on its disk. */
+  | { readonly kind: 'forgot'; readonly node: string }
   | { readonly kind: 'note'; readonly node: string; readonly what: string };
 
 /** One line for people. */
@@ -55,6 +64,8 @@ export function describe(observation: Observation): string {
       return `${node} enforces ${observation.track} version ${observation.version} of group ${observation.group}`;
     case 'acknowledged':
       return `${node} saw ${observation.pop} acknowledge ${observation.track} version ${observation.version}`;
+    case 'forgot':
+      return `${node} lost its disk`;
     case 'started':
       return `${node} started`;
     default:

@@ -5,10 +5,13 @@ import type { VirtualKernel } from '../programs/kernel.js';
 const SKEW_PPM = 200;
 /** Time at relays that they need not count (design: residence up to 10 ms each, two of them), and rounding. */
 const UNCOUNTED_MS = 25;
+/** What the network alone takes at most while nothing is wrong with it, over all hops of a topology. */
+const NETWORK_MS_MAX = 500;
 
 /**
  * Invariant 7 of the design: a value ends at its TTL after it was committed, plus the stated error: the fastest delivery
- * that the process has seen of that writer's epoch, clock drift, and what relays need not count.
+ * that the process has seen of that writer's epoch, clock drift, and what relays need not count. Time in a relay's cache
+ * is no delivery time: while nothing holds packets up, a delivery counts for what the network takes and no more.
  */
 export function nothingOutlivesItsTtl(
   kernels: ReadonlyMap<string, VirtualKernel>,
@@ -19,6 +22,8 @@ export function nothingOutlivesItsTtl(
   /** Per PoP, track and group: the world's time at which it must be off. */
   const offAtMs = new Map<string, number>();
   const fastestMs = new Map<string, number>();
+  let stalls = 0;
+  let stalledUntilMs = Number.NEGATIVE_INFINITY;
   return {
     id,
     statement: 'no value is in force past its TTL plus the stated skew',
@@ -27,6 +32,9 @@ export function nothingOutlivesItsTtl(
         const key = `${observation.track} ${observation.group}`;
         // An identical object that a restart sends again is as old as it was.
         if (!committed.has(key)) committed.set(key, { atMs: nowMs, ttlMs: observation.ttlMs });
+      } else if (observation.kind === 'fault' && observation.stalls) {
+        stalls += observation.phase === 'begin' ? 1 : -1;
+        stalledUntilMs = nowMs;
       } else if (observation.kind === 'started') {
         for (const key of fastestMs.keys()) if (key.startsWith(`${observation.node} `)) fastestMs.delete(key);
       } else if (observation.kind === 'received') {
@@ -34,7 +42,9 @@ export function nothingOutlivesItsTtl(
         const origin = committed.get(`${track} ${group}`);
         if (origin === undefined) return;
         const path = `${node} ${epochOf(group)}`;
-        const delayMs = Math.min(nowMs - origin.atMs, fastestMs.get(path) ?? Number.POSITIVE_INFINITY);
+        const undisturbed = stalls === 0 && stalledUntilMs < origin.atMs;
+        const deliveryMs = undisturbed ? Math.min(nowMs - origin.atMs, NETWORK_MS_MAX) : nowMs - origin.atMs;
+        const delayMs = Math.min(deliveryMs, fastestMs.get(path) ?? Number.POSITIVE_INFINITY);
         fastestMs.set(path, delayMs);
         const key = `${node} ${track} ${group}`;
         const limitMs = origin.atMs + origin.ttlMs * (1 + SKEW_PPM / 1e6) + delayMs + UNCOUNTED_MS;

@@ -8,6 +8,10 @@ export function versionNeverGoesBack(): Invariant {
     id,
     statement: 'the version that a PoP enforces never goes back',
     observe(observation) {
+      // A machine that lost its disk and its kernel's state cannot know what it had.
+      if (observation.kind === 'forgot') {
+        for (const key of newest.keys()) if (key.startsWith(`${observation.node} `)) newest.delete(key);
+      }
       if (observation.kind !== 'enforced') return;
       const { node, track, version, group } = observation;
       const key = `${node} ${track}`;

@@ -11,13 +11,17 @@ export interface PublisherProgramOptions {
   readonly relays: readonly string[];
   readonly author: ListAuthor;
   readonly ttlMs: number;
-  /** Pause between two versions: so much at least, and at random up to three times that. */
+  /** Pause between two versions: so much at least, and at random up to three times that; a burst now and then apart. */
   readonly intervalMs: number;
   /** No new versions from this world time on. */
   readonly untilMs: number;
   /** Whose acknowledgements are watched. */
   readonly pops: readonly string[];
 }
+
+/** Share of versions that the next one follows at once, and how soon. */
+const BURST_RATE = 0.25;
+const BURST_MS = 8;
 
 /** Publishes the author's lists and watches the acknowledgements, as the control plane will. */
 export function publisherProgram(options: PublisherProgramOptions): Program {
@@ -57,7 +61,8 @@ function observeCommits(client: Client, { node, observe }: ProcessContext, { aut
 /** Writes the first version of each list, and more of them until its time is over. */
 function author(client: Client, context: ProcessContext, options: PublisherProgramOptions): void {
   const { runtime, note } = context;
-  const pause = () => options.intervalMs * (1 + 2 * runtime.random());
+  // Now and then several versions in one breath, so that the older one can arrive last.
+  const pause = () => (runtime.random() < BURST_RATE ? BURST_MS : options.intervalMs * 2) * (0.5 + runtime.random());
   const write = (list: AuthoredList) => {
     publish(client, list, context, options).catch((error: unknown) => note(`publish failed: ${String(error)}`));
   };

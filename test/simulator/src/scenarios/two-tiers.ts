@@ -43,7 +43,14 @@ function plan({ random }: Simulation): Fault[] {
   const all = [...RELAYS, ...clients];
   return drawFaults(random, {
     links: [[PUBLISHER, 'origin'], ['origin', 'edge'], ...POPS.map((pop) => ['edge', pop] as const)],
-    nodes: { crash: all, pause: all, reboot: all, sleep: clients, 'wall-clock-step': all },
+    nodes: {
+      crash: all,
+      pause: all,
+      reboot: all,
+      'disk-loss': [...RELAYS, ...POPS],
+      sleep: clients,
+      'wall-clock-step': all,
+    },
     fromMs: FAULTS_FROM_MS,
     untilMs: FAULTS_UNTIL_MS,
     countMax: 8,
