@@ -13,6 +13,8 @@ type Of<Kind extends Notice['kind']> = Extract<Notice, { kind: Kind }>;
 
 /** Carries out what a session's notice means, `closed` excepted. */
 export function noticed(context: RelayContext, peer: Peer, notice: Notice): void {
+  // Whoever was not let in is being closed; what it asked for meanwhile does not count.
+  if (!peer.admitted && notice.kind !== 'setup') return;
   switch (notice.kind) {
     case 'setup':
       admit(context, peer, notice);

@@ -68,8 +68,10 @@ export function sourceEstablished(context: RelayContext, source: Source, ok: Sub
 export function sourceRefused(context: RelayContext, source: Source, error: RequestErrorInfo): void {
   const { track } = source;
   removeSource(context, source);
-  if (track.sources.size > 0) return;
-  rejectWaiting(context, track, error.code ?? RequestErrorCode.INTERNAL_ERROR, error.reason);
+  if (track.sources.size === 0) {
+    rejectWaiting(context, track, error.code ?? RequestErrorCode.INTERNAL_ERROR, error.reason);
+  }
+  // Also beside other sources: a publisher may come there that is not here.
   retryLater(context, track, error.retryIntervalMs);
 }
 
@@ -77,8 +79,8 @@ export function sourceRefused(context: RelayContext, source: Source, error: Requ
 export function sourceDone(context: RelayContext, source: Source, code: number, reason: string): void {
   const { track } = source;
   removeSource(context, source);
-  if (track.sources.size > 0) return;
-  if (code === PublishDoneCode.TRACK_ENDED || code === PublishDoneCode.MALFORMED_TRACK) {
+  const final = code === PublishDoneCode.TRACK_ENDED || code === PublishDoneCode.MALFORMED_TRACK;
+  if (final && track.sources.size === 0) {
     if (code === PublishDoneCode.TRACK_ENDED) track.fanOut.endAll();
     for (const subscription of [...track.subscriptions]) endSubscription(context, subscription, code, reason);
   }
