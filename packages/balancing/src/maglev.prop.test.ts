@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { buildMaglev, defaultTableSize, TABLE_SIZES, type TableSize } from './maglev.js';
+import { changedSlots, memberAt, type SlotTable, slotCounts, type WeightedMember } from './slot-table.js';
+
+const RUNS = { numRuns: 60, seed: 20261121 };
+const SEED = 0x5eed0001;
+
+const pool = (count: number, prefix = 'backend-'): WeightedMember[] =>
+  Array.from({ length: count }, (_, index) => ({ name: `${prefix}${index}`, weight: 1 }));
+const seeds = fc.integer({ min: 0, max: 0xffff_ffff });
+const names = (max: number) =>
+  fc.uniqueArray(fc.string({ minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: max });
+const sizes = fc.constantFrom<TableSize>(251, 509, 1021, 2039, 4093);
+const sharesOf = (table: SlotTable): Record<string, number> =>
+  Object.fromEntries([...slotCounts(table)].map((count, index) => [table.members[index]!, count]));
+
+/** The share of slots that moved although their member stayed in the pool. */
+function disruption(before: SlotTable, after: SlotTable): number {
+  const stayed = new Set(after.members);
+  const surviving = [...before.slots].filter((member) => stayed.has(before.members[member]!)).length;
+  const moved = [...changedSlots(before, after)].filter((slot) => stayed.has(memberAt(before, slot)!)).length;
+  return moved / surviving;
+}
+
+/** Mean over the removal of each member in turn. */
+function meanDisruption(count: number, size: TableSize, seed: number): number {
+  const members = pool(count, `node-${seed}-`);
+  const before = buildMaglev(members, { size, seed });
+  const each = members.map((gone) =>
+    disruption(
+      before,
+      buildMaglev(
+        members.filter((member) => member !== gone),
+        { size, seed },
+      ),
+    ),
+  );
+  return each.reduce((sum, share) => sum + share, 0) / count;
+}
+
+describe('balance', () => {
+  it('L4-25: entries per equal member differ by at most 1, at every size', () => {
+    fc.assert(
+      fc.property(names(100), sizes, seeds, (members, size, seed) => {
+        const counts = slotCounts(
+          buildMaglev(
+            members.map((name) => ({ name, weight: 7 })),
+            { size, seed },
+          ),
+        );
+        expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+        expect(counts.reduce((a, b) => a + b)).toBe(size);
+      }),
+      RUNS,
+    );
+    for (const size of TABLE_SIZES) {
+      const counts = slotCounts(buildMaglev(pool(160), { size, seed: SEED }));
+      expect(Math.max(...counts) - Math.min(...counts)).toBe(1);
+    }
+  });
+
+  it('L4-25: the default size has more than 100 slots for each of up to 1,024 members', () => {
+    expect([1, 40, 41, 160, 161].map(defaultTableSize)).toEqual([4093, 4093, 16_381, 16_381, 65_537]);
+    for (let count = 1; count <= 1_024; count++) expect(defaultTableSize(count)).toBeGreaterThan(100 * count);
+  });
+
+  it('gives every weight its quota, rounded down or up, and at least one slot', () => {
+    const weighted = fc.uniqueArray(
+      fc.record({ name: fc.string({ minLength: 1 }), weight: fc.integer({ min: 1, max: 65_535 }) }),
+      {
+        selector: ({ name }) => name,
+        minLength: 1,
+        maxLength: 40,
+      },
+    );
+    fc.assert(
+      fc.property(weighted, seeds, (members, seed) => {
+        const shares = sharesOf(buildMaglev(members, { size: 4093, seed }));
+        const sum = members.reduce((total, { weight }) => total + weight, 0);
+        const quota = (weight: number) => (4093 * weight) / sum;
+        const starved = members.filter(({ weight }) => quota(weight) < 1).length;
+        for (const { name, weight } of members) {
+          expect(shares[name]).toBeGreaterThanOrEqual(1);
+          expect(shares[name]).toBeLessThan(Math.max(quota(weight), 1) + 1);
+          expect(shares[name]).toBeGreaterThan(quota(weight) - 1 - starved);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('gives the weights 1:2:3:4:10 exact shares of 65,537 slots', () => {
+    const members = [1, 2, 3, 4, 10].map((weight) => ({ name: `weight-${weight}`, weight }));
+    const shares = sharesOf(buildMaglev(members, { size: 65_537, seed: SEED }));
+    for (const { name, weight } of members) expect(Math.abs(shares[name]! - (65_537 * weight) / 20)).toBeLessThan(1);
+  });
+});
+
+describe('disruption', () => {
+  it('L4-26: removing 1 of 5 moves at most 0.6 % of the surviving slots at 4,093, and 0.1 % at 65,537', () => {
+    const means = (size: TableSize, seedCount: number) =>
+      Array.from({ length: seedCount }, (_, index) => meanDisruption(5, size, SEED + index));
+    const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
+    expect(mean(means(4093, 20))).toBeLessThanOrEqual(0.006);
+    expect(mean(means(65_537, 4))).toBeLessThanOrEqual(0.001);
+  });
+
+  it('moves nearly only the slots of the member that goes, whatever the pool', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 40 }), seeds, (count, seed) => {
+        expect(meanDisruption(count, 4093, seed)).toBeLessThan(0.02);
+      }),
+      { ...RUNS, numRuns: 20 },
+    );
+  });
+
+  it('moves no slot of other members to nobody, and brings the old table back with the member', () => {
+    fc.assert(
+      fc.property(names(20), sizes, seeds, (all, size, seed) => {
+        const members = all.map((name) => ({ name, weight: 1 }));
+        const before = buildMaglev(members, { size, seed });
+        const less = buildMaglev(members.slice(1), { size, seed });
+        expect(less.members.includes(all[0]!)).toBe(false);
+        expect(less.slots.every((member) => member < less.members.length)).toBe(true);
+        expect(changedSlots(before, buildMaglev(members, { size, seed })).length).toBe(0);
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('determinism', () => {
+  it('L4-27: names, weights, size and seed decide alone; the order does not matter', () => {
+    fc.assert(
+      fc.property(names(30), sizes, seeds, fc.infiniteStream(fc.nat()), (all, size, seed, ranks) => {
+        const members = all.map((name, index) => ({ name, weight: 1 + (index % 3) }));
+        const rank = new Map(members.map((member) => [member, ranks.next().value]));
+        const shuffled = [...members].sort((a, b) => rank.get(a)! - rank.get(b)!);
+        expect(buildMaglev(shuffled, { size, seed })).toEqual(buildMaglev(members, { size, seed }));
+      }),
+      RUNS,
+    );
+  });
+
+  it('gives the same table in every release', () => {
+    const table = buildMaglev(
+      ['alpha', 'beta', 'gamma'].map((name) => ({ name, weight: 1 })),
+      { size: 251, seed: 1 },
+    );
+    expect([...table.slots.subarray(0, 32)].join('')).toMatchInlineSnapshot(`"00202011111111102111120101022210"`);
+  });
+
+  it('maps otherwise with another seed', () => {
+    const [one, other] = [1, 2].map((seed) => buildMaglev(pool(5), { size: 4093, seed }));
+    expect(changedSlots(one!, other!).length / 4093).toBeGreaterThan(0.7);
+  });
+});
+
+describe('input', () => {
+  const build =
+    (members: WeightedMember[], size = 251, seed = 0) =>
+    () =>
+      buildMaglev(members, { size: size as TableSize, seed });
+
+  it.each([
+    ['TABLE_SIZE', build(pool(1), 256)],
+    ['SEED', build(pool(1), 251, -1)],
+    ['SEED', build(pool(1), 251, 0x1_0000_0000)],
+    ['WEIGHT', build([{ name: 'a', weight: -1 }])],
+    ['WEIGHT', build([{ name: 'a', weight: 1.5 }])],
+    ['WEIGHT', build([{ name: 'a', weight: 65_536 }])],
+    ['NAME', build([{ name: '', weight: 1 }])],
+    ['DUPLICATE', build([...pool(1), ...pool(1)])],
+    ['TOO_MANY', build(pool(252))],
+    ['TOO_MANY', build(pool(1_025), 131_071)],
+  ])('is refused with %s', (code, run) => {
+    expect(run).toThrow(expect.objectContaining({ name: 'BalancingError', code }));
+  });
+
+  it('leaves members of weight 0 out, and has no slot without members', () => {
+    const table = buildMaglev([...pool(2), { name: 'drained', weight: 0 }], { size: 251, seed: 0 });
+    expect(table.members).toEqual(['backend-0', 'backend-1']);
+    expect(buildMaglev([{ name: 'drained', weight: 0 }], { size: 251, seed: 0 })).toEqual({
+      members: [],
+      slots: new Uint16Array(),
+    });
+  });
+});

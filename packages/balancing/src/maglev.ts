@@ -1,0 +1,107 @@
+import { apportion } from './apportion.js';
+import { BalancingError } from './errors.js';
+import { jenkinsHash } from './jenkins-hash.js';
+import { type SlotTable, servingMembers, type WeightedMember } from './slot-table.js';
+
+/** Sizes of Maglev tables: primes, so that every step visits all slots; the largest ones below powers of two, and 65,537. */
+export const TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16_381, 32_749, 65_521, 65_537, 131_071] as const;
+
+/** Number of slots of a Maglev table. */
+export type TableSize = (typeof TABLE_SIZES)[number];
+
+/** Options of `buildMaglev`. */
+export interface MaglevOptions {
+  readonly size: TableSize;
+  /** 32 bits, the same on all nodes of a service and over restarts: another seed is another mapping. */
+  readonly seed: number;
+}
+
+/** Turns the seed of the offset into the seed of the step; an odd constant without structure. */
+const STEP_SEED = 0x9e3779b1;
+
+const FREE = 0xffff;
+
+const encoder = new TextEncoder();
+
+/** The size that keeps more than 100 slots per member, so that shares stay within 1 %: 4,093 up to 40 members. */
+export function defaultTableSize(memberCount: number): TableSize {
+  if (memberCount <= 40) return 4093;
+  if (memberCount <= 160) return 16_381;
+  return memberCount <= 655 ? 65_537 : 131_071;
+}
+
+/**
+ * Builds a Maglev table (Eisenbud and others, NSDI 2016, section 3.4). Each member has its own permutation of the slots,
+ * `(offset + turn * step) mod size`, and in its turns takes the first free slot in it. Offset and step come from
+ * `jenkinsHash` over the name's UTF-8 bytes: `hash(name, seed) mod size` and `1 + hash(name, seed ^ 0x9e3779b1) mod
+ * (size - 1)`. A member gets as many turns as its weight is due, spread evenly, so shares are exact: equal weights differ
+ * by at most one slot, others are rounded to the next whole slot below or above, and at least one.
+ *
+ * The table depends on names, weights, size and seed alone, not on the order of `members`.
+ *
+ * @throws BalancingError `TABLE_SIZE`, `SEED`, `TOO_MANY` (also: more members than slots), `NAME`, `DUPLICATE`, `WEIGHT`.
+ */
+export function buildMaglev(members: readonly WeightedMember[], { size, seed }: MaglevOptions): SlotTable {
+  checkSize(size);
+  checkSeed(seed);
+  const serving = servingMembers(members);
+  const names = serving.map(({ name }) => name);
+  if (serving.length === 0) return { members: names, slots: new Uint16Array() };
+  if (serving.length > size) throw new BalancingError('TOO_MANY', 'members', serving.length, `at most ${size} slots`);
+  const shares = apportion(
+    serving.map(({ weight }) => weight),
+    size,
+  );
+  return { members: names, slots: populate(permutations(names, size, seed), shares, size) };
+}
+
+/** @throws BalancingError `SEED` if it is not a whole number of 32 bits. */
+export function checkSeed(seed: number): void {
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffff_ffff) {
+    throw new BalancingError('SEED', 'seed', seed, 'a whole number from 0 to 4294967295');
+  }
+}
+
+function checkSize(size: number): void {
+  if (!(TABLE_SIZES as readonly number[]).includes(size)) {
+    throw new BalancingError('TABLE_SIZE', 'size', size, `one of ${TABLE_SIZES.join(', ')}`);
+  }
+}
+
+interface Permutations {
+  /** The slot that the member looks at next. */
+  readonly next: Uint32Array;
+  readonly step: Uint32Array;
+}
+
+function permutations(names: readonly string[], size: number, seed: number): Permutations {
+  const next = new Uint32Array(names.length);
+  const step = new Uint32Array(names.length);
+  for (const [index, name] of names.entries()) {
+    const bytes = encoder.encode(name);
+    next[index] = jenkinsHash(bytes, seed) % size;
+    step[index] = 1 + (jenkinsHash(bytes, (seed ^ STEP_SEED) >>> 0) % (size - 1));
+  }
+  return { next, step };
+}
+
+/** Rounds of turns; in each, a member takes a slot if its share is due, the one with the largest share always. */
+function populate({ next, step }: Permutations, shares: Uint32Array, size: number): Uint16Array<ArrayBuffer> {
+  const slots = new Uint16Array(size).fill(FREE);
+  const rounds = shares.reduce((a, b) => Math.max(a, b));
+  const due = new Uint32Array(shares.length);
+  for (let filled = 0; filled < size; ) {
+    for (let member = 0; member < shares.length; member++) {
+      due[member]! += shares[member]!;
+      if (due[member]! < rounds) continue;
+      due[member]! -= rounds;
+      let slot = next[member]!;
+      const stride = step[member]!;
+      while (slots[slot] !== FREE) slot = slot + stride < size ? slot + stride : slot + stride - size;
+      slots[slot] = member;
+      next[member] = slot;
+      filled++;
+    }
+  }
+  return slots;
+}
