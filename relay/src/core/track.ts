@@ -1,18 +1,22 @@
 import type { FullTrackName, Location } from '@higgins/protocol';
 import type { CachedGroup } from './cache/cached-group.js';
+import type { CachedObject } from './cache/cached-object.js';
 import { TrackCache } from './cache/track-cache.js';
 import { FanOut } from './downstream/fan-out.js';
 import type { FetchResponse } from './downstream/fetch-response.js';
 import type { Subscription } from './downstream/subscription.js';
 import { laterOrNull } from './locations.js';
 import type { Peer } from './peer.js';
-import { FOREIGN_POLICY, readTrackPolicy, type TrackPolicy } from './properties.js';
+import { FOREIGN_POLICY, readTrackPolicy, type TrackPolicy, withAge } from './properties.js';
 import type { RelayContext } from './relay-context.js';
 import { type WheelTimer, wheelTimer } from './timer-wheel.js';
 import type { Fill } from './upstream/fill.js';
 import type { Source } from './upstream/source.js';
 
 const NO_PROPERTIES = new Uint8Array(0);
+
+/** Objects that go straight through are sent on byte for byte; the time that takes is below this. */
+const UNCOUNTED_HOLD_MS = 10;
 
 /** Everything that the relay knows of one track: where it comes from, what is cached, who gets it. */
 export class Track {
@@ -86,6 +90,16 @@ export class Track {
   get hasEstablishedSource(): boolean {
     for (const source of this.sources.values()) if (source.state === 'established') return true;
     return false;
+  }
+
+  /**
+   * An object's properties as they are sent on at `nowMs`: on a Higgins track with the time added that it was held, if
+   * that was long or it comes from the cache.
+   */
+  propertiesAt(object: CachedObject, nowMs: number, fromCache: boolean): Uint8Array {
+    const heldMs = nowMs - object.receivedMs;
+    if (this.policy.shape === null || (!fromCache && heldMs <= UNCOUNTED_HOLD_MS)) return object.properties;
+    return withAge(object.properties, heldMs);
   }
 
   /** Takes over what a publisher says of the track. */

@@ -1,4 +1,4 @@
-import { PropertyType, SHAPE_EVENT, SHAPE_MAP, SHAPE_STATE } from '@higgins/protocol';
+import { findInteger, OBJECT_AGE_MS, PropertyType, SHAPE_EVENT, SHAPE_MAP, SHAPE_STATE } from '@higgins/protocol';
 import { describe, expect, it } from 'vitest';
 import type { TestPeer } from './testing/test-peer.js';
 import { TestPublisher } from './testing/test-publisher.js';
@@ -132,6 +132,10 @@ describe('an upstream loss', () => {
     const expected = ['1/0', '1/1', '1/2', ...Array.from({ length: 12 }, (_, object) => `2/${object}`)];
     expect(client.places(subscription)).toEqual(expected);
     expect(client.of('subgroup-reset', subscription)).toEqual([]);
+    // An age came with what the origin had kept meanwhile, and none with what went straight through.
+    const ages = client.objects(subscription).map(({ properties }) => findInteger(properties, OBJECT_AGE_MS) ?? 0);
+    expect(ages[2]).toBeGreaterThan(1_000);
+    expect([ages[0], ages.at(-1)]).toEqual([0, 0]);
   });
 
   it('BUS-36: a new session of the same publisher goes on where the old one ended', async () => {

@@ -1,7 +1,6 @@
 import { PublishDoneCode, type Vi64 } from '@higgins/protocol';
 import type { ReceiverSet } from '@higgins/transport';
 import type { CachedObject } from '../cache/cached-object.js';
-import { withAge } from '../properties.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
 import { encodeHead, encodeObject } from '../wire.js';
@@ -68,6 +67,15 @@ export class CatchUp implements SharedSetOwner {
     return true;
   }
 
+  /** An object for streams of a Subgroup; `previous`: the object before it there. */
+  encode(object: CachedObject, previous: Vi64 | null, live: LiveSubgroup, fromCache: boolean): Uint8Array {
+    const { hasProperties } = live.feed;
+    const properties = hasProperties
+      ? this.#track.propertiesAt(object, this.#context.nowMs, fromCache)
+      : object.properties;
+    return encodeObject(object, properties, previous, hasProperties);
+  }
+
   /** Opens a Subgroup's stream for one subscriber, starting with `object`. */
   openSingly(subscription: Subscription, live: LiveSubgroup, object: CachedObject): void {
     if (subscription.conflating && subscription.behindSinceMs !== null) {
@@ -76,11 +84,7 @@ export class CatchUp implements SharedSetOwner {
       return;
     }
     const own = this.#openOwn(subscription, live, object.object);
-    own.append(
-      live.singles.get(subscription)!,
-      encodeObject(object, object.properties, null, live.feed.hasProperties),
-      false,
-    );
+    own.append(live.singles.get(subscription)!, this.encode(object, null, live, false), false);
     subscription.takenInARow++;
   }
 
@@ -162,8 +166,7 @@ export class CatchUp implements SharedSetOwner {
     const key = live.singles.get(subscription)!;
     let previous = null;
     for (const object of objects) {
-      const properties = this.#aged(object, live.feed.hasProperties);
-      own.append(key, encodeObject(object, properties, previous, live.feed.hasProperties), false);
+      own.append(key, this.encode(object, previous, live, true), false);
       previous = object.object;
       this.#context.counters.delivered++;
     }
@@ -208,11 +211,6 @@ export class CatchUp implements SharedSetOwner {
     own.add(subscription.peer.connection, subscription.priority);
     subscription.own = own;
     return own;
-  }
-
-  #aged(object: CachedObject, hasProperties: boolean): Uint8Array {
-    if (this.#track.policy.shape === null || !hasProperties) return object.properties;
-    return withAge(object.properties, this.#context.nowMs - object.receivedMs);
   }
 
   #tooFarBehind(subscription: Subscription): void {

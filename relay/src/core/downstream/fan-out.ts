@@ -3,7 +3,7 @@ import type { CachedObject } from '../cache/cached-object.js';
 import { FIRST_LOCATION } from '../locations.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
-import { encodeHead, encodeObject } from '../wire.js';
+import { encodeHead } from '../wire.js';
 import { CatchUp } from './catch-up.js';
 import { LiveSubgroup, type SubgroupFeed } from './live-subgroup.js';
 import { SharedSet } from './shared-set.js';
@@ -158,7 +158,7 @@ export class FanOut {
     const { counters } = this.#context;
     // Without a receiver nothing is encoded.
     let bytes: Uint8Array | null = null;
-    const encoded = () => encodeObject(object, object.properties, previous, live.feed.hasProperties);
+    const encoded = () => this.#catchUp.encode(object, previous, live, false);
     for (const set of live.sets) {
       bytes ??= encoded();
       set.set.append(live.key, bytes, false);

@@ -12,7 +12,6 @@ import {
 import { reject } from '../answers.js';
 import { after, before, earlier, laterOrNull, wireEnd } from '../locations.js';
 import type { Peer } from '../peer.js';
-import { withAge } from '../properties.js';
 import type { RelayContext } from '../relay-context.js';
 import { type WheelTimer, wheelTimer } from '../timer-wheel.js';
 import type { Track } from '../track.js';
@@ -197,7 +196,7 @@ export class FetchResponse {
 
   /** Writes the next object up to `end`; returns what is settled then. */
   #copy(end: Location): Location {
-    const { cache, policy } = this.wish.track;
+    const { cache } = this.wish.track;
     const { nowMs } = this.#context;
     const object = cache.next(this.#position);
     if (object === null || compareLocations(object, end) > 0) return end;
@@ -207,8 +206,7 @@ export class FetchResponse {
     if (group === null || !cache.isValid(group, object, nowMs)) {
       this.#write(this.#encoder.rangeEnd(place, true));
     } else {
-      const heldMs = nowMs - object.receivedMs;
-      const properties = policy.shape === null ? object.properties : withAge(object.properties, heldMs);
+      const properties = this.wish.track.propertiesAt(object, nowMs, true);
       this.#write(this.#encoder.object({ ...object, properties }));
     }
     return place;
