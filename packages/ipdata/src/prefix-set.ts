@@ -1,5 +1,5 @@
 import { AddressError } from './errors.js';
-import { formatAddress, type Prefix, parsePrefix } from './text.js';
+import { formatAddress, formatPrefix, type Prefix, parsePrefix } from './text.js';
 import { bitsOf, compareAddresses, type Family, hostBitsAreZero, wordsOf } from './words.js';
 
 /**
@@ -35,19 +35,19 @@ export interface ParseOptions {
 }
 
 /** Reads prefixes and addresses, one text each. Throws AddressError with the index of the first text refused. */
-export function parseIpSet(texts: Iterable<string>, options: ParseOptions = {}): IpSet {
+export function parseIpSet(texts: readonly string[], options: ParseOptions = {}): IpSet {
   const { duplicates = 'refuse', entriesMax = 1_000_000 } = options;
   const builders = { 4: new PrefixSetBuilder(4), 6: new PrefixSetBuilder(6) };
-  const seen = new Set<string>();
-  let index = 0;
-  for (const text of texts) {
-    if (index >= entriesMax) throw new AddressError('TOO_MANY', text, `at most ${entriesMax} entries`, index);
-    const prefix = parseAt(text, index);
-    if (duplicates === 'refuse') refuseDuplicate(prefix, text, index, seen);
-    builders[prefix.family].add(prefix);
-    index++;
+  if (texts.length > entriesMax) {
+    throw new AddressError('TOO_MANY', texts[entriesMax]!, `at most ${entriesMax} entries`, entriesMax);
   }
-  return { ipv4: builders[4].build(), ipv6: builders[6].build() };
+  texts.forEach((text, index) => {
+    const prefix = parseAt(text, index);
+    builders[prefix.family].add(prefix);
+  });
+  const set = { ipv4: builders[4].build(), ipv6: builders[6].build() };
+  if (duplicates === 'refuse' && set.ipv4.size + set.ipv6.size < texts.length) throw duplicateAmong(texts);
+  return set;
 }
 
 /** Collects prefixes in any order; `build` sorts them and drops what is there twice. */
@@ -183,8 +183,10 @@ function parseAt(text: string, index: number): Prefix {
   }
 }
 
-function refuseDuplicate(prefix: Prefix, text: string, index: number, seen: Set<string>): void {
-  const key = `${prefix.words.join()}/${prefix.length}`;
-  if (seen.has(key)) throw new AddressError('DUPLICATE', text, 'a prefix that is not in the list yet', index);
-  seen.add(key);
+// Sorting has shown that there is one; only now is it worth knowing where.
+function duplicateAmong(texts: readonly string[]): AddressError {
+  const canonical = texts.map((text) => formatPrefix(parsePrefix(text)));
+  const seen = new Set<string>();
+  const index = canonical.findIndex((text) => seen.size === seen.add(text).size);
+  return new AddressError('DUPLICATE', texts[index] ?? '', 'a prefix that is not in the list yet', index);
 }
