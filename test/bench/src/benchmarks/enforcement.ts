@@ -5,8 +5,8 @@ import type { Benchmark } from '../harness/benchmark.js';
 export const commitToEnforced: Benchmark = {
   name: 'commit',
   description:
-    'time from the publisher’s call, journal included, until the agent has read the new set back from its kernel; ' +
-    'origin and edge relay, two PoPs in network namespaces, resolution 1 ms',
+    'time from the publisher’s call, journal included, to the kernel’s commit, which the agent states once it has read ' +
+    'the set back, and to that statement at the origin; two tiers, two PoPs in network namespaces, resolution 1 ms',
   obstacle: obstacleOfEnforcement,
   run: (context) => measureInside('commit', context),
 };

@@ -22,7 +22,7 @@ export interface GuardedList {
 
 /** How long a commit took at one PoP, from the call on, in ms. */
 export interface CommitLatency {
-  /** To the moment that the agent names: it has read the kernel's tables back by then. */
+  /** To the kernel's commit, as the agent states it after it has read the set back. */
   readonly enforcedMs: number;
   /** To the acknowledgement at the origin relay. */
   readonly acknowledgedMs: number;
