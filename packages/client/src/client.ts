@@ -1,23 +1,21 @@
 import type { AuthorizationToken, FullTrackName } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
-import { applied, type MapSignal, SchemaError, type Signal, type Stage, type StateSignal } from '@higgins/signals';
+import { applied, type MapSignal, type Signal, type SignalRow, type Stage, type StateSignal } from '@higgins/signals';
 import type { Connection, Transport } from '@higgins/transport';
 import { Acknowledgements } from './acknowledgements.js';
 import { Announcer } from './announcer.js';
 import { type ClientCounters, type ClientEvent, newCounters, reasonOf } from './client-events.js';
 import type { Published } from './commit-log.js';
-import { DeadlineRule } from './core/deadline.js';
-import type { HeldTrack } from './core/held-record.js';
 import type { LiveMap } from './core/live-map.js';
-import { MapContent, type TrackContent, ValueContent } from './core/track-content.js';
+import { MapContent, ValueContent } from './core/track-content.js';
 import type { EpochLease } from './epoch-lease.js';
 import { SubscriptionError } from './errors.js';
+import { Feeds, type RestoreContent } from './feeds.js';
 import { Link } from './link.js';
 import { type MapChanges, Publisher, type PublishOptions, type RemoveOptions } from './publisher.js';
 import { type RelayAddress, RelayConnector } from './relay-connector.js';
 import { StateStore } from './state-store.js';
 import type { Subscription } from './subscription.js';
-import { TrackFeed } from './track-feed.js';
 
 export interface ClientOptions {
   readonly runtime: Runtime;
@@ -57,10 +55,8 @@ export class Client implements AsyncDisposable {
   readonly publisher: Publisher;
   readonly store: StateStore;
   readonly #options: ClientOptions;
-  readonly #rule = new DeadlineRule((writer, epoch) => {
-    for (const feed of this.#feeds.values()) feed.reconsider(writer, epoch);
-  });
-  readonly #feeds: Map<string, TrackFeed<unknown>>;
+  readonly #feeds: Feeds;
+  readonly #onEvent: (event: ClientEvent) => void;
   readonly #connector: RelayConnector;
   readonly #served = new Set<Link>();
   readonly #acknowledgements = new Map<string, Acknowledgements>();
@@ -72,15 +68,17 @@ export class Client implements AsyncDisposable {
     options: ClientOptions,
     publisher: Publisher,
     store: StateStore,
-    feeds: Map<string, TrackFeed<unknown>>,
+    feeds: Feeds,
     counters: ClientCounters,
   ) {
     this.#options = options;
     this.publisher = publisher;
     this.store = store;
     this.counters = counters;
-    this.#feeds = feeds;
     const { runtime, transport, relays, authorizationTokens } = options;
+    const onEvent = (event: ClientEvent) => options.onEvent?.(event);
+    this.#onEvent = onEvent;
+    this.#feeds = feeds;
     this.#connector = new RelayConnector({
       runtime,
       transport,
@@ -90,7 +88,7 @@ export class Client implements AsyncDisposable {
       setup: authorizationTokens === undefined ? {} : { authorizationTokens },
       onUp: (link) => this.#up(link),
       onDown: () => this.#down(),
-      onEvent: (event) => this.#event(event),
+      onEvent,
     });
     publisher.listen({
       committed: () => {
@@ -104,7 +102,8 @@ export class Client implements AsyncDisposable {
   static async open(options: ClientOptions): Promise<Client> {
     const { runtime, folder = 'client' } = options;
     const counters = newCounters();
-    const feeds = new Map<string, TrackFeed<unknown>>();
+    let feeds: Feeds | null = null;
+    const onEvent = (event: ClientEvent) => options.onEvent?.(event);
     const onStorageError = (file: string, error: unknown) => {
       counters.storageFailures += 1;
       options.onEvent?.({ kind: 'storage-failed', file, reason: reasonOf(error) });
@@ -115,7 +114,7 @@ export class Client implements AsyncDisposable {
       onFreshness(name, freshness) {
         if (freshness === 'expired') counters.expiries += 1;
         else counters.stales += 1;
-        feeds.get(name.key)?.freshnessChanged();
+        feeds?.freshnessChanged(name);
       },
       onStorageError,
     });
@@ -128,6 +127,7 @@ export class Client implements AsyncDisposable {
       onStorageError,
       onRenewalError: (name, error) => options.onEvent?.({ kind: 'renewal-failed', name, reason: reasonOf(error) }),
     });
+    feeds = new Feeds({ runtime, store, counters, onEvent });
     const client = new Client(options, publisher, store, feeds, counters);
     if (options.relays.length > 0) client.#connector.start();
     return client;
@@ -207,7 +207,7 @@ export class Client implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const feed of [...this.#feeds.values()]) feed.close();
+    this.#feeds.close();
     await this.publisher[Symbol.asyncDispose]();
     this.#connector.close();
     for (const link of [...this.#served]) link.close(0, '');
@@ -215,76 +215,29 @@ export class Client implements AsyncDisposable {
   }
 
   #subscribe<V>(
-    signal: Signal<unknown, unknown>,
+    signal: SignalRow,
     name: FullTrackName,
     { signal: abort }: SubscribeOptions,
-    restore: (held: HeldTrack | undefined) => TrackContent<V>,
+    restore: RestoreContent<V>,
   ): Subscription<V> {
     if (this.#closed) throw new SubscriptionError('closed', 'the client is closed');
     abort?.throwIfAborted();
-    // One signal describes a track, so its feed has the type that the signal gives it.
-    const feed = (this.#feeds.get(name.key) as TrackFeed<V> | undefined) ?? this.#feed(signal, name, restore);
-    const subscription = feed.subscribe();
+    const subscription = this.#feeds.subscribe(signal, name, restore);
     abort?.addEventListener('abort', () => subscription.close(), { once: true });
     return subscription;
-  }
-
-  #feed<V>(
-    signal: Signal<unknown, unknown>,
-    name: FullTrackName,
-    restore: (held: HeldTrack | undefined) => TrackContent<V>,
-  ): TrackFeed<V> {
-    const { content, held } = this.#restored(name, restore);
-    const feed = new TrackFeed<V>({
-      runtime: this.#options.runtime,
-      name,
-      signal,
-      content,
-      held,
-      rule: this.#rule,
-      store: this.store,
-      counters: this.counters,
-      onEvent: (event) => this.#event(event),
-      onIdle: () => {
-        this.#feeds.delete(name.key);
-        feed.close();
-      },
-    });
-    this.#feeds.set(name.key, feed as unknown as TrackFeed<unknown>);
-    if (this.#link !== null) feed.attach(this.#link);
-    return feed;
-  }
-
-  // A value on disk that this version cannot read any more is as good as none.
-  #restored<V>(
-    name: FullTrackName,
-    restore: (held: HeldTrack | undefined) => TrackContent<V>,
-  ): { content: TrackContent<V>; held: HeldTrack | null } {
-    const held = this.store.get(name);
-    try {
-      return { content: restore(held), held: held ?? null };
-    } catch (error) {
-      if (!(error instanceof SchemaError)) throw error;
-      this.#event({ kind: 'storage-failed', file: name.key, reason: error.message });
-      return { content: restore(undefined), held: null };
-    }
   }
 
   #up(link: Link): void {
     this.#announcer?.close();
     this.#link = link;
-    this.#announcer = new Announcer(link, this.#options.runtime, this.publisher, (event) => this.#event(event));
-    for (const feed of this.#feeds.values()) feed.attach(link);
+    this.#announcer = new Announcer(link, this.#options.runtime, this.publisher, this.#onEvent);
+    this.#feeds.attach(link);
   }
 
   #down(): void {
     this.#announcer?.close();
     this.#announcer = null;
     this.#link = null;
-    for (const feed of this.#feeds.values()) feed.detach();
-  }
-
-  #event(event: ClientEvent): void {
-    this.#options.onEvent?.(event);
+    this.#feeds.detach();
   }
 }

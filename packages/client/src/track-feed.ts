@@ -1,10 +1,4 @@
-import {
-  type FullTrackName,
-  type ReceivedObject,
-  RequestErrorCode,
-  type RequestErrorInfo,
-  type SubscribeParameters,
-} from '@higgins/protocol';
+import type { FullTrackName, ReceivedObject, RequestErrorInfo, SubscribeParameters } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
 import type { Shape, SignalRow } from '@higgins/signals';
 import type { ClientCounters, ClientEvent } from './client-events.js';
@@ -15,8 +9,10 @@ import type { TrackContent } from './core/track-content.js';
 import { type FollowerEvent, TrackFollower } from './core/track-follower.js';
 import type { Place } from './core/track-order.js';
 import { SubscriptionError } from './errors.js';
+import { GapRefill } from './gap-refill.js';
 import { RENDEZVOUS_TIMEOUT_MS } from './limits.js';
 import type { Link } from './link.js';
+import { mayRetry } from './request-errors.js';
 import type { StateStore } from './state-store.js';
 import { type StoredValue, storedValue } from './stored-value.js';
 import { Subscription, type SubscriptionSource, type Update } from './subscription.js';
@@ -37,9 +33,6 @@ export interface TrackFeedOptions<V> {
   onIdle(feed: TrackFeed<V>): void;
 }
 
-/** Refetches that may fill a gap before a new group is asked for. */
-const REFETCHES_BEFORE_NEW_GROUP = 2;
-
 /** Everything of one track on the consuming side: follows it over one link after the other, for all of its subscriptions. */
 export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
   readonly name: FullTrackName;
@@ -48,13 +41,13 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
   readonly #follower: TrackFollower<V>;
   readonly #subscriptions = new Set<Subscription<V>>();
   readonly #retry = new Backoff();
-  readonly #refill = new Backoff();
+  readonly #refill: GapRefill;
   #link: Link | null = null;
   #join: TrackJoin | null = null;
   #timer: Disposable | null = null;
-  #refillTimer: Disposable | null = null;
 
   constructor(options: TrackFeedOptions<V>) {
+    this.#refill = new GapRefill(options.runtime);
     this.name = options.name;
     this.shape = options.signal.shape;
     this.#options = options;
@@ -119,7 +112,7 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
   /** Ends all subscriptions and the requests on the link. */
   close(): void {
     this.#timer?.[Symbol.dispose]();
-    this.#refillTimer?.[Symbol.dispose]();
+    this.#refill.stop();
     this.#join?.close();
     this.#join = null;
     for (const subscription of this.#subscriptions) subscription.close();
@@ -188,9 +181,8 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
 
   #drop(): void {
     this.#timer?.[Symbol.dispose]();
-    this.#refillTimer?.[Symbol.dispose]();
     this.#timer = null;
-    this.#refillTimer = null;
+    this.#refill.stop();
     this.#join?.abandon();
     this.#join = null;
     this.#follower.disconnected();
@@ -238,7 +230,7 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
         counters.gaps += 1;
         onEvent({ kind: 'gap', name, lost: false });
         this.#push({ ...NOTHING, gaps: this.every ? 0 : 1 });
-        this.#refillGap(event.after, event.newGroup);
+        if (this.#join !== null) this.#refill.fill(this.#join, event.after, event.newGroup, this.last?.group ?? 0);
         break;
       case 'lost':
         counters.losses += 1;
@@ -260,24 +252,6 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
     this.#push({ ...NOTHING, valueChanged: event.changed, changedKeys: new Set(event.keys) });
   }
 
-  // The first time at once, then with pauses; when that does not help, the publisher is asked for a new group.
-  #refillGap(after: Place | null, newGroup: boolean): void {
-    const { runtime } = this.#options;
-    const attempt = this.#refill.attempts;
-    const pauseMs = this.#refill.nextMs(runtime.random());
-    if (newGroup || attempt >= REFETCHES_BEFORE_NEW_GROUP) this.#join?.requestGroup(this.last?.group ?? 0);
-    if (newGroup) return;
-    if (attempt === 0) {
-      this.#join?.refetch(after);
-      return;
-    }
-    this.#refillTimer?.[Symbol.dispose]();
-    this.#refillTimer = runtime.at(runtime.bootMs() + pauseMs, () => {
-      this.#refillTimer = null;
-      this.#join?.refetch(after);
-    });
-  }
-
   #tellCondition(): void {
     if (!this.every) this.#push(NOTHING);
   }
@@ -296,16 +270,3 @@ const NOTHING = {
   refused: null,
   gaps: 0,
 } as const;
-
-// Without a retry interval the draft says not to retry; but a publisher that is not there yet may come.
-function mayRetry({ code, retryIntervalMs }: RequestErrorInfo): boolean {
-  if (retryIntervalMs !== null || code === null) return true;
-  return (
-    code === RequestErrorCode.INTERNAL_ERROR ||
-    code === RequestErrorCode.TIMEOUT ||
-    code === RequestErrorCode.DOES_NOT_EXIST ||
-    code === RequestErrorCode.GOING_AWAY ||
-    code === RequestErrorCode.EXCESSIVE_LOAD ||
-    code === RequestErrorCode.DUPLICATE_SUBSCRIPTION
-  );
-}

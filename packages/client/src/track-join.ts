@@ -16,6 +16,7 @@ import type { Shape } from '@higgins/signals';
 import type { Place } from './core/track-order.js';
 import { FALLBACK_DELAY_MS, LIVE_BUFFER_OBJECTS_MAX } from './limits.js';
 import type { Link } from './link.js';
+import { mayBeCached } from './request-errors.js';
 
 /** What a join does with what it gets; the follower of the track in practice. */
 export interface JoinTarget {
@@ -245,14 +246,4 @@ interface FetchState {
 function joiningRange({ shape, last }: JoinTarget, subscription: RequestId): FetchRange {
   if (shape !== 'event' || last === null) return { kind: 'relative-joining', subscription, groupsBack: 0 };
   return { kind: 'absolute-joining', subscription, startGroup: last.group };
-}
-
-// Errors that say that the way to the publisher is broken, not that we may not have the track.
-function mayBeCached(code: number): boolean {
-  return (
-    code === RequestErrorCode.TIMEOUT ||
-    code === RequestErrorCode.DOES_NOT_EXIST ||
-    code === RequestErrorCode.INTERNAL_ERROR ||
-    code === RequestErrorCode.EXCESSIVE_LOAD
-  );
 }

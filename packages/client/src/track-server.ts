@@ -1,22 +1,14 @@
 import {
-  encodeProperties,
-  FetchObjectEncoder,
   type FetchRange,
   type FullTrackName,
   type GroupOrder,
-  type Location,
   type Notice,
-  PropertyType,
   PublishDoneCode,
   RequestErrorCode,
   type RequestId,
-  readProperties,
   type SubscribeParameters,
-  subtract,
-  type Vi64,
 } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
-import { encodeTrackProperties } from '@higgins/signals';
 import { type FetchPlan, largestOf, planFetch } from './core/fetch-plan.js';
 import type { WrittenGroup, WrittenObject } from './core/track-writer.js';
 import { NEW_GROUP_INTERVAL_MS, RENDEZVOUS_MS_MAX, RENDEZVOUS_WAITING_MAX } from './limits.js';
@@ -24,14 +16,12 @@ import type { Link } from './link.js';
 import type { PublishedTrack } from './published-track.js';
 import type { Publisher, PublisherListener } from './publisher.js';
 import { ServedSubscription } from './served-subscription.js';
+import { back, groupsOf, largestIn, rangeIsPast, trackPropertiesOf, writeFetch } from './served-track.js';
 
 type NoticeOf<Kind extends Notice['kind']> = Extract<Notice, { readonly kind: Kind }>;
 
-const FETCH_PRIORITY = 128;
-const OBJECT_PRIORITY = 128;
 /** When a request for a track that is not published may come again. */
 const RETRY_INTERVAL_MS = 1000;
-const NO_BYTES = new Uint8Array(0);
 
 /** Serves the tracks of a publisher to one peer: SUBSCRIBE with every filter, FETCH, TRACK_STATUS. */
 export class TrackServer implements PublisherListener {
@@ -122,13 +112,7 @@ export class TrackServer implements PublisherListener {
     const { track, plan } = found;
     const { session } = this.#link;
     session.acceptFetch(request, { endOfTrack: false, end: plan.end, trackProperties: this.#properties(track) });
-    const stream = session.openFetch(
-      request,
-      (parameters.subscriberPriority ?? FETCH_PRIORITY) * 256 + OBJECT_PRIORITY,
-    );
-    const encoder = new FetchObjectEncoder(order);
-    for (const part of plan.parts) session.writeData(stream, encodePart(encoder, part), false);
-    session.writeData(stream, NO_BYTES, true);
+    writeFetch(session, request, plan, parameters);
   }
 
   trackStatus({ request, name }: NoticeOf<'track-status'>): void {
@@ -214,9 +198,7 @@ export class TrackServer implements PublisherListener {
   }
 
   #properties(track: PublishedTrack): Uint8Array {
-    const { shape, format: contentFormat, maxCacheDurationMs: value } = track;
-    const envelope = encodeTrackProperties({ shape, contentFormat, writerId: this.#publisher.writerId });
-    return encodeProperties([{ type: PropertyType.MAX_CACHE_DURATION, value }, ...readProperties(envelope)]);
+    return trackPropertiesOf(track, this.#publisher.writerId);
   }
 
   #reject(request: RequestId, code: number, reason: string): void {
@@ -239,30 +221,4 @@ interface Found {
 
 function found(track: PublishedTrack, plan: FetchPlan | null): Found | null {
   return plan === null ? null : { track, plan };
-}
-
-function groupsOf(group: WrittenGroup | null): readonly WrittenGroup[] {
-  return group === null ? [] : [group];
-}
-
-function largestIn(track: PublishedTrack): { readonly largest?: Location } {
-  const largest = largestOf(groupsOf(track.writer.newest));
-  return largest === null ? {} : { largest };
-}
-
-// A group that ended is not published any more; one of a map or event track may go on.
-function rangeIsPast({ filter }: SubscribeParameters, track: PublishedTrack): boolean {
-  const newest = track.writer.newest;
-  if (filter?.kind !== 'absolute-range' || newest === null) return false;
-  return track.shape === 'state' ? filter.endGroup <= newest.group : filter.endGroup < newest.group;
-}
-
-function back(group: Vi64, groups: Vi64): Vi64 {
-  return groups < group ? subtract(group, groups) : 0;
-}
-
-function encodePart(encoder: FetchObjectEncoder, part: FetchPlan['parts'][number]): Uint8Array {
-  if (part.kind === 'unknown') return encoder.rangeEnd(part.end, true);
-  const { group, object } = part;
-  return encoder.object({ ...object, group, subgroup: 0, status: 'normal', priority: OBJECT_PRIORITY });
 }
