@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 
@@ -15,12 +16,16 @@ const UNSHARE: Readonly<Record<NamespaceKind, readonly string[]>> = {
   user: ['--user', '--map-root-user', '--net'],
 };
 /** A nested run that takes longer hangs. */
-const RUN_MS_MAX = 110_000;
+const RUN_MS_MAX = 300_000;
 
 interface Assertion {
   readonly title: string;
   readonly status: string;
   readonly failureMessages: readonly string[];
+}
+
+interface Report {
+  readonly testResults: readonly { readonly assertionResults: readonly Assertion[]; readonly message: string }[];
 }
 
 /**
@@ -38,9 +43,10 @@ export async function describeInNamespace(
   if (inside !== undefined) return void describe(name, () => define(inside as NamespaceKind));
   for (const kind of kinds) {
     const missing = whyNot(kind);
+    const assertions = missing ? [] : await runNested(file, kind);
     describe(`${name}, ${kind} namespace`, () => {
       if (missing) it.skip(`skipped: ${missing}`, () => {});
-      else for (const assertion of runNested(file, kind)) mirror(assertion);
+      for (const assertion of assertions) mirror(assertion);
     });
   }
 }
@@ -60,26 +66,26 @@ function whyNot(kind: NamespaceKind): string | null {
   return null;
 }
 
-function runNested(file: string, kind: NamespaceKind): readonly Assertion[] {
+/** Asynchronous, because a worker that blocks for long is given up by the test runner. */
+async function runNested(file: string, kind: NamespaceKind): Promise<readonly Assertion[]> {
   const directory = mkdtempSync(join(tmpdir(), 'higgins-namespace-'));
   const report = join(directory, 'report.json');
   const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
   const args = [process.execPath, vitest, 'run', '--reporter=json', `--outputFile=${report}`, relative(ROOT, file)];
-  const { stdout, stderr } = spawnSync('unshare', [...UNSHARE[kind], ...args], {
+  const run = spawn('unshare', [...UNSHARE[kind], ...args], {
     cwd: ROOT,
     env: { ...process.env, [INSIDE]: kind },
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: RUN_MS_MAX,
+    killSignal: 'SIGKILL',
   });
+  const output = await Promise.all([text(run.stdout), text(run.stderr)]);
   try {
-    const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
-      testResults: { assertionResults: Assertion[]; message: string }[];
-    };
+    const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report;
     const assertions = testResults.flatMap((result) => result.assertionResults);
-    if (assertions.length > 0) return assertions;
-    return [failed(testResults.map((result) => result.message).join('\n'))];
+    return assertions.length > 0 ? assertions : [failed(testResults.map((result) => result.message).join('\n'))];
   } catch (error) {
-    return [failed(`${String(error)}\n${stdout}\n${stderr}`)];
+    return [failed(`${String(error)}\n${output.join('\n')}`)];
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -27,10 +27,15 @@ export class Netlink {
 
   /**
    * @throws AddonError if the addon is missing
-   * @throws Error if the kernel refuses a socket
+   * @throws NetlinkError if the kernel refuses a socket; `not-supported` where it has no nfnetlink
    */
   constructor(options: NetlinkOptions = {}) {
-    this.#native = new (loadAddon().NativeNetlink)(options.sendBufferBytes);
+    const { NativeNetlink } = loadAddon();
+    try {
+      this.#native = new NativeNetlink(options.sendBufferBytes);
+    } catch (error) {
+      throw socketError(error);
+    }
   }
 
   /** Bytes that one batch may have on the wire. A user namespace gets little: changes beyond it need several batches. */
@@ -72,6 +77,13 @@ export class Netlink {
   async deleteFlows(filter: FlowFilter): Promise<number> {
     return unwrap(await this.#native.deleteFlows(filter)).number ?? 0;
   }
+}
+
+/** The addon's constructor can only throw a text, which ends with the error number. */
+function socketError(error: unknown): NetlinkError {
+  const message = error instanceof Error ? error.message : String(error);
+  const [, text, errno] = /^(.*) \(errno (\d+)\)$/.exec(message) ?? [null, message, '0'];
+  return new NetlinkError(Number(errno), null, text ?? message);
 }
 
 function unwrap(answer: NativeAnswer): NativeAnswer {
