@@ -11,6 +11,7 @@ export function peerAdmitted(context: RelayContext, peer: Peer): void {
   if (peer.kind === 'client') return;
   context.counters.upstreamConnects++;
   context.upstreamUp();
+  for (const other of context.upstreams) if (other !== peer) other.leaving = true;
   context.announcements.passAll(context, peer);
   for (const track of context.tracks) {
     context.timers.cancel(track.retryTimer);
@@ -31,7 +32,7 @@ export function peerLeaving(context: RelayContext, peer: Peer): void {
  * and its subscribers go on waiting for the next publisher.
  */
 export function closePeer(context: RelayContext, peer: Peer): void {
-  const wasLeaving = peer.leaving;
+  const { admitted, leaving } = peer;
   peer.leaving = true;
   context.timers.cancel(peer.resumeTimer);
   for (const announcement of [...peer.announcements.values()]) context.announcements.remove(context, announcement);
@@ -53,6 +54,9 @@ export function closePeer(context: RelayContext, peer: Peer): void {
     if (own.track.sources.size === 0) retryLater(context, own.track, null);
   }
   if (peer.kind !== 'upstream') return;
-  context.counters.upstreamLosses++;
-  if (!wasLeaving) context.upstreamLost();
+  if (!admitted) context.upstreamNotReached();
+  else if (!leaving) {
+    context.counters.upstreamLosses++;
+    context.upstreamLost();
+  }
 }

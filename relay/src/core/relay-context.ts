@@ -39,6 +39,8 @@ export interface RelayContext {
   upstreamUp(): void;
   /** It is lost: the next one is dialled. */
   upstreamLost(): void;
+  /** An attempt to dial one failed, or its session ended before it was up. */
+  upstreamNotReached(): void;
   /** It asked us to go: the next one is dialled, while it still serves. */
   upstreamLeaving(): void;
   /** Commands were given to the peer's session; it is pumped when the current call is over. */

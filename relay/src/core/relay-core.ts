@@ -128,7 +128,7 @@ export class RelayCore implements RelayContext {
 
   /** An attempt to dial an upstream failed. */
   upstreamFailed(nowMs: number): void {
-    this.#enter(nowMs, () => this.links.failed(this));
+    this.#enter(nowMs, () => this.upstreamNotReached());
   }
 
   /** Fires what is due. */
@@ -198,11 +198,15 @@ export class RelayCore implements RelayContext {
   }
 
   upstreamUp(): void {
-    this.links.up();
+    this.links.up(this);
   }
 
   upstreamLost(): void {
-    if (!this.draining) this.links.failed(this);
+    if (!this.draining) this.links.lost(this);
+  }
+
+  upstreamNotReached(): void {
+    if (!this.draining) this.links.dialFailed(this);
   }
 
   upstreamLeaving(): void {

@@ -4,32 +4,34 @@ import { type WheelTimer, wheelTimer } from './timer-wheel.js';
 /** Pauses between attempts: the first after a loss, and the longest. Each is drawn from half to one and a half of it. */
 const BACKOFF_MS_MIN = 250;
 const BACKOFF_MS_MAX = 10_000;
+/** How often a relay that is carried by another upstream tries its preferred one, drawn in the same way. */
+const RETURN_MS = 60_000;
 
 /**
  * Which upstream is dialled when. Upstreams are in order of preference; one at a time carries the relay. When it is
  * lost all are tried in turn, with pauses that grow and are random, so that relays that lost the same upstream do not
- * come back in step.
+ * come back in step. From any but the first the relay returns to the first when that answers again.
  */
 export class UpstreamLinks {
   readonly #count: number;
   readonly #connect: (index: number) => void;
   readonly #timer: WheelTimer;
+  /** Which one carries the relay. */
+  #current: number | null = null;
+  #dialled: number | null = null;
   #next = 0;
-  #current = 0;
   #failures = 0;
-  #dialling = false;
-  #connected = false;
 
-  /** `connect`: asks for an attempt to dial the upstream of that index; its outcome comes by `up` or `failed`. */
+  /** `connect`: asks for an attempt to dial the upstream of that index; its outcome comes by `up` or `dialFailed`. */
   constructor(count: number, connect: (index: number) => void) {
     this.#count = count;
     this.#connect = connect;
     this.#timer = wheelTimer(() => this.#dial());
   }
 
-  /** An upstream session is established. */
+  /** An upstream session is established, and not about to go. */
   get connected(): boolean {
-    return this.#connected;
+    return this.#current !== null;
   }
 
   get configured(): boolean {
@@ -41,51 +43,64 @@ export class UpstreamLinks {
     if (this.#count > 0) this.#dial();
   }
 
-  /** The session is established and let us in. */
-  up(): void {
-    this.#dialling = false;
-    this.#connected = true;
+  /** The session that was dialled last is established. Any other one is to be left. */
+  up(context: RelayContext): void {
+    this.#current = this.#dialled;
+    this.#dialled = null;
     this.#failures = 0;
-    this.#current = this.#next;
     this.#next = 0;
+    if (this.#current === 0) context.timers.cancel(this.#timer);
+    else this.#schedule(context, RETURN_MS);
   }
 
-  /** The session asked us to go: the next one in order is dialled, which is the same one if there is no other. */
-  leaving(context: RelayContext): void {
-    if (!this.#connected) return;
-    this.#next = (this.#current + 1) % this.#count;
-    this.#redial(context);
-  }
-
-  /** The attempt failed, or the session was lost. */
-  failed(context: RelayContext): void {
-    if (!this.#connected && !this.#dialling) return;
-    // A lost one may be back at once; one that does not answer makes room for the next.
-    if (!this.#connected) {
-      this.#next = (this.#next + 1) % this.#count;
-      this.#failures++;
+  /** The attempt failed, or its session ended before it was established. */
+  dialFailed(context: RelayContext): void {
+    if (this.#dialled === null) return;
+    const failed = this.#dialled;
+    this.#dialled = null;
+    if (this.#current !== null) {
+      this.#schedule(context, RETURN_MS);
+      return;
     }
-    this.#redial(context);
+    // One that does not answer makes room for the next.
+    this.#next = (failed + 1) % this.#count;
+    this.#failures++;
+    this.#schedule(context, this.#backoffMs());
+  }
+
+  /** The session that carries the relay is lost. It may be back at once, or a more preferred one may be. */
+  lost(context: RelayContext): void {
+    this.#current = null;
+    this.#next = 0;
+    if (this.#dialled === null) this.#schedule(context, this.#backoffMs());
+  }
+
+  /** It asked us to go: the next one in order is dialled, which is the same one if there is no other. */
+  leaving(context: RelayContext): void {
+    if (this.#current === null) return;
+    this.#next = (this.#current + 1) % this.#count;
+    this.#current = null;
+    if (this.#dialled === null) this.#schedule(context, this.#backoffMs());
   }
 
   /** Dials no more. */
   stop(context: RelayContext): void {
     context.timers.cancel(this.#timer);
-    this.#dialling = false;
-    this.#connected = false;
+    this.#current = null;
   }
 
-  #redial(context: RelayContext): void {
-    this.#dialling = false;
-    this.#connected = false;
+  #backoffMs(): number {
     const rounds = Math.floor(this.#failures / this.#count);
-    const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(rounds, 10));
-    context.timers.schedule(this.#timer, context.nowMs + pauseMs * (0.5 + context.random()));
+    return Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(rounds, 10));
+  }
+
+  #schedule(context: RelayContext, delayMs: number): void {
+    context.timers.schedule(this.#timer, context.nowMs + delayMs * (0.5 + context.random()));
   }
 
   #dial(): void {
-    if (this.#dialling || this.#connected) return;
-    this.#dialling = true;
+    if (this.#dialled !== null) return;
+    this.#dialled = this.#next;
     this.#connect(this.#next);
   }
 }

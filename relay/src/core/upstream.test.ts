@@ -202,6 +202,35 @@ describe('an upstream loss', () => {
     await world.until(() => client.of('subscribe-ok', request).length === 1, 30_000);
   });
 
+  it('returns to the preferred upstream when that is back, without a gap', async () => {
+    const world = new TestWorld();
+    const second = await world.relay('second', { upstreams: ['first'] });
+    const edge = await world.relay('edge', { upstreams: ['first', 'second'] });
+    await world.until(() => edge.node.core.links.connected);
+    const first = await world.relay('first');
+    const publisher = new TestPublisher(await world.client('first'), TRACK, { shape: SHAPE_EVENT });
+    publisher.announce();
+    await world.until(() => second.node.core.links.connected);
+    const client = await world.client('edge');
+    const request = client.subscribe(TRACK, { rendezvousTimeoutMs: 60_000 });
+    await world.until(() => client.of('subscribe-ok', request).length === 1);
+    let group = 0;
+    await world.until(() => {
+      if (world.nowMs > group * 100) publisher.publish({ group: ++group, ...TTL });
+      return first.node.core.counters.subscribesReceived === 2 && second.node.core.counters.sessions === 1;
+    }, 200_000);
+    publisher.publish({ group: ++group, ...TTL });
+    await world.pass(100);
+    // Groups are streams of their own, which may overtake each other.
+    const groups = client
+      .objects(request)
+      .map((object) => Number(object.group))
+      .toSorted((a, b) => a - b);
+    expect(groups).toEqual(Array.from({ length: groups.length }, (_, index) => groups[0]! + index));
+    expect(groups.at(-1)).toBe(group);
+    expect(edge.node.core.counters).toMatchObject({ upstreamConnects: 2, upstreamLosses: 0, upstreamSubscriptions: 1 });
+  });
+
   it('moves to the next upstream on GOAWAY while the old one still serves', async () => {
     const { world, origin, edge, publisher } = await twoTiers(SHAPE_STATE, { upstreams: ['origin', 'second'] });
     const second = await world.relay('second', { upstreams: [] });
