@@ -1,7 +1,7 @@
 import { apportion } from './apportion.js';
 import { BalancingError } from './errors.js';
 import { jenkinsHash } from './jenkins-hash.js';
-import { type SlotTable, servingMembers, type WeightedMember } from './slot-table.js';
+import { type SlotTable, type WeightedMember, weightedMembers } from './slot-table.js';
 
 /** Sizes of Maglev tables: primes, so that every step visits all slots; the largest ones below powers of two, and 65,537. */
 export const TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16_381, 32_749, 65_521, 65_537, 131_071] as const;
@@ -37,22 +37,28 @@ export function defaultTableSize(memberCount: number): TableSize {
  * (size - 1)`. A member gets as many turns as its weight is due, spread evenly, so shares are exact: equal weights differ
  * by at most one slot, others are rounded to the next whole slot below or above, and at least one.
  *
- * The table depends on names, weights, size and seed alone, not on the order of `members`.
+ * Members that are `out` take part in this, and then hand their slots to the others in further turns. So a member that
+ * fails or drains moves no slot of another, and its return restores the table; only a change of the pool itself has the
+ * small disruption that the paper describes.
+ *
+ * The table depends on names, weights, `out`, size and seed alone, not on the order of `members`.
  *
  * @throws BalancingError `TABLE_SIZE`, `SEED`, `TOO_MANY` (also: more members than slots), `NAME`, `DUPLICATE`, `WEIGHT`.
  */
 export function buildMaglev(members: readonly WeightedMember[], { size, seed }: MaglevOptions): SlotTable {
   checkSize(size);
   checkSeed(seed);
-  const serving = servingMembers(members);
-  const names = serving.map(({ name }) => name);
-  if (serving.length === 0) return { members: names, slots: new Uint16Array() };
-  if (serving.length > size) throw new BalancingError('TOO_MANY', 'members', serving.length, `at most ${size} slots`);
-  const shares = apportion(
-    serving.map(({ weight }) => weight),
-    size,
-  );
-  return { members: names, slots: populate(permutations(names, size, seed), shares, size) };
+  const pool = weightedMembers(members);
+  if (pool.length > size) throw new BalancingError('TOO_MANY', 'members', pool.length, `at most ${size} slots`);
+  const serving = pool.filter(({ out }) => out !== true).map(({ name }) => name);
+  if (serving.length === 0) return { members: [], slots: new Uint16Array() };
+  const names = pool.map(({ name }) => name);
+  const filling = { slots: new Uint16Array(size).fill(FREE), ...permutations(names, size, seed) };
+  takeTurns(filling, sharesOf(pool, size), size);
+  if (serving.length < pool.length) handOver(filling, pool, size);
+  const positions = new Map(serving.map((name, index) => [name, index]));
+  const indexes = Uint16Array.from(names, (name) => positions.get(name) ?? FREE);
+  return { members: serving, slots: filling.slots.map((member) => indexes[member]!) };
 }
 
 /** @throws BalancingError `SEED` if it is not a whole number of 32 bits. */
@@ -74,6 +80,11 @@ interface Permutations {
   readonly step: Uint32Array;
 }
 
+interface Filling extends Permutations {
+  /** The member per slot, or `FREE`. */
+  readonly slots: Uint16Array<ArrayBuffer>;
+}
+
 function permutations(names: readonly string[], size: number, seed: number): Permutations {
   const next = new Uint32Array(names.length);
   const step = new Uint32Array(names.length);
@@ -85,13 +96,25 @@ function permutations(names: readonly string[], size: number, seed: number): Per
   return { next, step };
 }
 
-/** Rounds of turns; in each, a member takes a slot if its share is due, the one with the largest share always. */
-function populate({ next, step }: Permutations, shares: Uint32Array, size: number): Uint16Array<ArrayBuffer> {
-  const slots = new Uint16Array(size).fill(FREE);
+/** Shares of `size` slots; a member that is out has none. */
+function sharesOf(pool: readonly WeightedMember[], size: number, withoutOut = false): Uint32Array {
+  const indexes = [...pool.keys()].filter((index) => !(withoutOut && pool[index]!.out === true));
+  const shares = new Uint32Array(pool.length);
+  const parts = apportion(
+    indexes.map((index) => pool[index]!.weight),
+    size,
+  );
+  for (const [position, index] of indexes.entries()) shares[index] = parts[position]!;
+  return shares;
+}
+
+/** Rounds of turns until `count` slots are taken; in each, a member whose share is due takes one. */
+function takeTurns({ slots, next, step }: Filling, shares: Uint32Array, count: number): void {
+  const size = slots.length;
   const rounds = shares.reduce((a, b) => Math.max(a, b));
   const due = new Uint32Array(shares.length);
-  for (let filled = 0; filled < size; ) {
-    for (let member = 0; member < shares.length; member++) {
+  for (let taken = 0; taken < count; ) {
+    for (let member = 0; member < shares.length && taken < count; member++) {
       due[member]! += shares[member]!;
       if (due[member]! < rounds) continue;
       due[member]! -= rounds;
@@ -100,8 +123,21 @@ function populate({ next, step }: Permutations, shares: Uint32Array, size: numbe
       while (slots[slot] !== FREE) slot = slot + stride < size ? slot + stride : slot + stride - size;
       slots[slot] = member;
       next[member] = slot;
-      filled++;
+      taken++;
     }
   }
-  return slots;
+}
+
+/** Frees the slots of the members that are out; the others take as many as they lack. */
+function handOver(filling: Filling, pool: readonly WeightedMember[], size: number): void {
+  const lacking = sharesOf(pool, size, true);
+  let freed = 0;
+  for (let slot = 0; slot < size; slot++) {
+    const member = filling.slots[slot]!;
+    if (pool[member]!.out === true) {
+      filling.slots[slot] = FREE;
+      freed++;
+    } else if (lacking[member]! > 0) lacking[member]!--;
+  }
+  takeTurns(filling, lacking, freed);
 }

@@ -7,6 +7,8 @@ export interface WeightedMember {
   readonly name: string;
   /** 0 to 65,535, whole; relative to the other members. A member of weight 0 gets no slot. */
   readonly weight: number;
+  /** True for a member of the pool that gets no new flows for now, because it failed or drains; default false. */
+  readonly out?: boolean;
 }
 
 /** Which member serves each slot: the shape that a slot map in the kernel has, whatever chose the slot. */
@@ -47,11 +49,11 @@ export function changedSlots(before: SlotTable, after: SlotTable): Uint32Array<A
 }
 
 /**
- * The members that get slots, sorted by name (UTF-16 code units), so that the order of a configuration never moves a flow.
+ * The members with a weight, sorted by name (UTF-16 code units), so that the order of a configuration never moves a flow.
  *
  * @throws BalancingError `TOO_MANY`, `NAME`, `DUPLICATE` or `WEIGHT`.
  */
-export function servingMembers(members: readonly WeightedMember[]): WeightedMember[] {
+export function weightedMembers(members: readonly WeightedMember[]): WeightedMember[] {
   if (members.length > MEMBERS_MAX) {
     throw new BalancingError('TOO_MANY', 'members', members.length, `at most ${MEMBERS_MAX}`);
   }
