@@ -10,6 +10,7 @@ import type { Applied } from '@higgins/signals';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeInNamespace } from '../../../../test/support/namespace.js';
 import { Peer } from '../../../../test/support/peer.js';
+import { until } from '../../../../test/support/until.js';
 import { type AgentConfigInput, agentConfigSchema } from '../config.js';
 import { type Agent, startAgent } from './agent.js';
 
@@ -68,9 +69,9 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
     await arrivals.next(OTHER);
     await shorten(600_000, 2_000);
     await kill(program);
-    while (expiredPackets() < 50) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => expiredPackets() >= 50);
     const passed = arrivals.count(OTHER);
-    while (expiredPackets() < 200) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => expiredPackets() >= 200);
     expect([arrivals.count(OTHER), arrivals.count(LISTED)]).toEqual([passed, 0]);
   });
 
@@ -86,11 +87,12 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
 
   it('BUS-48, BUS-50: tells age, remaining time, fallback and freshness, and never an expired list as current', async () => {
     list('10.9.1.0/24');
-    utimesSync(join(directory, 'list.txt'), Date.now() / 1000 - 50, Date.now() / 1000 - 50);
-    const { agent, acknowledged } = await start({ fileTtlMs: 51_000, onExpiry: 'closed' });
+    utimesSync(join(directory, 'list.txt'), Date.now() / 1000 - 500, Date.now() / 1000 - 500);
+    const { agent, acknowledged } = await start({ fileTtlMs: 600_000, onExpiry: 'closed' });
     await enforced(agent);
     const before = await get('/lists/org/acme/lists/blocked/match?ip=10.9.1.7');
     expect(before).toMatchObject({ listed: true, list: { freshness: 'stale', onExpiry: 'closed', phase: 'enforced' } });
+    await shorten(600_000, 500);
     await acknowledgedAs(acknowledged, 'expired');
     const after = await get('/lists/org/acme/lists/blocked/match?ip=10.9.1.7');
     expect(after).toMatchObject({ listed: null, list: { freshness: 'expired', phase: 'expired', remainingMs: 0 } });
@@ -166,10 +168,10 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
     const deadline = performance.now() + leftMs;
     const modifiedSeconds = (Date.now() - ttlMs + leftMs) / 1000;
     utimesSync(join(directory, 'list.txt'), modifiedSeconds, modifiedSeconds);
-    for (;;) {
-      const { remainingMs } = ((await get('/lists')) as { lists: { remainingMs: number }[] }).lists[0]!;
-      if (remainingMs <= leftMs) return deadline;
-    }
+    await until(
+      async () => ((await get('/lists')) as { lists: { remainingMs: number }[] }).lists[0]!.remainingMs <= leftMs,
+    );
+    return deadline;
   }
 
   function config(options: Partial<AgentConfigInput['lists'][number]>): AgentConfigInput {
@@ -202,11 +204,12 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
     const [program, ...args] = command(configFile(options));
     const child = spawn(program!, args, { cwd: PACKAGE, stdio: ['ignore', 'inherit', 'inherit'] });
     stack.defer(() => kill(child));
-    for (;;) {
-      const state = await get('/lists').catch(() => null);
-      if ((state as { lists: { phase: string }[] } | null)?.lists[0]?.phase === 'enforced') return child;
+    await until(async () => {
       if (child.exitCode !== null) throw new Error(`the agent ended with ${child.exitCode}`);
-    }
+      const state = (await get('/lists').catch(() => null)) as { lists: { phase: string }[] } | null;
+      return state?.lists[0]?.phase === 'enforced';
+    });
+    return child;
   }
 
   async function start(options: Partial<AgentConfigInput['lists'][number]>) {
@@ -220,11 +223,11 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
   }
 
   async function enforced(agent: Agent): Promise<void> {
-    while (agent.lists()[0]!.phase !== 'enforced') await new Promise((resolve) => setImmediate(resolve));
+    await until(() => agent.lists()[0]!.phase === 'enforced');
   }
 
   async function acknowledgedAs(acknowledged: readonly Applied[], result: Applied['result']): Promise<void> {
-    while (acknowledged.at(-1)?.result !== result) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => acknowledged.at(-1)?.result === result);
   }
 
   async function get(path: string): Promise<unknown> {

@@ -18,6 +18,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startRelay } from '../../../../relay/src/io/start-relay.js';
 import { type TestCertificates, testCertificates } from '../../../../relay/src/io/testing/certificates.js';
 import { describeInNamespace } from '../../../../test/support/namespace.js';
+import { until } from '../../../../test/support/until.js';
 import { agentConfigSchema } from '../config.js';
 import { type Agent, startAgent } from './agent.js';
 
@@ -170,9 +171,4 @@ function listOf(version: number, entries: readonly string[], expiry: ExpiryMode)
 
 function nftSet(name: string): string {
   return execFileSync('nft', ['list', 'set', 'inet', 'higgins', name], { encoding: 'utf8' });
-}
-
-/** Looks after every turn of the event loop; the test's own time limit is the bound. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -5,6 +5,7 @@ import type { ExpiryMode } from '@higgins/signals';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeInNamespace } from '../../../../../test/support/namespace.js';
 import { Peer } from '../../../../../test/support/peer.js';
+import { until } from '../../../../../test/support/until.js';
 import { NftListTarget } from './apply.js';
 import { describeOperations } from './describe.js';
 import { type EnforceResult, enforce } from './enforce.js';
@@ -283,9 +284,4 @@ async function expectBlocked(
 function counted(chain: string): number {
   const text = execFileSync('nft', ['list', 'chain', 'inet', TABLE, chain], { encoding: 'utf8' });
   return Number(/packets (\d+)/.exec(text)?.[1]);
-}
-
-/** Asks the kernel until the condition holds; the test's own time limit is the bound. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
 }
