@@ -4,13 +4,24 @@ import { type Invariant, Violation } from '../frame/invariant.js';
 export function versionNeverGoesBack(): Invariant {
   const id = 'version-never-goes-back';
   const newest = new Map<string, { version: number; group: number }>();
+  /** What the running process has told of. */
+  const received = new Map<string, number>();
   return {
     id,
-    statement: 'the version that a PoP enforces never goes back',
+    statement: 'the version that a PoP enforces never goes back, nor does what a subscription tells',
     observe(observation) {
       // A machine that lost its disk and its kernel's state cannot know what it had.
       if (observation.kind === 'forgot') {
         for (const key of newest.keys()) if (key.startsWith(`${observation.node} `)) newest.delete(key);
+      }
+      if (observation.kind === 'started') {
+        for (const key of received.keys()) if (key.startsWith(`${observation.node} `)) received.delete(key);
+      }
+      if (observation.kind === 'received') {
+        const { node, track, group } = observation;
+        const known = received.get(`${node} ${track}`) ?? 0;
+        if (group < known) throw new Violation(id, `${node} is told of ${track} group ${group} after group ${known}`);
+        received.set(`${node} ${track}`, group);
       }
       if (observation.kind !== 'enforced') return;
       const { node, track, version, group } = observation;
