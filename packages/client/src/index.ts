@@ -17,6 +17,7 @@ export type { LiveMap } from './core/live-map.js';
 export type { Refusal } from './core/track-follower.js';
 export { DiskEpochLease, type EpochLease } from './epoch-lease.js';
 export { EpochError, PublishError, type PublishErrorCode, StorageError, SubscriptionError } from './errors.js';
+export type { PublishedTrack } from './published-track.js';
 export {
   type MapChanges,
   Publisher,
