@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS, type RelayLimits } from './limits.js';
 import { noticed } from './notices.js';
 import { Peer, type PeerPort } from './peer.js';
 import { closePeer } from './peer-life.js';
+import { ReceiverSets } from './receiver-sets.js';
 import type { RelayContext, SetListener } from './relay-context.js';
 import { TimerWheel } from './timer-wheel.js';
 import { TrackTable } from './track-table.js';
@@ -55,15 +56,13 @@ export class RelayCore implements RelayContext {
   readonly upstreams = new Set<Peer>();
   readonly links: UpstreamLinks;
   readonly random: () => number;
-  readonly #host: RelayHost;
   readonly #touched = new Set<Peer>();
-  readonly #sets = new Map<number, SetListener>();
-  #nextSet = 1;
+  readonly #sets: ReceiverSets;
   #nextPeer = 1;
   #depth = 0;
 
   constructor(options: RelayCoreOptions) {
-    this.#host = options.host;
+    this.#sets = new ReceiverSets((id) => options.host.receiverSet(id));
     this.nowMs = options.nowMs;
     this.random = options.random;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -118,12 +117,12 @@ export class RelayCore implements RelayContext {
 
   /** `missed` of the receiver set with that id. */
   missed(set: number, receiver: Connection, key: number, nowMs: number): void {
-    this.#enter(nowMs, () => this.#sets.get(set)?.missed(receiver, key));
+    this.#enter(nowMs, () => this.#sets.listener(set)?.missed(receiver, key));
   }
 
   /** `drained` of the receiver set with that id. */
   drainedSet(set: number, receiver: Connection, nowMs: number): void {
-    this.#enter(nowMs, () => this.#sets.get(set)?.drained(receiver));
+    this.#enter(nowMs, () => this.#sets.listener(set)?.drained(receiver));
   }
 
   /** An attempt to dial an upstream failed. */
@@ -176,21 +175,7 @@ export class RelayCore implements RelayContext {
   // RelayContext, for the parts of the core.
 
   receiverSet(listener: SetListener): ReceiverSet {
-    const id = this.#nextSet++;
-    this.#sets.set(id, listener);
-    const set = this.#host.receiverSet(id);
-    return {
-      add: (receiver, priority) => set.add(receiver, priority),
-      setPriority: (receiver, priority) => set.setPriority(receiver, priority),
-      remove: (receiver, code) => (code === undefined ? set.remove(receiver) : set.remove(receiver, code)),
-      open: (group, head, options) => set.open(group, head, options),
-      append: (group, body, fin) => set.append(group, body, fin),
-      reset: (group, code) => set.reset(group, code),
-      close: () => {
-        this.#sets.delete(id);
-        set.close();
-      },
-    };
+    return this.#sets.open(listener);
   }
 
   touch(peer: Peer): void {

@@ -17,6 +17,7 @@ import { type WheelTimer, wheelTimer } from '../timer-wheel.js';
 import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
 import { fillFor } from '../upstream/fills.js';
+import { type FetchSegment, segmentsOf } from './fetch-segments.js';
 
 /** What a FETCH asks for, once that is clear. `last` is inclusive. */
 export interface FetchWish {
@@ -30,13 +31,6 @@ export interface FetchWish {
   readonly fillMs: number;
 }
 
-/** A stretch of the answer, walked through in ascending order. `absent`: nothing of it is cached. */
-interface Segment {
-  readonly start: Location;
-  readonly end: Location;
-  readonly absent: boolean;
-}
-
 /**
  * One answer to a FETCH: from the cache as far as that goes, then from upstream within the fill time, and the rest told
  * as unknown. It pauses while the receiver has much outstanding.
@@ -45,7 +39,7 @@ export class FetchResponse {
   readonly wish: FetchWish;
   /** The range's end as far as objects exist; set with FETCH_OK. */
   #last: Location | null = null;
-  #segments: Segment[] = [];
+  #segments: FetchSegment[] = [];
   #position: Location;
   readonly #context: RelayContext;
   readonly #fillUntilMs: number;
@@ -125,7 +119,7 @@ export class FetchResponse {
     peer.session.acceptFetch(request, { endOfTrack: false, end: wireEnd(end), trackProperties: track.properties });
     this.#stream = peer.session.openFetch(request, priority);
     this.#context.touch(peer);
-    this.#segments = order === 'ascending' ? [{ start, end, absent: false }] : this.#descending(start, end);
+    this.#segments = segmentsOf(track.cache, start, end, order);
     this.#position = this.#segments[0]?.start ?? start;
     return true;
   }
@@ -143,28 +137,8 @@ export class FetchResponse {
     this.#forget();
   }
 
-  /** Groups from the newest to the oldest, and the stretches between them. */
-  #descending(start: Location, end: Location): Segment[] {
-    const segments: Segment[] = [];
-    let upper = end;
-    const groups = this.wish.track.cache.groups;
-    for (let index = groups.length - 1; index >= 0; index--) {
-      const { group } = groups[index]!;
-      if (group > upper.group) continue;
-      if (group < start.group) break;
-      const groupEnd = earlier(upper, { group, object: VI64_MAX });
-      if (compareLocations(groupEnd, upper) < 0) segments.push({ start: after(groupEnd), end: upper, absent: true });
-      const groupStart = group === start.group ? start : { group, object: 0 };
-      segments.push({ start: groupStart, end: groupEnd, absent: false });
-      if (compareLocations(groupStart, start) <= 0) return segments;
-      upper = before(groupStart);
-    }
-    segments.push({ start, end: upper, absent: true });
-    return segments;
-  }
-
   /** Writes a segment; false if it has to wait. */
-  #walk(segment: Segment): boolean {
+  #walk(segment: FetchSegment): boolean {
     const { known } = this.wish.track.cache;
     if (segment.absent) {
       if (!known.covers(segment.start, segment.end)) {
