@@ -41,7 +41,10 @@ export const RELAYS: readonly string[] = ['origin', 'edge'];
 export const PUBLISHER = 'publisher';
 
 const AUTHORITY = 'simulated authority';
-/** How long a virtual disk and a transaction in a virtual kernel take. */
+/**
+ * How long a virtual disk and a transaction in a virtual kernel take. The order matters: an agent that crashes after it
+ * enforced a value and before it stored it starts with the one before (README, "Known limits").
+ */
 const DISK_MS = 2;
 const ENFORCE_MS = 3;
 
