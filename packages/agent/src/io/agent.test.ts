@@ -97,6 +97,12 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
     const after = await get('/lists/org/acme/lists/blocked/match?ip=10.9.1.7');
     expect(after).toMatchObject({ listed: null, list: { freshness: 'expired', phase: 'expired', remainingMs: 0 } });
     expect(await get('/lists')).toMatchObject({ lists: [{ track: TRACK }] });
+    const { host, port } = agent.operations!;
+    const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+    expect(metrics).toContain(`higgins_agent_list_freshness{list="blocked",track="${TRACK}"} 0`);
+    expect(metrics).toContain(`higgins_agent_list_remaining_seconds{list="blocked",track="${TRACK}"} 0`);
+    expect(metrics).toContain(`higgins_agent_list_expiries_total{track="${TRACK}"} 1`);
+    expect((await fetch(`http://${host}:${port}/readyz`)).status).toBe(200);
   });
 
   it('BUS-93: a malformed file is refused with its line, and the last good list stays', async () => {
@@ -179,6 +185,7 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
       pop: 'test',
       stateDirectory: join(directory, 'state'),
       localSocket: join(directory, 'agent.sock'),
+      admin: { port: 0 },
       logLevel: 'silent',
       lists: [
         {

@@ -57,6 +57,7 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   if (bus) resources.use(bus);
   const acknowledge = (track: string, applied: Applied) => {
     metrics.acknowledgements.inc({ result: applied.result });
+    if (applied.result === 'expired') metrics.expiries.inc({ track });
     options.onAcknowledgement?.(track, applied);
     bus?.acknowledge(track, applied).catch((error: unknown) => {
       logger.error({ track, reason: String(error) }, 'acknowledgement not published');

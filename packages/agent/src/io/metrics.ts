@@ -22,7 +22,7 @@ export class AgentMetrics {
   readonly failures = this.#counter('higgins_agent_enforce_failures_total', 'Values that could not be enforced', [
     'list',
   ]);
-  readonly expiries = this.#counter('higgins_agent_list_expiries_total', 'Values whose time ended', ['list']);
+  readonly expiries = this.#counter('higgins_agent_list_expiries_total', 'Values whose time ended', ['track']);
   readonly acknowledgements = this.#counter('higgins_agent_acknowledgements_total', 'Acknowledgements by result', [
     'result',
   ]);

@@ -17,6 +17,8 @@ export interface EnforceResult {
   readonly operations: readonly NftOperation[];
   /** When the last transaction was in force; null if nothing had to be done. */
   readonly appliedBootMs: number | null;
+  /** Whether a slot that was just left is to be emptied by a later call. */
+  readonly cleaningDue: boolean;
 }
 
 export interface EnforceOptions {
@@ -51,7 +53,8 @@ export async function enforce(
       const actual = (known && (await target.stillActual(known))) ?? (await target.verify());
       known = null;
       const operations = target.plan(desired, actual, bootMs());
-      if (operations.length === 0 || isCleaning(operations, done)) return { actual, operations: done, appliedBootMs };
+      const cleaningDue = done.length > 0 && isCleaning(operations);
+      if (operations.length === 0 || cleaningDue) return { actual, operations: done, appliedBootMs, cleaningDue };
       await target.apply(operations, signal);
       appliedBootMs = bootMs();
       done.push(...operations);
@@ -74,9 +77,12 @@ export async function enforce(
   );
 }
 
-/** A slot that was left a moment ago may still be looked at by a packet under way: it is emptied at the next verification. */
-function isCleaning(operations: readonly NftOperation[], done: readonly NftOperation[]): boolean {
-  return done.length > 0 && operations.every(({ steps }) => steps.every((step) => step.kind === 'flush'));
+/**
+ * Whether operations only empty the slot that is not in use. A packet under way may still look at one that was left a
+ * moment ago, so that this waits for the next verification.
+ */
+export function isCleaning(operations: readonly NftOperation[]): boolean {
+  return operations.length > 0 && operations.every(({ steps }) => steps.every((step) => step.kind === 'flush'));
 }
 
 function reasonOf(error: unknown): string {

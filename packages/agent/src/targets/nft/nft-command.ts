@@ -5,7 +5,8 @@ import { NftError } from './errors.js';
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 /** Time that nft may take; large sets take seconds. */
 const RUN_MS_MAX = 60_000;
-/** Bytes of nft's complaint that an error carries. */
+/** Reads of up to 64 KiB of nft's complaint that are kept, and characters of it that an error carries. */
+const COMPLAINT_CHUNKS_MAX = 4;
 const COMPLAINT_CHARACTERS_MAX = 2_000;
 
 /**
@@ -23,7 +24,9 @@ export async function runNft(args: readonly string[], input = ''): Promise<strin
     if (bytes <= OUTPUT_BYTES_MAX) output.push(chunk);
     else child.kill('SIGKILL');
   });
-  child.stderr.on('data', (chunk: Buffer) => complaint.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    if (complaint.length < COMPLAINT_CHUNKS_MAX) complaint.push(chunk);
+  });
   // A process that died early says so by its status, not by the broken pipe.
   child.stdin.on('error', () => {});
   child.stdin.end(input);

@@ -6,12 +6,14 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeInNamespace } from '../../../../../test/support/namespace.js';
 import { Peer } from '../../../../../test/support/peer.js';
 import { until } from '../../../../../test/support/until.js';
+import type { ListValue } from '../../core/list.js';
 import { NftListTarget } from './apply.js';
 import { describeOperations } from './describe.js';
 import { type EnforceResult, enforce } from './enforce.js';
 import { intervalsOf } from './intervals.js';
 import type { ActualList, DesiredList, Enforcement } from './model.js';
 import { NftStructure } from './structure.js';
+import { NftTarget } from './target.js';
 import { witness } from './witness.js';
 
 const TABLE = 'higgins';
@@ -179,6 +181,29 @@ await describeInNamespace('nft target', import.meta.filename, ['network', 'user'
     }
   });
 
+  it('empties the slot that a large change left with the next verification, and then has nothing more to look at', async () => {
+    const { enforcement } = await list({});
+    const netlink = new Netlink();
+    const store = { read: async () => null, write: async () => {} };
+    const lists = [{ enforcement, onExpiry: null }];
+    const target = new NftTarget({ table: TABLE, lists, netlink, store, bootMs, batchBytesMax: 10_000 });
+    const put = (value: ListValue) => target.enforce('blocked', value, AbortSignal.timeout(20_000));
+    await target.beginVerification();
+    await put(large(1));
+    expect(await target.changedByOthers()).toBe(false);
+    const latest = large(2);
+    expect((await put(latest)).transactions).toBeGreaterThan(2);
+    expect(await target.changedByOthers()).toBe(true);
+    await target.beginVerification();
+    expect((await put(latest)).transactions).toBe(0);
+    expect(execFileSync('nft', ['list', 'set', 'inet', TABLE, 'blocked_ipv4_0'], { encoding: 'utf8' })).not.toContain(
+      'elements',
+    );
+    expect(await target.changedByOthers()).toBe(false);
+    execFileSync('nft', ['add', 'table', 'inet', 'other']);
+    expect(await target.changedByOthers()).toBe(true);
+  });
+
   it('says that nft reads back something else', async () => {
     const { put, target } = await list({});
     const { actual } = await put({ entries: ['10.9.1.0/24', '10.9.2.0/32', 'fd09::/64', 'fd0a::/127'] });
@@ -255,7 +280,14 @@ async function list(options: ListOptions, fingerprint = { value: null as string 
     await witness(TABLE, target.id, desired, result.actual);
     return result;
   };
-  return { structure, target, put, fingerprint };
+  return { enforcement, structure, target, put, fingerprint };
+}
+
+/** 500 prefixes that no other version has. */
+function large(version: number): ListValue {
+  const texts = Array.from({ length: 500 }, (_, index) => `10.${version * 10 + (index >> 8)}.${index & 255}.0/28`);
+  const endless = { deadlineBootMs: null, ttlMs: null, publishedWallMs: null };
+  return { group: version, version, ...parseIpSet(texts), onExpiry: 'unset', ...endless };
 }
 
 function desiredOf({ entries, deadlineBootMs, onExpiry }: Value): DesiredList {

@@ -3,7 +3,7 @@ import type { ExpiryMode } from '@higgins/signals';
 import { entriesOf, type ListValue } from '../../core/list.js';
 import { WITNESS_ENTRIES_MAX } from '../../limits.js';
 import { NftListTarget } from './apply.js';
-import { enforce } from './enforce.js';
+import { type EnforceResult, enforce, isCleaning } from './enforce.js';
 import { intervalsOf } from './intervals.js';
 import type { ActualList, DesiredList, Enforcement } from './model.js';
 import { type FingerprintStore, NftStructure, type RelayAddress } from './structure.js';
@@ -28,7 +28,7 @@ export interface NftTargetOptions {
 
 /** What an enforcement found and did. */
 export interface NftOutcome {
-  /** Transactions that were needed; 0 if all was in place. */
+  /** Transactions that were needed; 0 if all was in place, apart from an old slot that was emptied. */
   readonly transactions: number;
   /** Intervals in force, both families together. */
   readonly intervals: number;
@@ -106,16 +106,16 @@ export class NftTarget {
     const repair = () => this.repair();
     const result = await enforce(entry.target, desired, { known: entry.known, bootMs, signal, repair });
     entry.known = result.actual;
-    const transactions = result.operations.length;
-    this.#account(result.actual.generation, transactions);
+    this.#account(result);
+    const transactions = isCleaning(result.operations) ? 0 : result.operations.length;
     if (transactions > 0 && entriesOf(value) <= WITNESS_ENTRIES_MAX) await witness(table, id, desired, result.actual);
     return { transactions, intervals: desired.ipv4.count + desired.ipv6.count, appliedBootMs: result.appliedBootMs };
   }
 
-  /** After a large change the old slot still has to be emptied, so that the next verification must look at the lists. */
-  #account(generation: number, transactions: number): void {
-    const expected = this.#accounted === null ? null : this.#accounted + transactions;
-    this.#accounted = expected === generation && transactions <= 1 ? generation : null;
+  /** Where a slot is still to be emptied, the next verification must look at the lists. */
+  #account({ actual, operations, cleaningDue }: EnforceResult): void {
+    const expected = this.#accounted === null ? null : this.#accounted + operations.length;
+    this.#accounted = expected === actual.generation && !cleaningDue ? expected : null;
   }
 
   #desiredOf(entry: Entry, value: ListValue): DesiredList {
