@@ -1,6 +1,6 @@
 import { type FullTrackName, fullTrackName, trackNamespace } from '@higgins/protocol';
 import { VirtualMachine, VirtualWorld } from '@higgins/runtime';
-import { type LinkOptions, MemoryNetwork, memoryIdentity } from '@higgins/transport';
+import { type ConnectionLimits, type LinkOptions, MemoryNetwork, memoryIdentity } from '@higgins/transport';
 import type { Authorizer } from '../authorizer.js';
 import { allowAnyone } from '../authorizer.js';
 import type { RelayLimits } from '../limits.js';
@@ -57,7 +57,7 @@ export class TestWorld {
         identity: memoryIdentity({ issuer: AUTHORITY, subject: host }),
         clientAuthoritiesPem: AUTHORITY,
         protocols: RELAY_PROTOCOLS,
-        limits: { bidirectionalStreamsMax: 4096 },
+        limits: { bidirectionalStreamsMax: 32_768 },
         accept: (connection) => node.accept(connection),
       }),
       1_000,
@@ -67,7 +67,10 @@ export class TestWorld {
   }
 
   /** A client that is connected with a relay, on a host of its own. */
-  async client(relay: string, options: { certificate?: boolean } = {}): Promise<TestPeer> {
+  async client(
+    relay: string,
+    options: { certificate?: boolean; limits?: Partial<ConnectionLimits> } = {},
+  ): Promise<TestPeer> {
     this.#clients++;
     const host = `client-${this.#clients}`;
     const runtime = this.#machine(host).start('client');
@@ -76,6 +79,7 @@ export class TestWorld {
       TestPeer.connect(runtime, transport, {
         url: `moqt://${relay}:${PORT}/`,
         insecure: true,
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
         ...(options.certificate ? { identity: memoryIdentity({ issuer: AUTHORITY, subject: host }) } : {}),
       }),
       60_000,
