@@ -99,7 +99,7 @@ await describeInNamespace('agent on the bus', import.meta.filename, ['network'],
     expect(results.at(-1)).toBe('applied');
   });
 
-  it('BUS-37: with every relay dead a restarted agent enforces last-good for what was left of its time', async () => {
+  it('BUS-35, BUS-37: with every relay dead a restarted agent enforces last-good for what was left of its time', async () => {
     const { agent } = await start();
     const publisher = await client('publisher');
     await publisher.publish(organisationList, PARAMS, listOf(1, ['10.9.0.0/16'], 'closed'), { ttlMs: 3_600_000 });
@@ -115,6 +115,8 @@ await describeInNamespace('agent on the bus', import.meta.filename, ['network'],
     const expected = left - (performance.now() - asked);
     expect(Math.abs(restarted.lists()[0]!.remainingMs! - expected)).toBeLessThan(500);
     expect(nftSet('blocked_ipv4_0')).toContain('10.9.0.0/16');
+    expect(restarted.match(TRACK, '10.9.1.1')).toMatchObject({ listed: true, list: { freshness: 'live' } });
+    expect(restarted.match(TRACK, '10.8.1.1')).toMatchObject({ listed: false });
   });
 
   it('refuses a list with entries that it has no data for, and follows a deletion', async () => {
