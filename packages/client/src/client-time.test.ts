@@ -186,4 +186,13 @@ describe('Client: acknowledgements', () => {
     expect(map.current).toMatchObject({ freshness: 'live', condition: 'ok' });
     expect(control.client.acknowledgements('ams1')).toBe(agent);
   });
+
+  it('closing is no loss: it is neither told nor counted as a disconnection', async () => {
+    const { edge, bench } = await pair(24);
+    await edge.client[Symbol.asyncDispose]();
+    await bench.world.runFor(1_000);
+    expect(edge.client.connected).toBe(false);
+    expect(edge.events.map(({ kind }) => kind)).not.toContain('disconnected');
+    expect(edge.client.counters.disconnects).toBe(0);
+  });
 });

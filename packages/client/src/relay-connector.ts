@@ -55,7 +55,12 @@ export class RelayConnector {
     this.#timer?.[Symbol.dispose]();
     this.#attempt?.cancellation.abort();
     this.#attempt?.link?.close(SessionTerminationCode.NO_ERROR, '');
-    this.#current?.link.close(SessionTerminationCode.NO_ERROR, '');
+    const current = this.#current;
+    if (current === null) return;
+    // Our own end of the session is no loss: nothing is told about it.
+    this.#current = null;
+    current.link.close(SessionTerminationCode.NO_ERROR, '');
+    this.#options.onDown();
   }
 
   // Tries the relay of that index, and those behind it; then pauses and begins again.
