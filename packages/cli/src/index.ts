@@ -2,7 +2,6 @@ import { fileURLToPath } from 'node:url';
 
 // What the demo is made of, for measurements in the same kind of network.
 export { DemoNetwork, type PopNetwork } from './demo/network.js';
-export { now, Probe, type ProbePath, type Verdict } from './demo/probe.js';
 export { deadlinesOfAgent } from './local-state.js';
 
 /** The program that answers UDP packets on the ports that are its arguments. */

@@ -6,7 +6,7 @@ import { parsePath } from '@higgins/signals';
 import type { Benchmark, BenchmarkContext, Outcome } from '../harness/benchmark.js';
 import { LoadClient } from '../harness/load-client.js';
 import { obstacleOfNetwork } from '../harness/paths.js';
-import { cpuMicroseconds } from '../harness/proc.js';
+import { cpuTime } from '../harness/proc.js';
 import { RawPublisher } from '../harness/raw-publisher.js';
 import { TwoTiers } from '../harness/relays.js';
 
@@ -63,10 +63,10 @@ async function measure(context: BenchmarkContext, load: Load): Promise<Outcome> 
     objects: WARMUP_OBJECTS + objects,
   });
   await publishPaced(publisher, WARMUP_OBJECTS, objectsPerSecond);
-  const before = [cpuMicroseconds(tiers.edge.pid), cpuMicroseconds(tiers.origin.pid)] as const;
+  const before = { edge: cpuTime(tiers.edge.pid), origin: cpuTime(tiers.origin.pid) };
   await publishPaced(publisher, objects, objectsPerSecond);
   const result = await client.result(RESULT_MS_MAX);
-  const [edge, origin] = [cpuMicroseconds(tiers.edge.pid) - before[0], cpuMicroseconds(tiers.origin.pid) - before[1]];
+  const after = { edge: cpuTime(tiers.edge.pid), origin: cpuTime(tiers.origin.pid) };
   if (result.deliveries !== objects * subscribers || result.untimed > 0) {
     throw new Error(`${result.deliveries} of ${objects * subscribers} deliveries, ${result.untimed} without a time`);
   }
@@ -76,8 +76,15 @@ async function measure(context: BenchmarkContext, load: Load): Promise<Outcome> 
       'latency p50': { value: result.latencyUs.p50, unit: 'µs' },
       'latency p99': { value: result.latencyUs.p99, unit: 'µs' },
       'latency max': { value: result.latencyUs.max, unit: 'µs' },
-      'edge relay CPU per delivery': { value: edge / result.deliveries, unit: 'µs' },
-      'origin relay CPU per object': { value: origin / objects, unit: 'µs' },
+      'edge relay CPU per delivery': {
+        value: (after.edge.total - before.edge.total) / result.deliveries,
+        unit: 'µs',
+      },
+      'edge relay CPU per delivery, JavaScript': {
+        value: (after.edge.main - before.edge.main) / result.deliveries,
+        unit: 'µs',
+      },
+      'origin relay CPU per object': { value: (after.origin.total - before.origin.total) / objects, unit: 'µs' },
     },
   };
 }

@@ -1,8 +1,10 @@
-import { deadlinesOfAgent, now, type PopNetwork, Probe } from '@higgins/cli';
+import { deadlinesOfAgent, type PopNetwork } from '@higgins/cli';
 import { type NamedList, parseListEntries } from '@higgins/signals';
 import type { Outcome } from '../harness/benchmark.js';
+import { wallMs } from '../harness/clock.js';
 import { percentile } from '../harness/statistics.js';
 import type { GuardedList, Pops } from './pops.js';
+import { Prober } from './prober.js';
 
 const LISTS: readonly GuardedList[] = Array.from({ length: 25 }, (_, index) => ({
   list: `list-${index}`,
@@ -31,34 +33,45 @@ export async function measureExpiry(pops: Pops, progress: (text: string) => void
   for (const pop of pops.pops) deadlines.set(pop, await deadlinesOfAgent(pops.socketOf(pop)));
   await pops.killAll();
   progress('publisher, relays and agents are dead; waiting for the lists to expire');
-  const lateness = await Promise.all([...deadlines].map(([pop, ofLists]) => latenessAt(pop, ofLists)));
-  const samples = lateness.flat();
+  const expiries = (await Promise.all([...deadlines].map(([pop, ofLists]) => expiriesAt(pop, ofLists)))).flat();
+  const samples = expiries.map(({ latenessMs }) => latenessMs);
   return [
     {
-      parameters: { lists: LISTS.length, PoPs: pops.pops.length, samples: samples.length, 'probe interval ms': 2 },
+      parameters: { lists: LISTS.length, PoPs: pops.pops.length, samples: samples.length },
       figures: {
         'lateness p50': { value: percentile(samples, 0.5), unit: 'ms' },
         'lateness p99': { value: percentile(samples, 0.99), unit: 'ms' },
         'lateness max': { value: Math.max(...samples), unit: 'ms' },
         'lateness min': { value: Math.min(...samples), unit: 'ms' },
+        'longest pause between probes at a change': {
+          value: Math.max(...expiries.map(({ pauseMs }) => pauseMs)),
+          unit: 'ms',
+        },
       },
     },
   ];
 }
 
-async function latenessAt(pop: PopNetwork, deadlines: ReadonlyMap<string, number>): Promise<number[]> {
-  const samples: number[] = [];
+interface Expiry {
+  /** From the deadline to the first packet with the new verdict. */
+  readonly latenessMs: number;
+  /** From the last packet with the old verdict to that one: how exact the lateness is. */
+  readonly pauseMs: number;
+}
+
+async function expiriesAt(pop: PopNetwork, deadlines: ReadonlyMap<string, number>): Promise<Expiry[]> {
+  const expiries: Expiry[] = [];
   for (const { list, port } of LISTS) {
     const deadline = [...deadlines].find(([track]) => track.endsWith(`/${list}`))?.[1];
     if (deadline === undefined) throw new Error(`${pop.name} names no deadline of ${list}`);
-    const waitMs = deadline - PROBE_BEFORE_MS - now();
+    const waitMs = deadline - PROBE_BEFORE_MS - wallMs();
     if (waitMs < 0) throw new Error(`${list} expires before it can be probed`);
     await new Promise((resolve) => setTimeout(resolve, waitMs));
-    await using probe = await Probe.open({ source: SOURCE, destination: pop.address.ipv4, port });
-    const { changedWallMs } = await probe.waitForChange('passes', deadline + LATE_MS_MAX);
-    samples.push(changedWallMs - deadline);
+    using prober = await Prober.start({ source: SOURCE, destination: pop.address.ipv4, port });
+    const { firstPassedWallMs, lastRefusedWallMs } = await prober.firstPassed(deadline + LATE_MS_MAX);
+    expiries.push({ latenessMs: firstPassedWallMs - deadline, pauseMs: firstPassedWallMs - lastRefusedWallMs });
   }
-  return samples;
+  return expiries;
 }
 
 function listOf(): NamedList {

@@ -10,9 +10,14 @@ const [measurement, directory] = process.argv.slice(2);
 if ((measurement !== 'commit' && measurement !== 'expiry') || directory === undefined) {
   throw new Error('expected commit or expiry, and a directory');
 }
-await using pops = new Pops(directory);
-const outcomes = await MEASUREMENTS[measurement](pops, (text) => tell({ kind: 'progress', text }));
-tell({ kind: 'outcomes', outcomes });
+try {
+  await using pops = new Pops(directory);
+  const outcomes = await MEASUREMENTS[measurement](pops, (text) => tell({ kind: 'progress', text }));
+  tell({ kind: 'outcomes', outcomes });
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
 
 function tell(message: InsideMessage): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);

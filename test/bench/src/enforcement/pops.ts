@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DemoNetwork, ECHO_PROGRAM, now, type PopNetwork } from '@higgins/cli';
+import { DemoNetwork, ECHO_PROGRAM, type PopNetwork } from '@higgins/cli';
 import { Client } from '@higgins/client';
 import { QuicTransport } from '@higgins/quic';
 import { NodeRuntime } from '@higgins/runtime/node';
 import { type Applied, applied, appliedKey, type NamedList, organisationList } from '@higgins/signals';
+import { wallMs } from '../harness/clock.js';
 import { HIGGINS } from '../harness/paths.js';
 import { Program } from '../harness/process.js';
 import { TwoTiers } from '../harness/relays.js';
@@ -84,7 +85,7 @@ export class Pops implements AsyncDisposable {
     const params = { org: ORGANISATION, list };
     const key = appliedKey(organisationList.name(params));
     const acknowledged = Promise.all(POPS.map((pop) => this.#acknowledged(pop, key, value.version, boundMs)));
-    const started = now();
+    const started = wallMs();
     await client.publish(organisationList, params, value, { ttlMs });
     return (await acknowledged).map(({ value: { appliedWallMs }, receivedWallMs }) => ({
       enforcedMs: appliedWallMs - started,
@@ -145,7 +146,7 @@ export class Pops implements AsyncDisposable {
   async #observe(client: Client, pop: string): Promise<void> {
     for await (const { current } of client.subscribeMap(applied, { pop })) {
       for (const [key, value] of current?.value ?? []) {
-        for (const take of this.#seen) take({ pop, key, value, receivedWallMs: now() });
+        for (const take of this.#seen) take({ pop, key, value, receivedWallMs: wallMs() });
       }
     }
   }
@@ -167,9 +168,9 @@ export class Pops implements AsyncDisposable {
 }
 
 async function until(holds: () => boolean, boundMs: number, otherwise: string): Promise<void> {
-  const end = now() + boundMs;
+  const end = wallMs() + boundMs;
   while (!holds()) {
-    if (now() > end) throw new Error(`${otherwise} after ${boundMs} ms`);
+    if (wallMs() > end) throw new Error(`${otherwise} after ${boundMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
