@@ -1,3 +1,4 @@
+export { type Affinity, type AffinityEntry, affinity, affinityIsRedundant, staleEntries } from './affinity.js';
 export { BalancingError, type BalancingErrorCode } from './errors.js';
 export {
   checkKey,
@@ -12,8 +13,53 @@ export {
   SOURCE_KEY,
   writeKey,
 } from './flow-key.js';
+export { firstCheckDelayMs, nextCheckDelayMs } from './health/check-schedule.js';
+export type {
+  AdminState,
+  BreakerState,
+  EjectionReason,
+  MemberRecord,
+  MemberState,
+  MemberStatus,
+} from './health/member-health.js';
+export {
+  type MemberReport,
+  type MemberTransition,
+  PoolHealth,
+  type PoolTransition,
+  type Transition,
+} from './health/pool-health.js';
+export type { RateSlice, TrafficSample } from './health/rate-window.js';
+export type { PoolMember, PoolMode, Rotation } from './health/rotation.js';
+export {
+  type ActiveCheckSettings,
+  type HalfOpenSettings,
+  type HealthOptions,
+  type HealthSettings,
+  healthSettings,
+  type OutlierSettings,
+  type RateThreshold,
+  type WhenNoneHealthy,
+} from './health/settings.js';
 export { jenkinsHash, reciprocalScale } from './jenkins-hash.js';
 export { MEMBERS_MAX, NAME_CHARACTERS_MAX, SEQUENCE_SLOTS_MAX, WEIGHT_MAX } from './limits.js';
 export { buildMaglev, defaultTableSize, type MaglevOptions, TABLE_SIZES, type TableSize } from './maglev.js';
 export { FlowPredictor, type HashChoice } from './prediction.js';
+export {
+  type ConnectionSample,
+  connectionWeights,
+  type LatencySample,
+  latencyWeights,
+  smoothLatency,
+} from './sampled-weights.js';
+export {
+  type Algorithm,
+  SAMPLED_TABLE_SIZE,
+  type SelectableMember,
+  type Selection,
+  type SelectionOptions,
+  type SlotChoice,
+  select,
+} from './selector.js';
+export { buildSampled, buildSequence } from './sequence.js';
 export { changedSlots, memberAt, type SlotTable, slotCounts, type WeightedMember } from './slot-table.js';
