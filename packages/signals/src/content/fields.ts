@@ -21,11 +21,6 @@ export class Fields {
     return this.#content.has(field);
   }
 
-  /** The raw value, undefined if there is none. */
-  raw(field: string): unknown {
-    return this.#content.get(field);
-  }
-
   /** An integer within the bounds, both included. */
   integer(field: string, min: number, max: number): number {
     const value = this.#required(field);

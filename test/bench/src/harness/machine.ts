@@ -37,6 +37,6 @@ function commitOfTree(): string {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty'], { cwd, encoding: 'utf8', stdio: 'pipe' }).trim();
   } catch {
-    return 'not a git checkout';
+    return 'unknown commit';
   }
 }
