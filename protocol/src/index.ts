@@ -28,7 +28,7 @@ export * from './profiles/moqt-18.js';
 export * from './profiles/profile.js';
 export { emptyAction } from './session/action-queue.js';
 export * from './session/contract.js';
-export { createSession, type SessionConfig } from './session/session.js';
+export { createSession, MoqtSession, type SessionConfig, type SessionUsage } from './session/session.js';
 export * from './wire/copy.js';
 export * from './wire/key-value.js';
 export * from './wire/reader.js';
