@@ -84,10 +84,30 @@ describe('weighted round robin', () => {
         const [largest, next] = [...own].sort((a, b) => b - a);
         const names = inTurn(selection, 2 * selection.choice.size);
         let run = 0;
-        for (const [index, name] of names.entries()) {
+        const runs = names.map((name, index) => {
           run = name === names[index - 1] ? run + 1 : 1;
-          expect(run).toBeLessThanOrEqual(Math.ceil(largest! / next!));
-        }
+          return run;
+        });
+        expect(Math.max(...runs)).toBeLessThanOrEqual(Math.ceil(largest! / next!));
+      }),
+      RUNS,
+    );
+  });
+
+  it('L4-20: after any number of connections each member has its share, but for half a turn of every member', () => {
+    fc.assert(
+      fc.property(weights, (own) => {
+        const selection = choose(pool(...own), 'weighted-round-robin');
+        const sum = own.reduce((a, b) => a + b);
+        const counts = own.map(() => 0);
+        const lags = inTurn(selection, selection.choice.size).flatMap((name, index) => {
+          counts[Number(name.slice('upstream-'.length))]!++;
+          return own.map((weight, member) => {
+            const lag = ((index + 1) * weight) / sum - counts[member]!;
+            return Math.abs(lag) - 0.5 - (weight / sum) * (own.length / 2);
+          });
+        });
+        expect(lags.reduce((left, right) => Math.max(left, right))).toBeLessThan(1e-9);
       }),
       RUNS,
     );
@@ -121,6 +141,14 @@ describe('least connections', () => {
       );
       expect(countOf(next, held!.name)).toBeLessThanOrEqual(1);
     }
+  });
+
+  it('gives the next connections to the emptiest members first, up to one level', () => {
+    const samples = [0, 10, 100].map((connections) => ({ name: `open-${connections}`, weight: 1, connections }));
+    expect([...connectionWeights(samples, 20).values()]).toEqual([750, 250, 1]);
+    const weighted = samples.map((sample, index) => ({ ...sample, weight: [1, 4, 1][index]! }));
+    expect([...connectionWeights(weighted, 40).values()]).toEqual([250, 750, 1]);
+    expect([...connectionWeights(samples, 0).values()]).toEqual([1_000, 1, 1]);
   });
 
   it('levels open connections per weight from any start', () => {

@@ -128,7 +128,7 @@ describe('passive checks', () => {
   });
 
   it('L4-37: either check ejects, and a member serves only when both agree', () => {
-    const pool = create({ active: { rise: 1, fall: 1 }, outlier: { ejectionMs: 100 } });
+    const pool = create({ active: { rise: 1, fall: 1 }, outlier: { ejectionMs: 100, maxEjectionPercent: 25 } });
     pool.check('a', false, 0);
     expect(text(pool.traffic('a', failed(3), 1))).toEqual([]);
     expect(text(pool.check('a', true, 2))).toEqual(['2 a ejected -> ejected outlier-detection(keep)']);
