@@ -24,6 +24,11 @@ export class ByteBudget {
   give(bytes: number): void {
     this.#used -= bytes;
   }
+
+  /** Everything that was held is gone. */
+  clear(): void {
+    this.#used = 0;
+  }
 }
 
 /** Bytes of one stream that can't be read yet, copied and counted against a budget. */

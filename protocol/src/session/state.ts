@@ -134,5 +134,6 @@ export class SessionState {
     const tables = [this.streams, this.own, this.ownFetches, this.aliases, this.peers, this.peerSubscriptions];
     for (const table of [...tables, this.deadlines, this.unknownAliases, this.joiningFetches, this.tokens])
       table.clear();
+    this.held.clear();
   }
 }

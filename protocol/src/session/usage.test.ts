@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RequestErrorCode } from '../errors.js';
 import { fetchedGroups, groupHead, nextObject } from '../testing/data.js';
+import { RawPeer } from '../testing/raw-peer.js';
 import type { SessionPair } from '../testing/session-pair.js';
 import { establishedPair, track } from '../testing/sessions.js';
 
@@ -59,5 +60,14 @@ describe('memory of a session', () => {
       expect(session.nextTimeoutMs()).toBe(null);
       expect(session.established).toBe(true);
     }
+  });
+
+  it('is empty after a close, whatever was held back', () => {
+    const peer = new RawPeer({}, false);
+    peer.open(false, groupHead(1, 1));
+    expect(peer.session.usage.heldBytes).toBeGreaterThan(0);
+    peer.session.close(0, '');
+    peer.collect();
+    expect(Object.values(peer.session.usage)).toEqual(Array(Object.keys(peer.session.usage).length).fill(0));
   });
 });
