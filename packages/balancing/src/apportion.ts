@@ -9,7 +9,7 @@ export function apportion(weights: readonly number[], total: number): Uint32Arra
   const remainders = new Float64Array(weights.length);
   let given = 0;
   for (const [index, weight] of weights.entries()) {
-    // Exact in 53 bits: a weight stays below 2^16, a total below 2^18.
+    // Exact in 53 bits: a weight stays below 2^23, a total below 2^18.
     const share = Math.floor((weight * total) / sum);
     remainders[index] = share === 0 ? -1 : (weight * total) % sum;
     shares[index] = Math.max(share, 1);

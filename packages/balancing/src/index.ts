@@ -42,7 +42,7 @@ export {
   type WhenNoneHealthy,
 } from './health/settings.js';
 export { jenkinsHash, reciprocalScale } from './jenkins-hash.js';
-export { MEMBERS_MAX, NAME_CHARACTERS_MAX, SEQUENCE_SLOTS_MAX, WEIGHT_MAX } from './limits.js';
+export { MEMBERS_MAX, NAME_CHARACTERS_MAX, PRIORITY_MAX, SEQUENCE_SLOTS_MAX, WEIGHT_MAX } from './limits.js';
 export { buildMaglev, defaultTableSize, type MaglevOptions, TABLE_SIZES, type TableSize } from './maglev.js';
 export { FlowPredictor, type HashChoice } from './prediction.js';
 export {

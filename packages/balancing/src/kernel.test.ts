@@ -71,7 +71,7 @@ await describeInNamespace('kernel', import.meta.filename, [process.getuid?.() ==
       const pools = [
         pool.slice(0, 4),
         pool,
-        pool.map((member, index) => ({ ...member, out: index === 1 })),
+        pool.map((member, index) => ({ ...member, sharePercent: index === 1 ? 0 : 100 })),
         pool.map((member, index) => ({ ...member, weight: 1 + 3 * index })),
       ];
       const predictor = new FlowPredictor({ kind: 'hash', ...choice });

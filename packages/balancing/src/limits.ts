@@ -11,3 +11,6 @@ export const WEIGHT_MAX = 65_535;
 
 /** Slots of a sequence (round robin, weighted): 65,536 elements are what a slot map replaces in about 0.1 s. */
 export const SEQUENCE_SLOTS_MAX = 65_536;
+
+/** Largest priority of a member; more tiers of backups than anyone runs. */
+export const PRIORITY_MAX = 255;

@@ -38,7 +38,7 @@ function medianRemoval(size: TableSize, seedCount: number): number {
 const without = (members: readonly WeightedMember[], gone: WeightedMember): WeightedMember[] =>
   members.filter((member) => member !== gone);
 const takeOut = (members: readonly WeightedMember[], ...gone: WeightedMember[]): WeightedMember[] =>
-  members.map((member) => ({ ...member, out: gone.includes(member) }));
+  members.map((member) => ({ ...member, sharePercent: gone.includes(member) ? 0 : 100 }));
 
 describe('balance', () => {
   it('L4-25: entries per equal member differ by at most 1, at every size', () => {
@@ -139,6 +139,24 @@ describe('disruption', () => {
     );
   });
 
+  it('a member on its way back has its share, and moves no slot of another on the way', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 40 }), seeds, (count, seed) => {
+        const members = pool(count);
+        const whole = buildMaglev(members, { size: 4093, seed });
+        for (const sharePercent of [10, 20, 50, 90]) {
+          const rising = members.map((member, index) => (index === 0 ? { ...member, sharePercent } : member));
+          const table = buildMaglev(rising, { size: 4093, seed });
+          const formerOwners = [...changedSlots(whole, table)].map((slot) => memberAt(whole, slot));
+          expect(new Set(formerOwners)).toEqual(new Set(['backend-0']));
+          const due = (4093 * sharePercent) / (100 * (count - 1) + sharePercent);
+          expect(Math.abs(sharesOf(table)['backend-0']! - due)).toBeLessThan(1);
+        }
+      }),
+      { ...RUNS, numRuns: 20 },
+    );
+  });
+
   it('moves only slots that the first one left when a second member goes out', () => {
     fc.assert(
       fc.property(fc.integer({ min: 3, max: 40 }), seeds, (count, seed) => {
@@ -194,6 +212,8 @@ describe('input', () => {
     ['WEIGHT', build([{ name: 'a', weight: -1 }])],
     ['WEIGHT', build([{ name: 'a', weight: 1.5 }])],
     ['WEIGHT', build([{ name: 'a', weight: 65_536 }])],
+    ['WEIGHT', build([{ name: 'a', weight: 1, sharePercent: 101 }])],
+    ['WEIGHT', build([{ name: 'a', weight: 1, sharePercent: -1 }])],
     ['NAME', build([{ name: '', weight: 1 }])],
     ['DUPLICATE', build([...pool(1), ...pool(1)])],
     ['TOO_MANY', build(pool(252))],

@@ -1,7 +1,7 @@
 import { apportion } from './apportion.js';
 import { BalancingError } from './errors.js';
 import { jenkinsHash } from './jenkins-hash.js';
-import { type SlotTable, type WeightedMember, weightedMembers } from './slot-table.js';
+import { type SlotTable, type WeightedMember, weightedMembers, weightNow } from './slot-table.js';
 
 /** Sizes of Maglev tables: primes, so that every step visits all slots; the largest ones below powers of two, and 65,537. */
 export const TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16_381, 32_749, 65_521, 65_537, 131_071] as const;
@@ -37,11 +37,11 @@ export function defaultTableSize(memberCount: number): TableSize {
  * (size - 1)`. A member gets as many turns as its weight is due, spread evenly, so shares are exact: equal weights differ
  * by at most one slot, others are rounded to the next whole slot below or above, and at least one.
  *
- * Members that are `out` take part in this, and then hand their slots to the others in further turns. So a member that
- * fails or drains moves no slot of another, and its return restores the table; only a change of the pool itself has the
- * small disruption that the paper describes.
+ * Members below 100 percent take part in this in full, and then hand what they may not have to the others in further
+ * turns. So a member that fails, drains or comes back moves no slot that another had from the start, and with all back the
+ * table is what it was; only a change of the pool itself has the small disruption that the paper describes.
  *
- * The table depends on names, weights, `out`, size and seed alone, not on the order of `members`.
+ * The table depends on names, weights, percents, size and seed alone, not on the order of `members`.
  *
  * @throws BalancingError `TABLE_SIZE`, `SEED`, `TOO_MANY` (also: more members than slots), `NAME`, `DUPLICATE`, `WEIGHT`.
  */
@@ -50,12 +50,19 @@ export function buildMaglev(members: readonly WeightedMember[], { size, seed }: 
   checkSeed(seed);
   const pool = weightedMembers(members);
   if (pool.length > size) throw new BalancingError('TOO_MANY', 'members', pool.length, `at most ${size} slots`);
-  const serving = pool.filter(({ out }) => out !== true).map(({ name }) => name);
+  const serving = pool.filter((member) => weightNow(member) > 0).map(({ name }) => name);
   if (serving.length === 0) return { members: [], slots: new Uint16Array() };
   const names = pool.map(({ name }) => name);
   const filling = { slots: new Uint16Array(size).fill(FREE), ...permutations(names, size, seed) };
-  takeTurns(filling, sharesOf(pool, size), size);
-  if (serving.length < pool.length) handOver(filling, pool, size);
+  takeTurns(
+    filling,
+    sharesOf(
+      pool.map(({ weight }) => weight),
+      size,
+    ),
+    size,
+  );
+  if (pool.some(isReduced)) handOver(filling, pool, size);
   const positions = new Map(serving.map((name, index) => [name, index]));
   const indexes = Uint16Array.from(names, (name) => positions.get(name) ?? FREE);
   return { members: serving, slots: filling.slots.map((member) => indexes[member]!) };
@@ -96,12 +103,12 @@ function permutations(names: readonly string[], size: number, seed: number): Per
   return { next, step };
 }
 
-/** Shares of `size` slots; a member that is out has none. */
-function sharesOf(pool: readonly WeightedMember[], size: number, withoutOut = false): Uint32Array {
-  const indexes = [...pool.keys()].filter((index) => !(withoutOut && pool[index]!.out === true));
-  const shares = new Uint32Array(pool.length);
+/** Shares of `size` slots; a weight of 0 has none. */
+function sharesOf(weights: readonly number[], size: number): Uint32Array {
+  const indexes = [...weights.keys()].filter((index) => weights[index]! > 0);
+  const shares = new Uint32Array(weights.length);
   const parts = apportion(
-    indexes.map((index) => pool[index]!.weight),
+    indexes.map((index) => weights[index]!),
     size,
   );
   for (const [position, index] of indexes.entries()) shares[index] = parts[position]!;
@@ -128,16 +135,22 @@ function takeTurns({ slots, next, step }: Filling, shares: Uint32Array, count: n
   }
 }
 
-/** Frees the slots of the members that are out; the others take as many as they lack. */
-function handOver(filling: Filling, pool: readonly WeightedMember[], size: number): void {
-  const lacking = sharesOf(pool, size, true);
+/** Members below 100 percent keep their first slots, as many as they may have; the others take as many as they lack. */
+function handOver({ slots, next, step }: Filling, pool: readonly WeightedMember[], size: number): void {
+  const lacking = sharesOf(pool.map(weightNow), size);
+  const reduced = pool.map(isReduced);
   let freed = 0;
   for (let slot = 0; slot < size; slot++) {
-    const member = filling.slots[slot]!;
-    if (pool[member]!.out === true) {
-      filling.slots[slot] = FREE;
+    const member = slots[slot]!;
+    if (lacking[member]! > 0) lacking[member]!--;
+    else if (reduced[member]) {
+      slots[slot] = FREE;
       freed++;
-    } else if (lacking[member]! > 0) lacking[member]!--;
+    }
   }
-  takeTurns(filling, lacking, freed);
+  takeTurns({ slots, next, step }, lacking, freed);
+}
+
+function isReduced(member: WeightedMember): boolean {
+  return weightNow(member) < 100 * member.weight;
 }

@@ -51,7 +51,7 @@ describe('round robin', () => {
       const length = choose(members, 'round-robin').choice.size;
       for (let out = 1; out < size; out++) {
         const less = choose(
-          members.map((member, index) => ({ ...member, out: index < out })),
+          members.map((member, index) => ({ ...member, sharePercent: index < out ? 0 : 100 })),
           'round-robin',
         );
         expect(less.choice.size).toBe(length);
@@ -229,7 +229,7 @@ describe('hashed algorithms', () => {
     const members = pool(1, 1, 1, 1, 1);
     const before = choose(members, 'source-hash');
     const after = choose(
-      members.map((member, index) => ({ ...member, out: index === 2 })),
+      members.map((member, index) => ({ ...member, sharePercent: index === 2 ? 0 : 100 })),
       'source-hash',
     );
     const moved = [...changedSlots(before.table, after.table)];
@@ -258,7 +258,7 @@ it.each([
 ] as const)('%s has no slots when every member is out or has no weight', (algorithm) => {
   const { table } = choose(
     [
-      { name: 'a', weight: 1, out: true },
+      { name: 'a', weight: 1, sharePercent: 0 },
       { name: 'b', weight: 0 },
     ],
     algorithm,

@@ -3,7 +3,7 @@ import { buildMaglev, checkSeed, defaultTableSize, type TableSize } from './magl
 import type { HashChoice } from './prediction.js';
 import { type ConnectionSample, connectionWeights, type LatencySample, latencyWeights } from './sampled-weights.js';
 import { buildSampled, buildSequence } from './sequence.js';
-import type { SlotTable, WeightedMember } from './slot-table.js';
+import { type SlotTable, type WeightedMember, weightNow } from './slot-table.js';
 
 /** How a pool chooses the member of a new flow. */
 export type Algorithm =
@@ -99,7 +99,7 @@ function weightsOf(members: readonly SelectableMember[]): Map<string, number> {
 }
 
 function serving(members: readonly SelectableMember[]): SelectableMember[] {
-  return members.filter(({ weight, out }) => weight !== 0 && out !== true);
+  return members.filter((member) => weightNow(member) > 0);
 }
 
 function connectionSamples(members: readonly SelectableMember[]): ConnectionSample[] {

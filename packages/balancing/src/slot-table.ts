@@ -7,8 +7,11 @@ export interface WeightedMember {
   readonly name: string;
   /** 0 to 65,535, whole; relative to the other members. A member of weight 0 gets no slot. */
   readonly weight: number;
-  /** True for a member of the pool that gets no new flows for now, because it failed or drains; default false. */
-  readonly out?: boolean;
+  /**
+   * How much of its weight the member has for now, whole percent: 0 while it is out, because it failed or drains; 100 is
+   * the default; between them while it comes back.
+   */
+  readonly sharePercent?: number;
 }
 
 /** Which member serves each slot: the shape that a slot map in the kernel has, whatever chose the slot. */
@@ -58,7 +61,7 @@ export function weightedMembers(members: readonly WeightedMember[]): WeightedMem
     throw new BalancingError('TOO_MANY', 'members', members.length, `at most ${MEMBERS_MAX}`);
   }
   const names = new Set<string>();
-  for (const { name, weight } of members) {
+  for (const { name, weight, sharePercent = 100 } of members) {
     if (name.length < 1 || name.length > NAME_CHARACTERS_MAX) {
       throw new BalancingError('NAME', 'name', name, `1 to ${NAME_CHARACTERS_MAX} characters`);
     }
@@ -67,6 +70,14 @@ export function weightedMembers(members: readonly WeightedMember[]): WeightedMem
     if (!Number.isInteger(weight) || weight < 0 || weight > WEIGHT_MAX) {
       throw new BalancingError('WEIGHT', `weight of ${name}`, weight, `a whole number from 0 to ${WEIGHT_MAX}`);
     }
+    if (!Number.isInteger(sharePercent) || sharePercent < 0 || sharePercent > 100) {
+      throw new BalancingError('WEIGHT', `sharePercent of ${name}`, sharePercent, 'a whole number from 0 to 100');
+    }
   }
   return members.filter(({ weight }) => weight > 0).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The member's weight for now in hundredths; 0 if it is out. */
+export function weightNow({ weight, sharePercent = 100 }: WeightedMember): number {
+  return weight * sharePercent;
 }

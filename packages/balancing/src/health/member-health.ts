@@ -25,8 +25,8 @@ export interface MemberRecord {
   window: RateSlice[];
   /** Ejections in a row, without a clean time of one base ejection between them. */
   ejections: number;
-  /** When the breaker last opened; null if never. */
-  ejectedAtMs: number | null;
+  /** When the present status began. */
+  sinceMs: number;
   /** When an open breaker half-opens or closes. */
   restoreAtMs: number | null;
   /** Since when the breaker is closed again; null while it isn't, or never opened. */
@@ -49,12 +49,12 @@ export interface MemberStatus {
 }
 
 /** The state before anything happened. */
-export function newRecord(name: string, { active }: HealthSettings): MemberRecord {
+export function newRecord(name: string, { active }: HealthSettings, nowMs: number): MemberRecord {
   return {
     ...{ name, admin: 'enabled', drainDeadlineMs: null },
     ...{ passing: active === null || active.startAvailable ? true : null, checkRun: 0 },
     ...{ breaker: 'closed', failureRun: 0, trialSuccesses: 0, window: [], ejections: 0 },
-    ...{ ejectedAtMs: null, restoreAtMs: null, closedAtMs: null, returnedAtMs: null },
+    ...{ sinceMs: nowMs, restoreAtMs: null, closedAtMs: null, returnedAtMs: null },
   };
 }
 
@@ -111,7 +111,6 @@ export function eject(record: MemberRecord, nowMs: number, { ejectionMs, ejectio
   const clean = record.closedAtMs !== null && nowMs - record.closedAtMs >= ejectionMs;
   record.ejections = clean ? 1 : record.ejections + 1;
   record.breaker = 'open';
-  record.ejectedAtMs = nowMs;
   record.restoreAtMs = nowMs + Math.min(record.ejections * ejectionMs, ejectionMsMax);
   record.closedAtMs = null;
   record.failureRun = 0;

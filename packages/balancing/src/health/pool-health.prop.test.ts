@@ -151,7 +151,7 @@ describe('any sequence of events', () => {
   it('keeps those in the rotation that are active or on trial, and no others', () => {
     check((pool, model, nowMs) => {
       const { mode, members } = pool.rotation(nowMs);
-      const serving = members.filter(({ out }) => out !== true).map((member) => member.name);
+      const serving = members.filter(({ sharePercent }) => sharePercent !== 0).map((member) => member.name);
       expect(serving).toEqual(NAMES.filter((member) => ['active', 'on-trial'].includes(model.state(member, nowMs))));
       expect(mode).toBe(serving.length === 0 ? 'reject' : 'normal');
     });

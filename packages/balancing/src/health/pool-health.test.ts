@@ -15,8 +15,8 @@ const text = (transitions: readonly Transition[]): string[] =>
 const serving = (pool: PoolHealth, nowMs: number): string =>
   pool
     .rotation(nowMs)
-    .members.filter(({ out }) => out !== true)
-    .map(({ name, weight }) => (weight === 1 ? name : `${name}${weight}`))
+    .members.filter(({ sharePercent }) => sharePercent !== 0)
+    .map(({ name, sharePercent }) => (sharePercent === 100 ? name : `${name} (${sharePercent} %)`))
     .join(' ');
 const failed = (failures: number) => ({ successes: 0, failures });
 const good = (successes: number) => ({ successes, failures: 0 });
@@ -87,6 +87,7 @@ describe('passive checks', () => {
       flows: 'keep',
     });
     expect(pool.nextTimeoutMs(4)).toBe(30_004);
+    expect(pool.report()[0]).toMatchObject({ sinceMs: 4, restoreAtMs: 30_004, status: { state: 'ejected' } });
     expect(pool.advance(30_003)).toEqual([]);
     expect(text(pool.advance(30_004))).toEqual(['30004 a ejected -> active (keep)']);
   });
@@ -147,7 +148,7 @@ describe('circuit breaker', () => {
     const pool = create(options);
     expect(text(pool.traffic('a', failed(5), 0))).toEqual(['0 a active -> ejected outlier-detection(keep)']);
     expect(text(pool.advance(100))).toEqual(['100 a ejected -> on-trial (keep)']);
-    expect(pool.rotation(100).members.map(({ weight }) => weight)).toEqual([1, 10, 10, 10]);
+    expect(serving(pool, 100)).toBe('a (10 %) b c d');
     expect(pool.traffic('a', good(2), 101)).toEqual([]);
     expect(text(pool.traffic('a', good(1), 102))).toEqual(['102 a on-trial -> active (keep)']);
     expect(serving(pool, 102)).toBe('a b c d');
@@ -228,9 +229,11 @@ describe('who serves', () => {
     const steps: string[] = [];
     for (let next: number | null = 500; next !== null; next = pool.nextTimeoutMs(next)) {
       pool.advance(next);
-      steps.push(`${next} ${pool.rotation(next).members[0]!.weight}/${pool.rotation(next).members[1]!.weight}`);
+      steps.push(`${next} ${serving(pool, next)}`);
     }
-    expect([steps.length, steps[0], steps[1], steps.at(-1)]).toEqual([10, '500 1/10', '600 2/10', '1400 1/1']);
+    expect([steps.length, steps[0], steps[1], steps.at(-1)]).toEqual([
+      ...[10, '500 a (10 %) b c d', '600 a (20 %) b c d', '1400 a b c d'],
+    ]);
   });
 });
 
@@ -314,8 +317,21 @@ describe('configuration', () => {
     expect(() => healthSettings(options)).toThrow(expect.objectContaining({ code: 'RANGE', field }));
   });
 
+  it('L4-49: reports since when each state lasts', () => {
+    const pool = create({ active: { rise: 1, fall: 1 } });
+    pool.check('a', false, 7);
+    pool.check('a', false, 8);
+    expect(pool.report().map(({ sinceMs, restoreAtMs }) => [sinceMs, restoreAtMs])).toEqual([
+      [7, null],
+      ...[0, 0, 0].map((sinceMs) => [sinceMs, null]),
+    ]);
+  });
+
   it('refuses members that selectors would refuse, and results for others', () => {
     expect(() => create({}, [...four(), ...four()])).toThrow(expect.objectContaining({ code: 'DUPLICATE' }));
+    expect(() => create({}, [{ name: 'a', weight: 1, priority: 256 }])).toThrow(
+      expect.objectContaining({ code: 'RANGE' }),
+    );
     const pool = create({});
     expect(() => pool.configure(healthSettings({}), [{ name: 'x', weight: -1 }], 0)).toThrow();
     expect(serving(pool, 0)).toBe('a b c d');

@@ -1,4 +1,5 @@
 import { BalancingError } from '../errors.js';
+import { PRIORITY_MAX } from '../limits.js';
 import { weightedMembers } from '../slot-table.js';
 import {
   type AdminState,
@@ -47,6 +48,10 @@ export type Transition = MemberTransition | PoolTransition;
 export interface MemberReport {
   readonly member: PoolMember;
   readonly status: MemberStatus;
+  /** When the status began. */
+  readonly sinceMs: number;
+  /** When an ejection by outlier detection ends; else null. */
+  readonly restoreAtMs: number | null;
   /** A copy. */
   readonly record: MemberRecord;
 }
@@ -69,11 +74,11 @@ export class PoolHealth {
   #entries = new Map<string, Entry>();
   #mode: PoolMode;
 
-  /** @throws BalancingError for a bad member, as `buildMaglev`. */
+  /** @throws BalancingError for a bad member, as `buildMaglev`; `RANGE` for a bad priority. */
   constructor(settings: HealthSettings, members: readonly PoolMember[], nowMs: number) {
     this.#settings = settings;
-    weightedMembers(members);
-    for (const member of members) this.#entries.set(member.name, this.#enter(member));
+    checkMembers(members);
+    for (const member of members) this.#entries.set(member.name, this.#enter(member, nowMs));
     this.#mode = this.rotation(nowMs).mode;
   }
 
@@ -84,7 +89,7 @@ export class PoolHealth {
    * @throws BalancingError for a bad member, as `buildMaglev`; then nothing has changed.
    */
   configure(settings: HealthSettings, members: readonly PoolMember[], nowMs: number): Transition[] {
-    weightedMembers(members);
+    checkMembers(members);
     const transitions = this.advance(nowMs);
     const before = this.#entries;
     this.#settings = settings;
@@ -92,7 +97,7 @@ export class PoolHealth {
     for (const member of members) {
       const known = before.get(member.name);
       const same = known !== undefined && known.member.definition === member.definition;
-      const entry = same ? { ...known, member } : this.#enter(member);
+      const entry = same ? { ...known, member } : this.#enter(member, nowMs);
       if (known === undefined && settings.slowStartMs > 0) entry.record.returnedAtMs = nowMs;
       if (known !== undefined) entry.status = known.status;
       this.#entries.set(member.name, entry);
@@ -173,6 +178,8 @@ export class PoolHealth {
     return [...this.#entries.values()].map(({ member, record }) => ({
       member,
       status: statusOf(record),
+      sinceMs: record.sinceMs,
+      restoreAtMs: restoreAt(record),
       record: copyRecord(record),
     }));
   }
@@ -192,8 +199,8 @@ export class PoolHealth {
     return this.advance(nowMs);
   }
 
-  #enter(member: PoolMember): Entry {
-    const record = newRecord(member.name, this.#settings);
+  #enter(member: PoolMember, nowMs: number): Entry {
+    const record = newRecord(member.name, this.#settings, nowMs);
     return { member, record, status: statusOf(record) };
   }
 
@@ -238,10 +245,10 @@ export class PoolHealth {
     const to = statusOf(record);
     if (from.state === to.state && from.reason === to.reason) return [];
     entry.status = to;
+    record.sinceMs = nowMs;
     // A trial is slow enough; its end begins slow start like any other return.
     if (to.state === 'active' && this.#settings.slowStartMs > 0) record.returnedAtMs = nowMs;
-    const restoreAtMs = to.reason === 'outlier-detection' ? record.restoreAtMs : null;
-    return [{ kind: 'member', atMs: nowMs, member: record.name, from, to, restoreAtMs, flows }];
+    return [{ kind: 'member', atMs: nowMs, member: record.name, from, to, restoreAtMs: restoreAt(record), flows }];
   }
 
   #modeChange(nowMs: number): PoolTransition[] {
@@ -250,6 +257,18 @@ export class PoolHealth {
     this.#mode = to;
     return from === to ? [] : [{ kind: 'pool', atMs: nowMs, from, to }];
   }
+}
+
+function checkMembers(members: readonly PoolMember[]): void {
+  weightedMembers(members);
+  for (const { name, priority = 0 } of members) {
+    if (Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX) continue;
+    throw new BalancingError('RANGE', `priority of ${name}`, priority, `a whole number from 0 to ${PRIORITY_MAX}`);
+  }
+}
+
+function restoreAt(record: MemberRecord): number | null {
+  return statusOf(record).reason === 'outlier-detection' ? record.restoreAtMs : null;
 }
 
 function isHealthy(record: MemberRecord): boolean {

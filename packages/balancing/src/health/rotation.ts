@@ -1,4 +1,3 @@
-import { WEIGHT_MAX } from '../limits.js';
 import type { WeightedMember } from '../slot-table.js';
 import { isAvailable, type MemberRecord, statusOf } from './member-health.js';
 import type { HealthSettings } from './settings.js';
@@ -8,7 +7,7 @@ export interface PoolMember {
   readonly name: string;
   /** 0 to 65,535; a member of weight 0 takes no new flows. */
   readonly weight: number;
-  /** Members of the lowest number that has an available one serve; others are backups. Default 0. */
+  /** 0 to 255; members of the lowest number that has an available one serve; others are backups. Default 0. */
   readonly priority?: number;
   /** What is checked, for instance address and check as text: under another definition health starts anew. */
   readonly definition?: string;
@@ -20,7 +19,7 @@ export interface PoolMember {
  */
 export type PoolMode = 'normal' | 'backup' | 'panic' | 'fail-open' | 'reject';
 
-/** What selectors get: the members of the priority that serves, with those `out` that take no new flows. */
+/** What selectors get: the members of the priority that serves, with the share of its weight that each has for now. */
 export interface Rotation {
   readonly mode: PoolMode;
   /** Empty for `reject`. */
@@ -71,28 +70,18 @@ function withoutHealthy(
 }
 
 function allOf(tier: readonly PoolEntry[], inService: readonly PoolEntry[]): WeightedMember[] {
-  return tier.map((entry) => ({
-    name: entry.member.name,
-    weight: entry.member.weight,
-    out: !inService.includes(entry),
-  }));
+  return tier.map((entry) => shareOf(entry, inService.includes(entry) ? 100 : 0));
 }
 
-/** Full weights if no member is on its way up; else all in tenths, as far as they fit. */
 function weigh(tier: readonly PoolEntry[], { slowStartMs }: HealthSettings, nowMs: number): WeightedMember[] {
-  const steps = tier.map((entry) => (isIn(entry) ? stepOf(entry.record, slowStartMs, nowMs) : STEPS));
-  const rising = steps.some((step) => step < STEPS);
-  const largest = Math.max(...tier.map(({ member }) => member.weight));
-  const unit = rising ? Math.min(STEPS, WEIGHT_MAX / largest) : 1;
-  return tier.map((entry, index) => ({
-    name: entry.member.name,
-    weight: scaledWeight(entry.member.weight, (unit * steps[index]!) / STEPS),
-    out: !isIn(entry),
-  }));
+  return tier.map((entry) => {
+    const step = isIn(entry) ? stepOf(entry.record, slowStartMs, nowMs) : 0;
+    return shareOf(entry, (100 / STEPS) * step);
+  });
 }
 
-function scaledWeight(weight: number, factor: number): number {
-  return weight === 0 ? 0 : Math.max(1, Math.round(weight * factor));
+function shareOf({ member: { name, weight } }: PoolEntry, sharePercent: number): WeightedMember {
+  return { name, weight, sharePercent };
 }
 
 /** 1 to 10: the tenths of its weight that the member has. */
