@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PeerRequestIds } from './request-ids.js';
 
@@ -31,5 +32,28 @@ describe('request ids of the peer', () => {
     ids.take(2 ** 40 + 100);
     expect(ids.take(2 ** 40 + 92)).toBe('duplicate');
     expect(ids.take(2 ** 40 + 94)).toBe(null);
+  });
+
+  it('agrees with a plain set on every order of ids', () => {
+    const order = fc.array(fc.nat(40), { minLength: 1, maxLength: 60 });
+    fc.assert(
+      fc.property(order, fc.integer({ min: 1, max: 12 }), (numbers, missingMax) => {
+        const ids = new PeerRequestIds(0, missingMax);
+        const seen = new Set<number>();
+        let next = 0;
+        for (const id of numbers.map((number) => 2 * number)) {
+          const missing = Array.from({ length: next / 2 }, (_, i) => 2 * i).filter((other) => !seen.has(other));
+          const arrives = id >= next || missing.slice(-missingMax).includes(id);
+          expect(ids.mayArrive(id)).toBe(arrives);
+          expect(ids.take(id)).toBe(arrives ? null : 'duplicate');
+          if (!arrives) continue;
+          // What was forgotten counts as seen from then on.
+          for (const other of missing.slice(0, -missingMax)) seen.add(other);
+          seen.add(id);
+          next = Math.max(next, id + 2);
+        }
+      }),
+      { seed: 18, numRuns: 500 },
+    );
   });
 });

@@ -10,7 +10,9 @@ export type RequestIdFault = 'parity' | 'duplicate' | 'range';
 export class PeerRequestIds {
   readonly #parity: number;
   readonly #missingMax: number;
-  readonly #missing = new Set<RequestId>();
+  /** IDs below the highest that have not been seen: ranges, ascending, so that a jump costs one however far it goes. */
+  readonly #missing: Range[] = [];
+  #missingCount = 0;
   #next: RequestId;
 
   /** `missingMax`: IDs below the highest that may still come; older ones count as used, which bounds the memory. */
@@ -29,9 +31,12 @@ export class PeerRequestIds {
   take(id: number | bigint): RequestIdFault | null {
     if (typeof id !== 'number' || id > Number.MAX_SAFE_INTEGER - 2) return 'range';
     if (id % 2 !== this.#parity) return 'parity';
-    if (id < this.#next) return this.#missing.delete(id) ? null : 'duplicate';
-    const from = Math.max(this.#next, id - 2 * this.#missingMax);
-    for (let missing = from; missing < id; missing += 2) this.#missing.add(missing);
+    if (id < this.#next) return this.#fill(id) ? null : 'duplicate';
+    const first = Math.max(this.#next, id - 2 * this.#missingMax);
+    if (first < id) {
+      this.#missing.push({ first, last: id - 2 });
+      this.#missingCount += (id - first) / 2;
+    }
     this.#next = id + 2;
     this.#forgetOldest();
     return null;
@@ -39,14 +44,50 @@ export class PeerRequestIds {
 
   /** Whether a request with this ID may still arrive. */
   mayArrive(id: RequestId): boolean {
-    return id % 2 === this.#parity && (id >= this.#next || this.#missing.has(id));
+    return id % 2 === this.#parity && (id >= this.#next || this.#rangeOf(id) >= 0);
   }
 
-  // A set iterates in the order of insertion, which is the order of the IDs.
+  // Takes an ID out of its range, which may leave two.
+  #fill(id: RequestId): boolean {
+    const index = this.#rangeOf(id);
+    if (index < 0) return false;
+    const { first, last } = this.#missing[index]!;
+    const left: Range[] = [];
+    if (first < id) left.push({ first, last: id - 2 });
+    if (id < last) left.push({ first: id + 2, last });
+    this.#missing.splice(index, 1, ...left);
+    this.#missingCount--;
+    return true;
+  }
+
   #forgetOldest(): void {
-    for (const id of this.#missing) {
-      if (this.#missing.size <= this.#missingMax) return;
-      this.#missing.delete(id);
+    while (this.#missingCount > this.#missingMax) {
+      const oldest = this.#missing[0]!;
+      const ids = (oldest.last - oldest.first) / 2 + 1;
+      const surplus = Math.min(ids, this.#missingCount - this.#missingMax);
+      this.#missingCount -= surplus;
+      oldest.first += 2 * surplus;
+      if (surplus === ids) this.#missing.shift();
     }
   }
+
+  // Its place, or -1.
+  #rangeOf(id: RequestId): number {
+    let low = 0;
+    let high = this.#missing.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const { first, last } = this.#missing[middle]!;
+      if (id < first) high = middle - 1;
+      else if (id > last) low = middle + 1;
+      else return middle;
+    }
+    return -1;
+  }
+}
+
+/** IDs of one parity, both ends included. */
+interface Range {
+  first: RequestId;
+  readonly last: RequestId;
 }
