@@ -76,13 +76,12 @@ export function readParameters(reader: Reader, table: ParameterTable, scope: Par
     code = nextType(code, reader.vi64());
     const parameter = allowedParameter(table, code, scope);
     const value = parameter.read(reader);
-    if (parameter.repeatable) {
-      values[parameter.name] = [...((values[parameter.name] as unknown[] | undefined) ?? []), value];
-    } else if (parameter.name in values) {
+    const before = values[parameter.name];
+    if (parameter.repeatable && Array.isArray(before)) before.push(value);
+    else if (parameter.repeatable) values[parameter.name] = [value];
+    else if (parameter.name in values) {
       throw protocolViolation(`parameter ${parameter.name} stands twice in ${scope}`);
-    } else {
-      values[parameter.name] = value;
-    }
+    } else values[parameter.name] = value;
   }
   return values as MessageParameters;
 }

@@ -97,11 +97,14 @@ function sizeOf(value: Uint8Array): number {
   return TOKEN_OVERHEAD_BYTES + value.length;
 }
 
+// Ends at the first duplicate: an alias may stand for a long value, and be shown many times in a short message.
 function hasDuplicate(tokens: readonly AuthorizationToken[]): boolean {
-  return tokens.some((token, i) => tokens.slice(0, i).some((other) => sameToken(token, other)));
+  const seen = new Set<string>();
+  return tokens.some((token) => seen.size === seen.add(keyOf(token)).size);
 }
 
-function sameToken(a: AuthorizationToken, b: AuthorizationToken): boolean {
-  if (a.type !== b.type || a.value.length !== b.value.length) return false;
-  return a.value.every((byte, i) => byte === b.value[i]);
+function keyOf({ type, value }: AuthorizationToken): string {
+  let key = `${type}/`;
+  for (const byte of value) key += String.fromCharCode(byte);
+  return key;
 }
