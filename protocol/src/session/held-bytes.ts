@@ -1,3 +1,5 @@
+import { copyBytes } from '../wire/copy.js';
+
 /** What a piece costs beyond its bytes, so that many small pieces are not cheap. */
 const PIECE_OVERHEAD_BYTES = 64;
 
@@ -50,7 +52,7 @@ export class HeldBytes {
     const cost = bytes.length + PIECE_OVERHEAD_BYTES;
     if (!this.#budget.take(cost)) return false;
     this.#charged += cost;
-    this.#pieces.push(bytes.slice());
+    this.#pieces.push(copyBytes(bytes, 0, bytes.length));
     return true;
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SessionTerminationCode, StreamResetCode } from '../errors.js';
 import { fullTrackName, trackNamespace } from '../model/names.js';
 import { groupHead, joinBytes } from '../testing/data.js';
-import { messageBytes, RawPeer } from '../testing/raw-peer.js';
+import { messageBytes, RawPeer, setupBytes } from '../testing/raw-peer.js';
 import { establishedPair, track } from '../testing/sessions.js';
 
 const PADDING = Uint8Array.of(0xf0, 0x13, 0x2b, 0x3e, 0x28, 0, 0);
@@ -40,6 +40,25 @@ describe('incoming streams', () => {
     for (const stream of [ended, reset])
       expect(peer.on(stream).map(({ kind }) => kind)).toEqual(['reset', 'stop-sending']);
     expect(peer.session.usage).toMatchObject({ streams: 0, requests: 0 });
+    expect(peer.closeCode).toBe(null);
+  });
+});
+
+describe('bytes that wait', () => {
+  it('are copied, from a Buffer too, whose slice would share them', () => {
+    const peer = new RawPeer({}, false);
+    const lend = (stream: number, bytes: Uint8Array): void => {
+      const lent = Buffer.from(bytes);
+      peer.write(stream, lent);
+      lent.fill(0xee);
+    };
+    const request = peer.open(true, new Uint8Array(0));
+    lend(request, messageBytes({ kind: 'track-status', requestId: 0, name: track('a'), parameters: {} }));
+    const control = peer.open(false, new Uint8Array(0));
+    const setup = setupBytes();
+    lend(control, setup.subarray(0, 1));
+    lend(control, setup.subarray(1));
+    expect(peer.notices.map(({ kind }) => kind)).toEqual(['setup', 'track-status']);
     expect(peer.closeCode).toBe(null);
   });
 });

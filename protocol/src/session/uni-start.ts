@@ -1,5 +1,6 @@
 import { type StreamRole, streamRole } from '../data/stream-types.js';
 import { protocolViolation, StreamResetCode } from '../errors.js';
+import { copyBytes } from '../wire/copy.js';
 import { tryReadVi64, VI64_BYTES_MAX } from '../wire/vi64.js';
 import type { StreamKey } from './contract.js';
 import { HeldBytes } from './held-bytes.js';
@@ -70,7 +71,7 @@ export class UniStart implements StreamHandler {
     const type = tryReadVi64(head, 0, head.length);
     if (type === null) {
       if (fin) throw protocolViolation('unidirectional stream ends within its type');
-      this.#head = head.slice();
+      this.#head = copyBytes(head, 0, head.length);
       return null;
     }
     const role = streamRole(type);
