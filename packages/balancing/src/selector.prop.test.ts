@@ -123,6 +123,12 @@ describe('weighted round robin', () => {
     expect(counts([1, 2, 3, 4, 10], 20_000)).toEqual([1_000, 2_000, 3_000, 4_000, 10_000]);
   });
 
+  it('has the length of the weights that serve, where weights differ', () => {
+    const [one, two, three] = pool(1, 1, 2);
+    expect(choose([one!, two!, three!], 'weighted-round-robin').choice.size).toBe(4);
+    expect(choose([one!, two!, { ...three!, sharePercent: 0 }], 'weighted-round-robin').choice.size).toBe(2);
+  });
+
   it('rounds shares where the weights need more than 65,536 slots', () => {
     const { table, choice } = choose(pool(65_535, 65_534, 1), 'weighted-round-robin');
     expect(choice.size).toBe(65_536);

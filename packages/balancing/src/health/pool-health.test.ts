@@ -172,11 +172,14 @@ describe('circuit breaker', () => {
     };
     const pool = create({ outlier });
     expect(pool.traffic('a', { successes: 4, failures: 4 }, 0)).toEqual([]);
-    expect(text(pool.traffic('a', { successes: 1, failures: 1 }, 30_000))[0]).toContain('outlier-detection');
+    expect(text(pool.traffic('a', { successes: 1, failures: 20 }, 30_000))[0]).toContain('outlier-detection');
     expect(pool.traffic('b', { successes: 9, failures: 0, slow: 9 }, 40_000)).toEqual([]);
     expect(text(pool.traffic('b', { successes: 1, failures: 0 }, 41_000))[0]).toContain(
       'b active -> ejected outlier-detection',
     );
+    // What opened the breaker is forgotten when it closes.
+    expect(text(pool.advance(60_000))).toEqual(['60000 a ejected -> active (keep)']);
+    expect(pool.traffic('a', { successes: 9, failures: 1 }, 60_001)).toEqual([]);
     const calm = create({ outlier });
     calm.traffic('a', { successes: 4, failures: 5 }, 0);
     expect(calm.traffic('a', { successes: 5, failures: 4 }, 60_000)).toEqual([]);
@@ -274,6 +277,15 @@ describe('configuration', () => {
     expect(text(pool.check('a', false, 3))).toEqual(['3 a active -> ejected active-check-failure(cut)']);
     expect(pool.check('b', false, 3)).toEqual([]);
     expect(serving(pool, 3)).toBe('b e');
+  });
+
+  it('starts a member anew when another thing is checked, and a new member slowly', () => {
+    const settings = healthSettings({ active: { fall: 1 }, slowStartMs: 1_000 });
+    const pool = new PoolHealth(settings, four().slice(0, 2), 0);
+    pool.check('a', false, 1);
+    const members = [{ name: 'a', weight: 1, definition: 'another port' }, ...four().slice(1, 3)];
+    expect(text(pool.configure(settings, members, 2))).toEqual(['2 a ejected -> active (keep)']);
+    expect([serving(pool, 2), pool.nextTimeoutMs(2)]).toEqual(['a (10 %) b c (10 %)', 102]);
   });
 
   it('lets members back in when what took them out is no longer configured', () => {
