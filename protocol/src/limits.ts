@@ -49,7 +49,7 @@ export interface SessionLimits extends ObjectLimits {
   readonly updatesPerRequestMax: number;
   /** Streams at once beyond which the peer's new ones are refused; each costs about 1 KB besides its object. Default 65,536. */
   readonly streamsMax: number;
-  /** Subgroup streams that wait for their Track Alias. Default 256 (draft-18 §11.4.2). */
+  /** Subgroup streams and datagrams that wait for their Track Alias. Default 256 (draft-18 §11.4.2). */
   readonly unknownAliasStreamsMax: number;
   /** How long each of them waits, in ms. Default 2 s. */
   readonly unknownAliasWaitMs: number;
@@ -57,6 +57,23 @@ export interface SessionLimits extends ObjectLimits {
   readonly joiningFetchesWaitingMax: number;
   /** How long each of them waits, in ms. Default 2 s. */
   readonly joiningFetchWaitMs: number;
+  /** How long a request of the peer's may take to come whole, in ms. Default 10 s, the time that SETUP has. */
+  readonly requestWaitMs: number;
+  /**
+   * Data that is taken for PUBLISHes without an answer, in bytes. Default 1 MiB per session: a few Objects of each of
+   * them, so that an application that answers late or never need not bound it (draft-18 §5.1).
+   */
+  readonly unansweredPublishBytesMax: number;
+  /**
+   * Prefixes of the peer's SUBSCRIBE_NAMESPACEs, and as many of its SUBSCRIBE_TRACKSs; updates that wait for an answer
+   * count. Default 1,024: a new prefix is compared with all of them (draft-18 §10.18).
+   */
+  readonly prefixesMax: number;
+  /**
+   * Namespaces that the peer may announce under SUBSCRIBE_NAMESPACEs of ours, in bytes of their fields plus 64 for each.
+   * Default 4 MiB per session: some 30,000 of usual length.
+   */
+  readonly namespaceBytesMax: number;
   /** Aliases of ended subscriptions that are remembered to drop their late streams. Default 1,024, some 100 KB. */
   readonly retiredAliasesMax: number;
 }
@@ -78,5 +95,9 @@ export const DEFAULT_LIMITS: SessionLimits = {
   unknownAliasWaitMs: 2_000,
   joiningFetchesWaitingMax: 256,
   joiningFetchWaitMs: 2_000,
+  requestWaitMs: 10_000,
+  unansweredPublishBytesMax: 1024 * 1024,
+  prefixesMax: 1_024,
+  namespaceBytesMax: 4 * 1024 * 1024,
   retiredAliasesMax: 1024,
 };

@@ -4,6 +4,7 @@ import {
   MOQT_18,
   type Notice,
   RequestErrorCode,
+  type RequestErrorInfo,
   type RequestId,
   type Session,
   type SessionDriver,
@@ -101,6 +102,11 @@ export class Link {
         // Subscriptions go to the configured relays, whatever else is on offer.
         this.session.reject(notice.request, UNINTERESTED);
         return;
+      case 'publish':
+      case 'subscribe-namespace':
+      case 'subscribe-tracks':
+        this.session.reject(notice.request, notServed(notice.kind));
+        return;
       case 'goaway':
         this.#goaway(notice.request, notice.newSessionUri);
         return;
@@ -132,6 +138,10 @@ const UNINTERESTED = {
   reason: 'this endpoint subscribes through its own configuration',
   retryIntervalMs: null,
 };
+
+function notServed(kind: Notice['kind']): RequestErrorInfo {
+  return { code: RequestErrorCode.NOT_SUPPORTED, reason: `${kind} is not served`, retryIntervalMs: null };
+}
 
 function endsRequest(notice: Notice): boolean {
   if (notice.kind === 'request-error') return !notice.update;

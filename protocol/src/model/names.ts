@@ -33,6 +33,11 @@ export function hasPrefix(namespace: TrackNamespace, prefix: TrackNamespace): bo
   return namespace.key.startsWith(prefix.key);
 }
 
+/** What follows `prefix` in a namespace that starts with it. */
+export function suffixOf(namespace: TrackNamespace, prefix: TrackNamespace): TrackNamespace {
+  return trackNamespace(namespace.fields.slice(prefix.fields.length));
+}
+
 // The length in front makes the key injective; `/` cannot follow it as part of a longer number.
 function keyOf(field: Uint8Array): string {
   return `${field.length}/${latin1(field)}`;

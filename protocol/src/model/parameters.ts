@@ -1,4 +1,5 @@
 import type { Location } from './location.js';
+import type { TrackNamespace } from './names.js';
 import type { Vi64 } from './vi64.js';
 
 /** An AUTHORIZATION TOKEN with its alias resolved (draft-18 §10.2.2). On the wire it is Alias Type USE_VALUE. */
@@ -41,5 +42,20 @@ export interface FetchParameters extends AuthorizationParameters {
   readonly fillTimeoutMs?: Vi64;
 }
 
-/** What a REQUEST_UPDATE of a subscription may change; absent parameters stay as they are. */
-export type RequestUpdateParameters = SubscribeParameters;
+/** What a publisher says of a PUBLISH (draft-18 §10.10); `forward` absent: it sends at once. */
+export interface PublishParameters extends AuthorizationParameters {
+  readonly expiresMs?: Vi64;
+  readonly largest?: Location;
+  readonly forward?: boolean;
+}
+
+/** What a SUBSCRIBE_TRACKS asks for (draft-18 §10.19); `forward`: of the PUBLISHes that follow from it, default true. */
+export interface SubscribeTracksParameters extends AuthorizationParameters {
+  readonly forward?: boolean;
+}
+
+/** What a REQUEST_UPDATE may change; absent parameters stay as they are. */
+export interface RequestUpdateParameters extends SubscribeParameters {
+  /** Of a SUBSCRIBE_NAMESPACE or SUBSCRIBE_TRACKS, and of no other request (draft-18 §10.9.2). */
+  readonly namespacePrefix?: TrackNamespace;
+}

@@ -1,6 +1,6 @@
 import type { Location } from './location.js';
 import type { FullTrackName } from './names.js';
-import type { AuthorizationToken } from './parameters.js';
+import type { AuthorizationToken, SubscribeParameters } from './parameters.js';
 import type { Vi64 } from './vi64.js';
 
 /** Request IDs of the client are even, of the server odd (draft-18 §10.1). */
@@ -31,6 +31,11 @@ export interface RequestOk {
 /** The answer to a SUBSCRIBE (draft-18 §10.8). */
 export interface SubscribeOk extends RequestOk {
   readonly trackAlias: Vi64;
+}
+
+/** The answer to a PUBLISH: what the subscriber wants of the subscription (draft-18 §10.5, §10.10). */
+export interface PublishOk extends Omit<SubscribeParameters, 'authorizationTokens' | 'rendezvousTimeoutMs'> {
+  readonly expiresMs?: Vi64;
 }
 
 /** The answer to a FETCH (draft-18 §10.13). */

@@ -40,6 +40,11 @@ export class ActionQueue {
     this.#push('stop-sending', stream).code = code;
   }
 
+  /** `bytes` are handed over. */
+  datagram(bytes: Uint8Array): void {
+    this.#push('datagram', 0).bytes = bytes;
+  }
+
   close(code: number, reason: string): void {
     const action = this.#push('close', 0);
     action.code = code;

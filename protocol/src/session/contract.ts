@@ -1,16 +1,20 @@
+import type { ObjectDatagram } from '../data/datagram.js';
 import type { Location } from '../model/location.js';
 import type { FullTrackName, TrackNamespace } from '../model/names.js';
 import type { ReceivedObject, SubgroupHeader } from '../model/objects.js';
 import type {
   AuthorizationParameters,
   FetchParameters,
+  PublishParameters,
   RequestUpdateParameters,
   SubscribeParameters,
+  SubscribeTracksParameters,
 } from '../model/parameters.js';
 import type {
   FetchOk,
   FetchRange,
   PublishDone,
+  PublishOk,
   RequestErrorInfo,
   RequestId,
   RequestOk,
@@ -45,7 +49,27 @@ export interface Session {
   fetch(range: FetchRange, parameters: FetchParameters): RequestId;
   publishNamespace(namespace: TrackNamespace, parameters?: AuthorizationParameters): RequestId;
   trackStatus(name: FullTrackName, parameters?: AuthorizationParameters): RequestId;
-  /** REQUEST_UPDATE on a request of ours. Answered by `update-ok` or `request-error`. */
+  /**
+   * Starts a subscription for the peer, as publisher; answered by `publish-ok` or `request-error`, ended by
+   * `publishDone`. `trackAlias`: from `trackAlias()`. `trackProperties`: encoded Key-Value-Pairs. Data may be sent at
+   * once, unless `parameters.forward` is false (draft-18 §10.10). Throws RequestError with DUPLICATE_SUBSCRIPTION if the
+   * peer has a subscription to the track, one whose notice is not taken yet included, and if the track was named in a
+   * `publishBlocked` that still holds.
+   */
+  publish(
+    name: FullTrackName,
+    trackAlias: Vi64,
+    parameters?: PublishParameters,
+    trackProperties?: Uint8Array,
+  ): RequestId;
+  /** Asks for the namespaces under a prefix: `request-ok`, then `namespace` and `namespace-done` (draft-18 §10.18). */
+  subscribeNamespace(prefix: TrackNamespace, parameters?: AuthorizationParameters): RequestId;
+  /** Asks for a PUBLISH of each track under a prefix: `request-ok`, then `publish` and `publish-blocked` (draft-18 §10.19). */
+  subscribeTracks(prefix: TrackNamespace, parameters?: SubscribeTracksParameters): RequestId;
+  /**
+   * REQUEST_UPDATE on a request of ours, or on a PUBLISH of the peer's that was accepted. Answered by `update-ok` or
+   * `request-error`.
+   */
   update(request: RequestId, parameters: RequestUpdateParameters): void;
   /** Cancels a request of ours (draft-18 §3.3.2). No notice about it follows. */
   cancel(request: RequestId): void;
@@ -66,8 +90,34 @@ export interface Session {
   publishDone(request: RequestId, done: PublishDone): void;
   /** Ends a request of the peer's without a message (a fetch that can't go on, a namespace no longer wanted). */
   abort(request: RequestId, code: number): void;
+  /**
+   * PUBLISH_OK. A SUBSCRIBE of ours to the same track that has no answer yet is given up before, which its
+   * `request-error` with DUPLICATE_SUBSCRIPTION tells (draft-18 §5.1).
+   */
+  acceptPublish(request: RequestId, ok?: PublishOk): void;
+  /**
+   * NAMESPACE and NAMESPACE_DONE on an accepted SUBSCRIBE_NAMESPACE of the peer's. `namespace` is the whole one; it
+   * throws RangeError if that does not start with the prefix. What the peer knows already is not said twice. After an
+   * accepted update of the prefix, namespaces that it no longer covers count as never announced.
+   */
+  namespacePublished(request: RequestId, namespace: TrackNamespace): void;
+  namespaceDone(request: RequestId, namespace: TrackNamespace): void;
+  /**
+   * PUBLISH_BLOCKED on an accepted SUBSCRIBE_TRACKS of the peer's: there is no stream for a PUBLISH of the track. From
+   * then on `publish` refuses it, for as long as the SUBSCRIBE_TRACKS stands (draft-18 §6.1).
+   */
+  publishBlocked(request: RequestId, name: FullTrackName): void;
+  /**
+   * GOAWAY on one request of either side, once: the peer is to issue it anew at `newSessionUri`, or here if empty. After
+   * `timeoutMs` the stream is reset with GOING_AWAY, and `request-error` or `cancelled` tells; 0: no time is stated.
+   * Throws EncodeError for a uri from a client (draft-18 §10.4).
+   */
+  goawayRequest(request: RequestId, newSessionUri: string, timeoutMs: number): void;
 
   // Data that is written singly; fan-out goes through the transport's receiver sets and does not pass here.
+  // `request`: a SUBSCRIBE of the peer's that was accepted, or a PUBLISH of ours.
+  /** An Object as a datagram, which the transport drops if it is too large (draft-18 §11.3). Throws EncodeError. */
+  sendDatagram(request: RequestId, datagram: Omit<ObjectDatagram, 'trackAlias'>): void;
   /** A subgroup stream for one subscriber: `head` is an encoded SUBGROUP_HEADER. Counted in `streamsOpened`. */
   openSubgroup(request: RequestId, head: Uint8Array, priority: number): DataStream;
   /** The response stream of a fetch; the session writes its FETCH_HEADER. */
@@ -152,12 +202,44 @@ export type Notice =
       readonly name: FullTrackName;
       readonly parameters: AuthorizationParameters;
     }
+  /**
+   * A subscription that the peer starts as publisher. Its data follows at once, before it is accepted, within
+   * `unansweredPublishBytesMax`; its end is `publish-done` or `cancelled`.
+   */
+  | {
+      readonly kind: 'publish';
+      readonly request: RequestId;
+      readonly name: FullTrackName;
+      readonly trackAlias: Vi64;
+      readonly parameters: PublishParameters;
+      /** Encoded Key-Value-Pairs. */
+      readonly trackProperties?: Uint8Array;
+    }
+  | {
+      readonly kind: 'subscribe-namespace';
+      readonly request: RequestId;
+      readonly prefix: TrackNamespace;
+      readonly parameters: AuthorizationParameters;
+    }
+  | {
+      readonly kind: 'subscribe-tracks';
+      readonly request: RequestId;
+      readonly prefix: TrackNamespace;
+      readonly parameters: SubscribeTracksParameters;
+    }
+  /** On a request of the peer's, or on a PUBLISH of ours. */
   | { readonly kind: 'update'; readonly request: RequestId; readonly parameters: RequestUpdateParameters }
   /** The peer cancelled its request, or its stream ended; the application forgets it and resets what it sends for it. */
   | { readonly kind: 'cancelled'; readonly request: RequestId; readonly code: number }
   // Answers to requests of ours.
   | { readonly kind: 'subscribe-ok'; readonly request: RequestId; readonly ok: SubscribeOk }
   | { readonly kind: 'request-ok'; readonly request: RequestId; readonly ok: RequestOk }
+  | { readonly kind: 'publish-ok'; readonly request: RequestId; readonly ok: PublishOk }
+  /** A namespace, whole, that is published under the prefix of a SUBSCRIBE_NAMESPACE; or that is not any more. */
+  | { readonly kind: 'namespace'; readonly request: RequestId; readonly namespace: TrackNamespace }
+  | { readonly kind: 'namespace-done'; readonly request: RequestId; readonly namespace: TrackNamespace }
+  /** A track under the prefix of a SUBSCRIBE_TRACKS of which no PUBLISH will come. */
+  | { readonly kind: 'publish-blocked'; readonly request: RequestId; readonly name: FullTrackName }
   | { readonly kind: 'update-ok'; readonly request: RequestId; readonly ok: RequestOk }
   | { readonly kind: 'fetch-ok'; readonly request: RequestId; readonly ok: FetchOk }
   /** REQUEST_ERROR, or the peer reset the request stream (`error.code` is then null). The request is over, `update` apart. */
@@ -168,7 +250,7 @@ export type Notice =
       readonly update: boolean;
     }
   | { readonly kind: 'publish-done'; readonly request: RequestId; readonly done: PublishDone }
-  // Data of subscriptions of ours. `stream` tells apart streams that carry the same subgroup.
+  // Data of subscriptions of ours and of PUBLISHes of the peer's. `stream` tells apart streams that carry the same subgroup.
   | {
       readonly kind: 'subgroup';
       readonly request: RequestId;
@@ -194,6 +276,13 @@ export type Notice =
       readonly stream: StreamKey;
       readonly header: SubgroupHeader;
       readonly code: number;
+    }
+  /** An Object that came as a datagram: its `subgroup` is null. `endOfGroup`: the Group has no Object after it. */
+  | {
+      readonly kind: 'datagram';
+      readonly request: RequestId;
+      readonly object: ReceivedObject;
+      readonly endOfGroup: boolean;
     }
   // Data of fetches of ours.
   | { readonly kind: 'fetch-object'; readonly request: RequestId; readonly object: ReceivedObject }

@@ -2,7 +2,7 @@ import { FetchStreamParser } from '../data/fetch-parser.js';
 import { MalformedTrackError, protocolViolation, StreamError, StreamResetCode } from '../errors.js';
 import type { StreamKey } from './contract.js';
 import type { OwnFetch } from './own-fetch.js';
-import type { SubscriptionStream } from './own-subscription.js';
+import type { SubscriptionStream } from './reception.js';
 import type { SessionState, StreamHandler } from './state.js';
 
 /** The data stream of a fetch of ours (draft-18 §11.4.4): its objects become notices. */

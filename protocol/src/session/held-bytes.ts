@@ -1,7 +1,7 @@
 import { copyBytes } from '../wire/copy.js';
 
 /** What a piece costs beyond its bytes, so that many small pieces are not cheap. */
-const PIECE_OVERHEAD_BYTES = 64;
+export const HELD_PIECE_OVERHEAD_BYTES = 64;
 
 /** What may be held back in all, over every stream of a session. */
 export class ByteBudget {
@@ -49,7 +49,7 @@ export class HeldBytes {
   push(bytes: Uint8Array, fin: boolean): boolean {
     this.fin ||= fin;
     if (bytes.length === 0) return true;
-    const cost = bytes.length + PIECE_OVERHEAD_BYTES;
+    const cost = bytes.length + HELD_PIECE_OVERHEAD_BYTES;
     if (!this.#budget.take(cost)) return false;
     this.#charged += cost;
     this.#pieces.push(copyBytes(bytes, 0, bytes.length));

@@ -1,8 +1,8 @@
-import { decodeDatagram } from '../data/datagram.js';
 import type { StreamRole } from '../data/stream-types.js';
 import { StreamResetCode } from '../errors.js';
 import type { SessionEvent, StreamKey } from './contract.js';
 import type { ControlStreams } from './control-streams.js';
+import { receiveDatagram } from './datagram-receiver.js';
 import { FetchReceiver } from './fetch-receiver.js';
 import { RequestStart } from './request-start.js';
 import type { SessionState, StreamHandler } from './state.js';
@@ -39,9 +39,7 @@ export class Incoming {
         this.#state.streams.get(event.stream)?.stopSending(event.code);
         break;
       case 'datagram':
-        // No notice carries an object datagram, and a receiver may drop one (draft-18 §11.3); a malformed one ends the
-        // session all the same.
-        decodeDatagram(event.bytes);
+        receiveDatagram(this.#state, event.bytes);
         break;
       case 'timeout':
         this.#state.deadlines.run(this.#state.nowMs);

@@ -2,13 +2,15 @@ import { RequestErrorCode } from '../errors.js';
 import type { RequestErrorInfo, RequestId } from './contract.js';
 import type { Deadline } from './deadlines.js';
 import { isBackwards } from './fetch-range.js';
+import { OwnPublication } from './own-publication.js';
 import type { PeerFetch } from './peer-fetch.js';
 import { PeerSubscription } from './peer-subscription.js';
 import type { SessionState } from './state.js';
 
 /**
- * Joining FETCHes of the peer's, which name a subscription of the peer's (draft-18 §10.12.2). A requester sends both at
- * once, on two streams: a FETCH that overtakes its SUBSCRIBE waits for it, bounded in number and time.
+ * Joining FETCHes of the peer's, which name a SUBSCRIBE of the peer's or a PUBLISH of ours (draft-18 §10.12.2). A
+ * requester sends both at once, on two streams: a FETCH that overtakes its SUBSCRIBE or its PUBLISH_OK waits for it,
+ * bounded in number and time.
  */
 export class JoiningFetches {
   readonly #state: SessionState;
@@ -31,7 +33,10 @@ export class JoiningFetches {
       return;
     }
     const { subscription } = range;
-    if (this.#state.peers.get(subscription) instanceof PeerSubscription) this.#join(fetch, subscription);
+    const forward = this.#forwardOf(subscription);
+    if (forward === true) fetch.surface();
+    else if (forward === false)
+      fetch.reject(invalidRange(`subscription ${subscription} has forward state 0, expected 1`));
     else if (!this.#mayWaitFor(subscription)) fetch.reject(unknownSubscription(subscription));
     else {
       const deadline = this.#state.after(this.#state.limits.joiningFetchWaitMs, () => {
@@ -42,7 +47,7 @@ export class JoiningFetches {
     }
   }
 
-  /** A subscription has come, or the request with its ID turned out to be none. */
+  /** A subscription has come or gone, or the request with its ID turned out to be none. */
   arrived(request: RequestId): void {
     for (const [fetch, { subscription }] of this.#waiting) {
       if (subscription !== request) continue;
@@ -60,16 +65,16 @@ export class JoiningFetches {
     this.#waiting.clear();
   }
 
-  #join(fetch: PeerFetch, request: RequestId): void {
-    const subscription = this.#state.peers.get(request);
-    if (subscription instanceof PeerSubscription && subscription.forward) fetch.surface();
-    else fetch.reject(invalidRange(`subscription ${request} has forward state 0, expected 1`));
+  // Null: there is no subscription that can be joined, or none yet.
+  #forwardOf(request: RequestId): boolean | null {
+    const subscription = this.#state.peers.get(request) ?? this.#state.own.get(request);
+    const joinable = subscription instanceof PeerSubscription || subscription instanceof OwnPublication;
+    return joinable ? subscription.forward : null;
   }
 
   #mayWaitFor(subscription: RequestId): boolean {
-    return (
-      this.#state.peerIds.mayArrive(subscription) && this.#waiting.size < this.#state.limits.joiningFetchesWaitingMax
-    );
+    if (this.#waiting.size >= this.#state.limits.joiningFetchesWaitingMax) return false;
+    return this.#state.peerIds.mayArrive(subscription) || this.#state.own.get(subscription) instanceof OwnPublication;
   }
 }
 

@@ -1,10 +1,10 @@
-import { protocolViolation, StreamResetCode } from '../errors.js';
+import { protocolViolation, RequestErrorCode, StreamResetCode } from '../errors.js';
 import type { Message } from '../messages/message.js';
 import type { Location } from '../model/location.js';
 import type { FetchOk, FetchParameters, FetchRange, GroupOrder, RequestId } from './contract.js';
 import { isBackwards, startOf } from './fetch-range.js';
 import { OwnRequest } from './own-request.js';
-import type { SubscriptionStream } from './own-subscription.js';
+import type { SubscriptionStream } from './reception.js';
 import type { SessionState } from './state.js';
 
 /**
@@ -47,6 +47,12 @@ export class OwnFetch extends OwnRequest {
   protected override accepted(message: Message): void {
     if (message.kind !== 'fetch-ok') throw protocolViolation(`${message.kind} answers FETCH`);
     this.#checkEnd(message.ok);
+    const fault = this.state.unsupported(message.ok.trackProperties);
+    if (fault !== null) {
+      this.cancel(StreamResetCode.CANCELLED);
+      this.notifyError({ code: RequestErrorCode.UNSUPPORTED_EXTENSION, reason: fault, retryIntervalMs: null });
+      return;
+    }
     this.state.notice({ kind: 'fetch-ok', request: this.id, ok: message.ok });
     if (this.#dataComplete) this.#end();
   }

@@ -1,8 +1,10 @@
-import { protocolViolation } from '../errors.js';
+import { protocolViolation, StreamResetCode } from '../errors.js';
 import { type RequestKind, requestContext } from '../messages/context.js';
 import { MessageStreamParser } from '../messages/frame.js';
 import type { Message } from '../messages/message.js';
-import type { RequestErrorInfo, RequestId, RequestOk, RequestUpdateParameters, StreamKey } from './contract.js';
+import type { RequestErrorInfo, RequestId, RequestUpdateParameters, StreamKey } from './contract.js';
+import { OutgoingUpdates } from './outgoing-updates.js';
+import { RequestGoaway } from './request-goaway.js';
 import type { SessionState, StreamHandler } from './state.js';
 
 /** Request streams go before any data: one that waits would keep its data waiting. */
@@ -20,10 +22,9 @@ export abstract class OwnRequest implements StreamHandler {
   protected answered = false;
   readonly #kind: RequestKind;
   readonly #messages: MessageStreamParser;
-  /** REQUEST_UPDATEs without a response; responses come in the order of the updates. */
-  #updatesOpen = 0;
+  readonly #updates: OutgoingUpdates;
+  readonly #goaway: RequestGoaway;
   #sendOpen = true;
-  #goawayReceived = false;
 
   /** `message` is the request itself, encoded; with `fin` it is the only message of our direction. */
   constructor(state: SessionState, id: RequestId, kind: RequestKind, message: Uint8Array, fin = false) {
@@ -31,9 +32,11 @@ export abstract class OwnRequest implements StreamHandler {
     this.id = id;
     this.#kind = kind;
     this.#messages = new MessageStreamParser(state.profile);
+    this.#updates = new OutgoingUpdates(state, id);
+    this.#goaway = new RequestGoaway(state, id);
     this.stream = state.openStream(true, REQUEST_PRIORITY, this);
     state.own.set(id, this);
-    this.#send(message, fin);
+    this.#write(message, fin);
   }
 
   /** Takes the first response, if it is not REQUEST_ERROR. */
@@ -44,6 +47,9 @@ export abstract class OwnRequest implements StreamHandler {
     throw protocolViolation(`${message.kind} answers nothing`);
   }
 
+  /** An update was accepted; the application has its notice. */
+  protected updateAccepted(_parameters: RequestUpdateParameters): void {}
+
   /** Drops what is kept besides the request stream. */
   protected dispose(): void {}
 
@@ -52,8 +58,27 @@ export abstract class OwnRequest implements StreamHandler {
     if (!this.#sendOpen) return;
     const context = requestContext(this.#kind, 'requester', this.answered);
     const bytes = this.state.encodeRequest((requestId) => ({ kind: 'request-update', requestId, parameters }), context);
-    this.#updatesOpen++;
-    this.#send(bytes, false);
+    this.#updates.sent(parameters);
+    this.#write(bytes, false);
+  }
+
+  /** Asks the peer to move the request (draft-18 §10.4). */
+  goaway(newSessionUri: string, timeoutMs: number): void {
+    this.#goaway.send(
+      newSessionUri,
+      timeoutMs,
+      (message) => this.send(message, false),
+      () => {
+        this.cancel(StreamResetCode.GOING_AWAY);
+        this.notifyError({ code: null, reason: 'request did not move in time', retryIntervalMs: null });
+      },
+    );
+  }
+
+  /** Sends a message on our direction, if it is open. */
+  send(message: Message, fin: boolean): void {
+    const context = requestContext(this.#kind, 'requester', this.answered);
+    if (this.#sendOpen) this.#write(this.state.encode(message, context), fin);
   }
 
   data(bytes: Uint8Array, fin: boolean): void {
@@ -94,7 +119,7 @@ export abstract class OwnRequest implements StreamHandler {
   protected closed(code: number | null): void {
     const how = code === null ? 'closed' : `reset with code ${code}`;
     this.forget();
-    this.#notifyError({ code: null, reason: `request stream ${how} by the peer`, retryIntervalMs: null }, false);
+    this.notifyError({ code: null, reason: `request stream ${how} by the peer`, retryIntervalMs: null });
   }
 
   /** The request stream is of no more use: closes our direction and takes nothing from the other. */
@@ -104,55 +129,41 @@ export abstract class OwnRequest implements StreamHandler {
     this.state.streams.delete(this.stream);
   }
 
+  /** The request is over, and not by a command. */
+  protected notifyError(error: RequestErrorInfo): void {
+    this.state.notice({ kind: 'request-error', request: this.id, error, update: false });
+  }
+
   /** The request is over and leaves nothing behind. */
   protected forget(): void {
+    this.#goaway.cancel();
     this.closeStream();
     this.state.own.delete(this.id);
     this.dispose();
   }
 
-  #send(bytes: Uint8Array, fin: boolean): void {
+  #write(bytes: Uint8Array, fin: boolean): void {
     this.state.actions.write(this.stream, bytes, fin);
     if (fin) this.#sendOpen = false;
   }
 
   #take(message: Message): void {
-    if (message.kind === 'goaway') this.#goaway(message.newSessionUri, message.timeoutMs);
+    if (message.kind === 'goaway') this.#goaway.take(message);
     else if (message.kind === 'request-error') this.#refused(message.error);
     else if (!this.answered) {
       this.answered = true;
       this.accepted(message);
-    } else if (message.kind === 'request-ok') this.#updated(message.ok);
+    } else if (message.kind === 'request-ok') this.updateAccepted(this.#updates.accepted(message.ok));
     else this.later(message);
   }
 
-  #updated(ok: RequestOk): void {
-    if (this.#updatesOpen === 0) throw protocolViolation('second response to a request');
-    this.#updatesOpen--;
-    this.state.notice({ kind: 'update-ok', request: this.id, ok });
-  }
-
   #refused(error: RequestErrorInfo): void {
-    this.state.checkRedirect(error);
-    if (!this.answered) {
-      this.forget();
-      this.#notifyError(error, false);
+    this.state.checkRedirect(error, this.#kind);
+    if (this.answered) {
+      this.#updates.refused(error);
       return;
     }
-    if (this.#updatesOpen === 0) throw protocolViolation('second response to a request');
-    // One REQUEST_ERROR may stand for several updates that were taken together (draft-18 §10.9.1).
-    this.#updatesOpen = 0;
-    this.#notifyError(error, true);
-  }
-
-  #goaway(newSessionUri: string, timeoutMs: number): void {
-    if (this.#goawayReceived) throw protocolViolation('second GOAWAY on a request stream');
-    this.#goawayReceived = true;
-    this.state.checkGoawayUri(newSessionUri);
-    this.state.notice({ kind: 'goaway', newSessionUri, timeoutMs, request: this.id });
-  }
-
-  #notifyError(error: RequestErrorInfo, update: boolean): void {
-    this.state.notice({ kind: 'request-error', request: this.id, error, update });
+    this.forget();
+    this.notifyError(error);
   }
 }

@@ -1,9 +1,10 @@
-import { protocolViolation, RequestError, StreamResetCode } from '../errors.js';
+import { protocolViolation, StreamResetCode } from '../errors.js';
 import { type RequestKind, requestContext } from '../messages/context.js';
 import type { MessageStreamParser } from '../messages/frame.js';
 import type { Message } from '../messages/message.js';
-import type { RequestUpdateMessage } from '../messages/request-update.js';
 import type { RequestErrorInfo, RequestId, RequestOk, StreamKey } from './contract.js';
+import { IncomingUpdates, type UpdateTarget } from './incoming-updates.js';
+import { RequestGoaway } from './request-goaway.js';
 import type { SessionState, StreamHandler } from './state.js';
 import type { ResolvedParameters } from './tokens.js';
 
@@ -15,7 +16,7 @@ export interface OpenedRequest {
 }
 
 /** A request that the peer sent, on its bidirectional stream, until either side ends it (draft-18 §3.3.2, §10). */
-export abstract class PeerRequest implements StreamHandler {
+export abstract class PeerRequest implements StreamHandler, UpdateTarget {
   readonly id: RequestId;
   readonly stream: StreamKey;
   protected readonly state: SessionState;
@@ -23,11 +24,8 @@ export abstract class PeerRequest implements StreamHandler {
   protected answered = false;
   readonly #kind: RequestKind;
   readonly #messages: MessageStreamParser;
-  /** REQUEST_UPDATEs that have no response yet. */
-  #updatesOpen = 0;
-  /** Updates that came before the response to the request, whose own responses have to come after it. */
-  #early: (() => void)[] = [];
-  #goawayReceived = false;
+  readonly #updates: IncomingUpdates;
+  readonly #goaway: RequestGoaway;
 
   constructor(state: SessionState, opened: OpenedRequest, kind: RequestKind) {
     this.state = state;
@@ -35,6 +33,8 @@ export abstract class PeerRequest implements StreamHandler {
     this.stream = opened.stream;
     this.#kind = kind;
     this.#messages = opened.messages;
+    this.#updates = new IncomingUpdates(state, this);
+    this.#goaway = new RequestGoaway(state, opened.id);
     state.peers.set(this.id, this);
     state.streams.set(this.stream, this);
   }
@@ -71,23 +71,33 @@ export abstract class PeerRequest implements StreamHandler {
   }
 
   acceptUpdate(ok: RequestOk): void {
-    if (this.#updatesOpen === 0) return;
-    this.send({ kind: 'request-ok', ok }, false);
-    this.#updatesOpen--;
+    this.#updates.accept(ok);
   }
 
   /** One REQUEST_ERROR stands for all updates that wait for a response (draft-18 §10.9.1). */
   rejectUpdate(error: RequestErrorInfo): void {
-    if (this.#updatesOpen === 0) return;
-    this.#updatesOpen = 0;
-    this.send({ kind: 'request-error', error }, false);
-    this.updateRejected();
+    if (this.#updates.reject(error)) this.updateRejected();
+  }
+
+  /** Asks the peer to move the request (draft-18 §10.4). */
+  goaway(newSessionUri: string, timeoutMs: number): void {
+    this.#goaway.send(
+      newSessionUri,
+      timeoutMs,
+      (message) => this.send(message, false),
+      () => {
+        this.abort(StreamResetCode.GOING_AWAY);
+        this.state.notice({ kind: 'cancelled', request: this.id, code: StreamResetCode.GOING_AWAY });
+      },
+    );
   }
 
   /** Ends it without a message, on both directions. */
   abort(code: number): void {
-    this.state.actions.reset(this.stream, code);
-    this.state.actions.stopSending(this.stream, code);
+    if (this.state.streams.get(this.stream) === this) {
+      this.state.actions.reset(this.stream, code);
+      this.state.actions.stopSending(this.stream, code);
+    }
     this.forget(code);
   }
 
@@ -98,10 +108,21 @@ export abstract class PeerRequest implements StreamHandler {
   protected updateRejected(): void {}
 
   /** Ends the request after an update that the session rejected, where `updateRejected` does not. */
-  protected updateFailed(_error: RequestErrorInfo): void {}
+  protected endAfterUpdate(_error: RequestErrorInfo): void {}
 
-  /** Looks at an update before the application does. */
-  protected updated(_parameters: ResolvedParameters): void {}
+  /** Takes what the requester sends besides updates and GOAWAY. */
+  protected later(message: Message): void {
+    throw protocolViolation(`${message.kind} from the requester`);
+  }
+
+  updated(_parameters: ResolvedParameters): void {}
+
+  // Unlike for an update that the application rejected, the request ends here.
+  updateFailed(error: RequestErrorInfo): void {
+    this.rejectUpdate(error);
+    if (this.state.peers.get(this.id) === this) this.endAfterUpdate(error);
+    this.state.notice({ kind: 'cancelled', request: this.id, code: StreamResetCode.CANCELLED });
+  }
 
   /** Drops what is kept besides the request stream; data streams are reset with `code`. */
   protected dispose(_code: number): void {}
@@ -116,66 +137,29 @@ export abstract class PeerRequest implements StreamHandler {
     this.checkUnanswered();
     this.send(message, fin);
     this.answered = true;
-    const early = this.#early;
-    this.#early = [];
-    for (const surface of early) surface();
+    this.#updates.release();
   }
 
   protected checkUnanswered(): void {
     if (this.answered) throw new Error(`request ${this.id} has been answered already`);
   }
 
-  protected send(message: Message, fin: boolean): void {
+  send(message: Message, fin: boolean): void {
+    if (this.state.streams.get(this.stream) !== this) return;
     const context = requestContext(this.#kind, 'responder', this.answered);
     this.state.actions.write(this.stream, this.state.encode(message, context), fin);
   }
 
   protected forget(code: number): void {
+    this.#goaway.cancel();
     this.state.peers.delete(this.id);
     this.state.streams.delete(this.stream);
     this.dispose(code);
   }
 
   #take(message: Message): void {
-    if (message.kind === 'request-update') this.#update(message);
-    else if (message.kind === 'goaway') this.#goaway(message.newSessionUri, message.timeoutMs);
-    else throw protocolViolation(`${message.kind} from the requester`);
-  }
-
-  #update(message: RequestUpdateMessage): void {
-    this.state.takePeerRequestId(message.requestId);
-    if (this.#updatesOpen >= this.state.limits.updatesPerRequestMax) {
-      throw protocolViolation(`request ${this.id} has ${this.#updatesOpen} updates without a response`);
-    }
-    this.#updatesOpen++;
-    const surface = this.#judge(message);
-    if (this.answered) surface();
-    else this.#early.push(surface);
-  }
-
-  #judge(message: RequestUpdateMessage): () => void {
-    try {
-      const parameters = this.state.tokens.resolve(message.parameters);
-      this.updated(parameters);
-      return () => this.state.notice({ kind: 'update', request: this.id, parameters });
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      const { code, message: reason, retryIntervalMs } = error;
-      return () => this.#failUpdate({ code, reason, retryIntervalMs });
-    }
-  }
-
-  // The session rejects an update by itself: unlike for one that the application rejected, the request ends here.
-  #failUpdate(error: RequestErrorInfo): void {
-    this.rejectUpdate(error);
-    if (this.state.peers.get(this.id) === this) this.updateFailed(error);
-    this.state.notice({ kind: 'cancelled', request: this.id, code: StreamResetCode.CANCELLED });
-  }
-
-  #goaway(newSessionUri: string, timeoutMs: number): void {
-    if (this.#goawayReceived) throw protocolViolation('second GOAWAY on a request stream');
-    this.#goawayReceived = true;
-    this.state.checkGoawayUri(newSessionUri);
-    this.state.notice({ kind: 'goaway', newSessionUri, timeoutMs, request: this.id });
+    if (message.kind === 'request-update') this.#updates.take(message, this.answered);
+    else if (message.kind === 'goaway') this.#goaway.take(message);
+    else this.later(message);
   }
 }

@@ -4,12 +4,16 @@ import { MessageStreamParser } from '../messages/frame.js';
 import type { Message } from '../messages/message.js';
 import type { TrackNamespace } from '../model/names.js';
 import type { RequestErrorInfo, StreamKey } from './contract.js';
+import type { Deadline } from './deadlines.js';
 import { HeldBytes } from './held-bytes.js';
 import { PeerAnnouncement } from './peer-announcement.js';
 import { PeerFetch } from './peer-fetch.js';
+import { PeerNamespaceSubscription } from './peer-namespace-subscription.js';
+import { PeerPublication } from './peer-publication.js';
 import type { OpenedRequest } from './peer-request.js';
 import { PeerSubscription } from './peer-subscription.js';
 import { PeerTrackStatus } from './peer-track-status.js';
+import { PeerTracksSubscription } from './peer-tracks-subscription.js';
 import type { SessionState, StreamHandler } from './state.js';
 import type { ResolvedParameters } from './tokens.js';
 
@@ -23,14 +27,26 @@ type RequestHandler<K extends RequestKind> = (
   parameters: ResolvedParameters,
 ) => void;
 
-/** What each request of the peer's becomes; one without a handler is answered NOT_SUPPORTED (draft-18 §4). */
-const HANDLERS: { readonly [K in RequestKind]?: RequestHandler<K> } = {
+/** What each request of the peer's becomes. */
+const HANDLERS: { readonly [K in RequestKind]: RequestHandler<K> } = {
   subscribe(state, opened, { name }, parameters) {
-    if (state.peerSubscriptions.has(name.key)) {
+    if (state.publisherTracks.has(name.key)) {
       throw new RequestError(RequestErrorCode.DUPLICATE_SUBSCRIPTION, 'track is subscribed to already');
     }
     const { id } = new PeerSubscription(state, opened, name, parameters);
     state.notice({ kind: 'subscribe', request: id, name, parameters });
+  },
+  publish(state, opened, message, parameters) {
+    const { name, trackAlias, trackProperties } = message;
+    if (state.subscriberTracks.has(name.key)) {
+      throw new RequestError(RequestErrorCode.DUPLICATE_SUBSCRIPTION, 'track is received already');
+    }
+    const fault = state.unsupported(trackProperties);
+    if (fault !== null) throw new RequestError(RequestErrorCode.UNSUPPORTED_EXTENSION, fault);
+    const publication = new PeerPublication(state, opened, message);
+    const properties = trackProperties && { trackProperties };
+    state.notice({ kind: 'publish', request: publication.id, name, trackAlias, parameters, ...properties });
+    publication.start();
   },
   fetch(state, opened, { range }, parameters) {
     state.joiningFetches.admit(new PeerFetch(state, opened, range, parameters));
@@ -43,6 +59,14 @@ const HANDLERS: { readonly [K in RequestKind]?: RequestHandler<K> } = {
     const { id } = new PeerTrackStatus(state, opened);
     state.notice({ kind: 'track-status', request: id, name, parameters });
   },
+  'subscribe-namespace'(state, opened, { prefix }, parameters) {
+    const { id } = new PeerNamespaceSubscription(state, opened, prefix);
+    state.notice({ kind: 'subscribe-namespace', request: id, prefix, parameters });
+  },
+  'subscribe-tracks'(state, opened, { prefix }, parameters) {
+    const { id } = new PeerTracksSubscription(state, opened, prefix);
+    state.notice({ kind: 'subscribe-tracks', request: id, prefix, parameters });
+  },
 };
 
 /** A bidirectional stream of the peer's until its request is there and may be read (draft-18 §3.3). */
@@ -50,12 +74,15 @@ export class RequestStart implements StreamHandler {
   readonly #state: SessionState;
   readonly #stream: StreamKey;
   readonly #messages: MessageStreamParser;
+  /** A request that is never sent whole must not be kept for ever. */
+  readonly #deadline: Deadline;
   #held: HeldBytes | null = null;
 
   constructor(state: SessionState, stream: StreamKey) {
     this.#state = state;
     this.#stream = stream;
     this.#messages = new MessageStreamParser(state.profile);
+    this.#deadline = state.after(state.limits.requestWaitMs, () => this.#abandon(StreamResetCode.EXCESSIVE_LOAD));
   }
 
   data(bytes: Uint8Array, fin: boolean): void {
@@ -89,19 +116,18 @@ export class RequestStart implements StreamHandler {
 
   #open(message: RequestMessage, fin: boolean): void {
     const state = this.#state;
+    this.#deadline.cancel();
     const id = state.takePeerRequestId(message.requestId);
     try {
       const parameters = state.tokens.resolve(message.parameters);
       this.#admit(message);
       const opened: OpenedRequest = { id, stream: this.#stream, messages: this.#messages };
-      const handler = HANDLERS[message.kind] as RequestHandler<RequestKind> | undefined;
-      if (handler === undefined)
-        throw new RequestError(RequestErrorCode.NOT_SUPPORTED, `${message.kind} is not served`);
+      const handler = HANDLERS[message.kind] as RequestHandler<RequestKind>;
       handler(state, opened, message, parameters);
       state.peers.get(id)?.read(fin);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      this.#reject(message.kind, error);
+      this.#reject(message, error);
     }
     state.joiningFetches.arrived(id);
   }
@@ -119,14 +145,19 @@ export class RequestStart implements StreamHandler {
     }
   }
 
-  #reject(kind: RequestKind, { code, message: reason, retryIntervalMs }: RequestError): void {
+  #reject(message: RequestMessage, { code, message: reason, retryIntervalMs }: RequestError): void {
+    const state = this.#state;
     const error: RequestErrorInfo = { code, reason, retryIntervalMs };
-    const context = requestContext(kind, 'responder', false);
-    this.#state.actions.write(this.#stream, this.#state.encode({ kind: 'request-error', error }, context), true);
-    this.#state.streams.delete(this.#stream);
+    const context = requestContext(message.kind, 'responder', false);
+    state.actions.write(this.#stream, state.encode({ kind: 'request-error', error }, context), true);
+    state.streams.delete(this.#stream);
+    if (message.kind === 'publish' && !state.aliases.has(message.trackAlias)) {
+      state.unknownAliases.refuse(message.trackAlias);
+    }
   }
 
   #abandon(code: number): void {
+    this.#deadline.cancel();
     this.#held?.drain();
     this.#state.actions.reset(this.#stream, code);
     this.#state.actions.stopSending(this.#stream, code);

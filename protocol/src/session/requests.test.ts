@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PublishDoneCode, RequestErrorCode, SessionTerminationCode, StreamResetCode } from '../errors.js';
+import { requestContext } from '../messages/context.js';
 import { STREAM_COUNT_UNKNOWN } from '../model/requests.js';
 import { messageBytes, RawPeer } from '../testing/raw-peer.js';
 import { establishedPair, track } from '../testing/sessions.js';
@@ -181,21 +182,76 @@ describe('requests', () => {
     });
   });
 
-  it('answers requests that are not served with NOT_SUPPORTED', () => {
+  it('refuses a request that is not sent whole in time, and one that waits at a type', () => {
     const peer = new RawPeer();
-    const prefix = NAME.namespace;
-    const requests = [
-      messageBytes({ kind: 'subscribe-namespace', requestId: 0, prefix, parameters: {} }),
-      messageBytes({ kind: 'subscribe-tracks', requestId: 2, prefix, parameters: {} }),
-      messageBytes({ kind: 'publish', requestId: 4, name: NAME, trackAlias: 1, parameters: {} }),
-    ];
-    for (const bytes of requests) {
-      const stream = peer.open(true, bytes);
-      const [answer] = peer.on(stream);
-      // REQUEST_ERROR, its length, then the code.
-      expect([answer?.bytes[0], answer?.bytes[3], answer?.fin]).toEqual([0x5, RequestErrorCode.NOT_SUPPORTED, true]);
-    }
+    const half = messageBytes({ kind: 'subscribe', requestId: 0, name: NAME, parameters: {} }).slice(0, -1);
+    const request = peer.open(true, half);
+    const data = peer.open(false, Uint8Array.of(0xf0));
+    peer.advance(9_999);
+    expect([...peer.on(request), ...peer.on(data)]).toEqual([]);
+    peer.advance(1);
+    const code = StreamResetCode.EXCESSIVE_LOAD;
+    expect(peer.on(request)).toMatchObject([
+      { kind: 'reset', code },
+      { kind: 'stop-sending', code },
+    ]);
+    expect(peer.on(data)).toMatchObject([{ kind: 'stop-sending', code }]);
+    expect(peer.session.usage).toMatchObject({ streams: 0, deadlines: 0 });
     expect(peer.closeCode).toBe(null);
+  });
+
+  it('closes the session for a redirect of a namespace request that names a track', () => {
+    const redirect = { connectUri: '', name: NAME };
+    const error = { code: RequestErrorCode.REDIRECT, reason: '', retryIntervalMs: null, redirect };
+    const cases = [
+      ['publish-namespace', SessionTerminationCode.PROTOCOL_VIOLATION],
+      ['subscribe-namespace', SessionTerminationCode.PROTOCOL_VIOLATION],
+      ['subscribe', null],
+    ] as const;
+    for (const [kind, closeCode] of cases) {
+      const peer = new RawPeer({ role: 'client' });
+      if (kind === 'subscribe') peer.session.subscribe(NAME, {});
+      else if (kind === 'publish-namespace') peer.session.publishNamespace(NAME.namespace);
+      else peer.session.subscribeNamespace(NAME.namespace);
+      peer.collect();
+      peer.write(-2, messageBytes({ kind: 'request-error', error }, requestContext(kind, 'responder', false)));
+      expect([kind, peer.closeCode]).toEqual([kind, closeCode]);
+    }
+  });
+
+  it('moves one request with GOAWAY, and resets its stream when the peer takes too long', () => {
+    const { pair, request } = subscribed();
+    pair.server.session.goawayRequest(request, 'moqt://other.example', 3_000);
+    pair.server.session.goawayRequest(request, 'moqt://other.example', 3_000);
+    pair.run();
+    expect(pair.client.one('goaway')).toMatchObject({
+      request,
+      newSessionUri: 'moqt://other.example',
+      timeoutMs: 3_000,
+    });
+    pair.advance(2_999);
+    expect(pair.client.all('request-error')).toEqual([]);
+    pair.advance(1);
+    expect(pair.client.one('request-error')).toMatchObject({ request, error: { code: null } });
+    expect(pair.server.one('cancelled')).toMatchObject({ request, code: StreamResetCode.GOING_AWAY });
+    expect(pair.server.session.usage).toMatchObject({ requests: 0, deadlines: 0, streams: 0 });
+  });
+
+  it('lets a requester ask for the move of its own request, and forgets the time-out when it ends before', () => {
+    const pair = establishedPair();
+    const [first, second] = ['a', 'b'].map((path) => pair.client.session.publishNamespace(track(path).namespace));
+    pair.run();
+    for (const request of [first!, second!]) pair.server.session.acceptRequest(request);
+    pair.run();
+    expect(() => pair.client.session.goawayRequest(first!, 'moqt://x', 0)).toThrow('names a session uri');
+    for (const request of [first!, second!]) pair.client.session.goawayRequest(request, '', 1_000);
+    pair.run();
+    expect(pair.server.all('goaway').map(({ request }) => request)).toEqual([first, second]);
+    pair.server.session.abort(second!, StreamResetCode.CANCELLED);
+    pair.run();
+    pair.advance(1_000);
+    expect(pair.client.all('request-error').map(({ request }) => request)).toEqual([second, first]);
+    expect(pair.client.session.usage).toMatchObject({ requests: 0, deadlines: 0 });
   });
 
   it('rejects reserved namespaces without asking the application', () => {

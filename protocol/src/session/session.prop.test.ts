@@ -132,6 +132,7 @@ const EMPTY = {
   streams: 0,
   requests: 0,
   subscriptions: 0,
+  prefixes: 0,
   fetches: 0,
   waitingStreams: 0,
   heldBytes: 0,

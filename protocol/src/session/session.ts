@@ -1,5 +1,6 @@
+import type { ObjectDatagram } from '../data/datagram.js';
 import { encodeFetchHeader } from '../data/fetch.js';
-import { SessionError, SessionTerminationCode, StreamResetCode } from '../errors.js';
+import { RequestError, RequestErrorCode, SessionError, SessionTerminationCode, StreamResetCode } from '../errors.js';
 import { DEFAULT_LIMITS, type SessionLimits } from '../limits.js';
 import type { FullTrackName, TrackNamespace } from '../model/names.js';
 import type { Vi64 } from '../model/vi64.js';
@@ -12,6 +13,8 @@ import type {
   FetchParameters,
   FetchRange,
   PublishDone,
+  PublishOk,
+  PublishParameters,
   RequestErrorInfo,
   RequestId,
   RequestOk,
@@ -21,19 +24,27 @@ import type {
   SetupOptions,
   SubscribeOk,
   SubscribeParameters,
+  SubscribeTracksParameters,
 } from './contract.js';
 import { ControlStreams } from './control-streams.js';
 import { DataSender } from './data-sender.js';
 import { Incoming } from './incoming.js';
 import { OwnAnnouncement } from './own-announcement.js';
 import { OwnFetch } from './own-fetch.js';
+import { OwnNamespaceSubscription } from './own-namespace-subscription.js';
+import { OwnPublication } from './own-publication.js';
 import { OwnSubscription } from './own-subscription.js';
 import { OwnTrackStatus } from './own-track-status.js';
+import { OwnTracksSubscription } from './own-tracks-subscription.js';
 import { PeerAnnouncement } from './peer-announcement.js';
 import { PeerFetch } from './peer-fetch.js';
+import { PeerNamespaceSubscription } from './peer-namespace-subscription.js';
+import { PeerPrefixRequest } from './peer-prefix-request.js';
+import { PeerPublication } from './peer-publication.js';
 import type { PeerRequest } from './peer-request.js';
 import { PeerSubscription } from './peer-subscription.js';
 import { PeerTrackStatus } from './peer-track-status.js';
+import { PeerTracksSubscription } from './peer-tracks-subscription.js';
 import { SessionState } from './state.js';
 import { TrackAliases } from './track-aliases.js';
 
@@ -51,6 +62,11 @@ export interface SessionConfig {
   readonly overWebTransport?: boolean;
   /** Default: `DEFAULT_LIMITS`, field by field. */
   readonly limits?: Partial<SessionLimits>;
+  /**
+   * Mandatory Track Properties that the application understands. Tracks with others are refused with
+   * UNSUPPORTED_EXTENSION (draft-18 §2.5.1). Default: none.
+   */
+  readonly mandatoryTrackProperties?: ReadonlySet<number>;
 }
 
 /** How much a session holds. */
@@ -58,6 +74,7 @@ export interface SessionUsage {
   readonly streams: number;
   readonly requests: number;
   readonly subscriptions: number;
+  readonly prefixes: number;
   readonly fetches: number;
   readonly waitingStreams: number;
   readonly heldBytes: number;
@@ -80,7 +97,8 @@ export class MoqtSession implements Session {
   constructor(config: SessionConfig) {
     const limits = { ...DEFAULT_LIMITS, ...config.limits };
     const { maxAuthTokenCacheSizeBytes = limits.tokenCacheBytesMax } = config.setup;
-    this.#state = new SessionState(config.role, config.profile, limits, maxAuthTokenCacheSizeBytes);
+    const understood = config.mandatoryTrackProperties ?? new Set();
+    this.#state = new SessionState(config.role, config.profile, limits, maxAuthTokenCacheSizeBytes, understood);
     const setup = { ...config.setup, maxAuthTokenCacheSizeBytes };
     this.#control = new ControlStreams(this.#state, setup, config.overWebTransport ?? false, () =>
       this.#incoming.release(),
@@ -103,10 +121,11 @@ export class MoqtSession implements Session {
       // The control streams stay as long as the session.
       streams: state.streams.size - this.#control.open,
       requests: state.own.size + state.peers.size,
-      subscriptions: state.aliases.size + state.peerSubscriptions.size + state.subscriptionsPending,
+      subscriptions: state.aliases.size + state.publisherTracks.size + state.subscriberTracks.size,
+      prefixes: state.namespacePrefixes.size + state.trackPrefixes.size + state.blockedTracks.size,
       fetches: state.ownFetches.size + state.joiningFetches.size,
       waitingStreams: state.unknownAliases.size,
-      heldBytes: state.held.used,
+      heldBytes: state.held.used + state.unanswered.used + state.namespaces.used,
       deadlines: state.deadlines.size,
       actions: state.actions.size,
     };
@@ -137,7 +156,7 @@ export class MoqtSession implements Session {
 
   subscribe(name: FullTrackName, parameters: SubscribeParameters): RequestId {
     const bytes = this.#state.encodeRequest((requestId) => ({ kind: 'subscribe', requestId, name, parameters }));
-    return this.#opened((id) => new OwnSubscription(this.#state, id, bytes, parameters));
+    return this.#opened((id) => new OwnSubscription(this.#state, id, bytes, name, parameters));
   }
 
   fetch(range: FetchRange, parameters: FetchParameters): RequestId {
@@ -160,8 +179,49 @@ export class MoqtSession implements Session {
     return this.#opened((id) => new OwnTrackStatus(this.#state, id, bytes));
   }
 
+  publish(
+    name: FullTrackName,
+    trackAlias: Vi64,
+    parameters: PublishParameters = {},
+    trackProperties?: Uint8Array,
+  ): RequestId {
+    this.#checkPublishable(name);
+    const properties = trackProperties && { trackProperties };
+    const bytes = this.#state.encodeRequest((requestId) => ({
+      kind: 'publish',
+      requestId,
+      name,
+      trackAlias,
+      parameters,
+      ...properties,
+    }));
+    return this.#opened((id) => new OwnPublication(this.#state, id, bytes, name, trackAlias));
+  }
+
+  subscribeNamespace(prefix: TrackNamespace, parameters: AuthorizationParameters = {}): RequestId {
+    const bytes = this.#state.encodeRequest((requestId) => ({
+      kind: 'subscribe-namespace',
+      requestId,
+      prefix,
+      parameters,
+    }));
+    return this.#opened((id) => new OwnNamespaceSubscription(this.#state, id, bytes, prefix));
+  }
+
+  subscribeTracks(prefix: TrackNamespace, parameters: SubscribeTracksParameters = {}): RequestId {
+    const bytes = this.#state.encodeRequest((requestId) => ({
+      kind: 'subscribe-tracks',
+      requestId,
+      prefix,
+      parameters,
+    }));
+    return this.#opened((id) => new OwnTracksSubscription(this.#state, id, bytes, prefix));
+  }
+
   update(request: RequestId, parameters: RequestUpdateParameters): void {
-    this.#state.own.get(request)?.update(parameters);
+    const own = this.#state.own.get(request);
+    if (own !== undefined) own.update(parameters);
+    else this.#peer(request, PeerPublication)?.update(parameters);
   }
 
   cancel(request: RequestId): void {
@@ -174,16 +234,16 @@ export class MoqtSession implements Session {
 
   acceptRequest(request: RequestId, ok: RequestOk = {}): void {
     const peer = this.#state.peers.get(request);
-    if (peer instanceof PeerTrackStatus) peer.acceptRequest(ok);
+    if (peer instanceof PeerTrackStatus || peer instanceof PeerPrefixRequest) peer.acceptRequest(ok);
     else this.#peer(request, PeerAnnouncement)?.acceptRequest(ok);
   }
 
   acceptUpdate(request: RequestId, ok: RequestOk = {}): void {
-    this.#state.peers.get(request)?.acceptUpdate(ok);
+    (this.#publication(request) ?? this.#state.peers.get(request))?.acceptUpdate(ok);
   }
 
   rejectUpdate(request: RequestId, error: RequestErrorInfo): void {
-    this.#state.peers.get(request)?.rejectUpdate(error);
+    (this.#publication(request) ?? this.#state.peers.get(request))?.rejectUpdate(error);
   }
 
   reject(request: RequestId, error: RequestErrorInfo): void {
@@ -194,8 +254,28 @@ export class MoqtSession implements Session {
     this.#peer(request, PeerFetch)?.acceptFetch(ok);
   }
 
+  acceptPublish(request: RequestId, ok: PublishOk = {}): void {
+    this.#peer(request, PeerPublication)?.acceptPublish(ok);
+  }
+
+  namespacePublished(request: RequestId, namespace: TrackNamespace): void {
+    this.#peer(request, PeerNamespaceSubscription)?.published(namespace);
+  }
+
+  namespaceDone(request: RequestId, namespace: TrackNamespace): void {
+    this.#peer(request, PeerNamespaceSubscription)?.done(namespace);
+  }
+
+  publishBlocked(request: RequestId, name: FullTrackName): void {
+    this.#peer(request, PeerTracksSubscription)?.publishBlocked(name);
+  }
+
+  goawayRequest(request: RequestId, newSessionUri: string, timeoutMs: number): void {
+    (this.#state.own.get(request) ?? this.#state.peers.get(request))?.goaway(newSessionUri, timeoutMs);
+  }
+
   publishDone(request: RequestId, done: PublishDone): void {
-    this.#peer(request, PeerSubscription)?.publishDone(done);
+    this.#served(request)?.publishDone(done);
   }
 
   abort(request: RequestId, code: number): void {
@@ -203,7 +283,11 @@ export class MoqtSession implements Session {
   }
 
   openSubgroup(request: RequestId, head: Uint8Array, priority: number): DataStream {
-    return this.#peer(request, PeerSubscription)?.openData(head, priority) ?? NO_STREAM;
+    return this.#served(request)?.openData(head, priority) ?? NO_STREAM;
+  }
+
+  sendDatagram(request: RequestId, datagram: Omit<ObjectDatagram, 'trackAlias'>): void {
+    this.#served(request)?.sendDatagram(datagram);
   }
 
   openFetch(request: RequestId, priority: number): DataStream {
@@ -221,7 +305,7 @@ export class MoqtSession implements Session {
   }
 
   streamsOpened(request: RequestId): number {
-    return this.#peer(request, PeerSubscription)?.streamsOpened ?? 0;
+    return this.#served(request)?.streamsOpened ?? 0;
   }
 
   trackAlias(preferred: Vi64): Vi64 {
@@ -240,6 +324,22 @@ export class MoqtSession implements Session {
     const id = this.#state.nextRequestId - 2;
     // After the end the ID is as good as that of a request which is never answered.
     return this.#state.ended ? id : make(id).id;
+  }
+
+  #checkPublishable({ key }: FullTrackName): void {
+    const { publisherTracks, blockedTracks } = this.#state;
+    const fault = publisherTracks.has(key) ? 'is subscribed to already' : blockedTracks.has(key) ? 'was blocked' : null;
+    if (fault !== null) throw new RequestError(RequestErrorCode.DUPLICATE_SUBSCRIPTION, `track ${fault}`);
+  }
+
+  #publication(request: RequestId): OwnPublication | undefined {
+    const own = this.#state.own.get(request);
+    return own instanceof OwnPublication ? own : undefined;
+  }
+
+  /** A subscription that we are the publisher of, if it is still open. */
+  #served(request: RequestId): OwnPublication | PeerSubscription | undefined {
+    return this.#publication(request) ?? this.#peer(request, PeerSubscription);
   }
 
   /** The request if it is still open; one of another kind is the caller's mistake and throws. */

@@ -1,6 +1,7 @@
-import { protocolViolation, RequestErrorCode, SessionError, SessionTerminationCode } from '../errors.js';
+import { unknownMandatoryProperty } from '../data/property-rules.js';
+import { protocolViolation, SessionError, SessionTerminationCode } from '../errors.js';
 import type { SessionLimits } from '../limits.js';
-import { REQUEST_FIRST } from '../messages/context.js';
+import { REQUEST_FIRST, type RequestKind } from '../messages/context.js';
 import { encodeMessage } from '../messages/frame.js';
 import type { Message, MessageContext } from '../messages/message.js';
 import type { Vi64 } from '../model/vi64.js';
@@ -11,11 +12,14 @@ import { type Deadline, Deadlines } from './deadlines.js';
 import { ByteBudget } from './held-bytes.js';
 import { JoiningFetches } from './joining-fetches.js';
 import type { OwnFetch } from './own-fetch.js';
+import type { OwnPublication } from './own-publication.js';
 import type { OwnRequest } from './own-request.js';
-import type { OwnSubscription } from './own-subscription.js';
 import type { PeerRequest } from './peer-request.js';
 import type { PeerSubscription } from './peer-subscription.js';
+import { PrefixClaims } from './prefix-claims.js';
+import type { Reception } from './reception.js';
 import { PeerRequestIds } from './request-ids.js';
+import { SubscriberTracks } from './subscriber-tracks.js';
 import { TokenCache } from './tokens.js';
 import { UnknownAliases } from './unknown-aliases.js';
 
@@ -38,33 +42,54 @@ export class SessionState {
   /** Requests of ours that are not over. */
   readonly own = new Map<RequestId, OwnRequest>();
   readonly ownFetches = new Map<RequestId, OwnFetch>();
-  /** Subscriptions of ours by the alias that the peer chose. */
-  readonly aliases = new Map<Vi64, OwnSubscription>();
-  /** Subscriptions of ours that have no response yet. */
-  subscriptionsPending = 0;
+  /** What we receive as subscriber, by the alias that the peer chose. */
+  readonly aliases = new Map<Vi64, Reception>();
+  /** The tracks that we subscribe to, whichever side started it. */
+  readonly subscriberTracks = new SubscriberTracks();
   readonly unknownAliases: UnknownAliases;
   /** Requests of the peer's that are not over. */
   readonly peers = new Map<RequestId, PeerRequest>();
-  /** Subscriptions of the peer's by Full Track Name: one at most for each (draft-18 §5.1). */
-  readonly peerSubscriptions = new Map<string, PeerSubscription>();
+  /** Subscriptions that we are the publisher of, by Full Track Name: one at most for each (draft-18 §5.1). */
+  readonly publisherTracks = new Map<string, PeerSubscription | OwnPublication>();
+  /** Prefixes of the peer's; the two kinds do not touch each other (draft-18 §10.18). */
+  readonly namespacePrefixes: PrefixClaims;
+  readonly trackPrefixes: PrefixClaims;
+  /** Tracks that were named in PUBLISH_BLOCKED, by Full Track Name, with the SUBSCRIBE_TRACKS that they were named on. */
+  readonly blockedTracks = new Map<string, object>();
   readonly joiningFetches: JoiningFetches;
   readonly peerIds: PeerRequestIds;
   readonly tokens: TokenCache;
   /** Bytes that wait for SETUP or for a Track Alias. */
   readonly held: ByteBudget;
+  /** Data of PUBLISHes that the application has not answered. */
+  readonly unanswered: ByteBudget;
+  /** Namespaces that the peer has announced under SUBSCRIBE_NAMESPACEs of ours. */
+  readonly namespaces: ByteBudget;
   nowMs = 0;
   established = false;
   ended = false;
   goawaySent = false;
   nextRequestId: RequestId;
+  readonly #understood: ReadonlySet<number>;
   #nextStream: StreamKey = -1;
 
-  /** `tokenCacheBytes`: what our SETUP offers. */
-  constructor(role: 'client' | 'server', profile: Profile, limits: SessionLimits, tokenCacheBytes: number) {
+  /** `tokenCacheBytes`: what our SETUP offers. `understood`: Mandatory Track Properties that the application knows. */
+  constructor(
+    role: 'client' | 'server',
+    profile: Profile,
+    limits: SessionLimits,
+    tokenCacheBytes: number,
+    understood: ReadonlySet<number>,
+  ) {
     this.role = role;
     this.profile = profile;
     this.limits = limits;
+    this.#understood = understood;
     this.held = new ByteBudget(limits.heldBytesMax);
+    this.unanswered = new ByteBudget(limits.unansweredPublishBytesMax);
+    this.namespaces = new ByteBudget(limits.namespaceBytesMax);
+    this.namespacePrefixes = new PrefixClaims(limits.prefixesMax);
+    this.trackPrefixes = new PrefixClaims(limits.prefixesMax);
     this.tokens = new TokenCache(tokenCacheBytes);
     this.unknownAliases = new UnknownAliases(this);
     this.joiningFetches = new JoiningFetches(this);
@@ -112,10 +137,21 @@ export class SessionState {
     if (this.role === 'server' && uri !== '') throw protocolViolation('GOAWAY of a client names a session uri');
   }
 
-  /** Draft-18 §10.6.1. */
-  checkRedirect(error: RequestErrorInfo): void {
-    if (this.role !== 'server' || error.code !== RequestErrorCode.REDIRECT) return;
-    if (error.redirect?.connectUri) throw protocolViolation('REDIRECT of a client names a connect uri');
+  /** Draft-18 §10.6.1; `kind`: of the request that is redirected. */
+  checkRedirect({ redirect }: RequestErrorInfo, kind: RequestKind): void {
+    if (redirect === undefined) return;
+    if (this.role === 'server' && redirect.connectUri !== '') {
+      throw protocolViolation('REDIRECT of a client names a connect uri');
+    }
+    const forNamespace = kind === 'subscribe-namespace' || kind === 'publish-namespace';
+    if (forNamespace && redirect.name.name.length > 0) throw protocolViolation(`REDIRECT of ${kind} names a track`);
+  }
+
+  /** Why a track with these properties must not be processed, or null (draft-18 §2.5.1). */
+  unsupported(trackProperties: Uint8Array | undefined): string | null {
+    if (trackProperties === undefined) return null;
+    const type = unknownMandatoryProperty(trackProperties, this.#understood);
+    return type === null ? null : `track has mandatory property ${type}, which is not understood`;
   }
 
   /** Ends the session with a termination code (draft-18 §3.5); everything is forgotten. */
@@ -129,10 +165,10 @@ export class SessionState {
   end(code: number | null, reason: string, remote: boolean): void {
     if (this.ended) return;
     this.ended = true;
-    this.subscriptionsPending = 0;
     this.notice({ kind: 'closed', code, reason, remote });
-    const tables = [this.streams, this.own, this.ownFetches, this.aliases, this.peers, this.peerSubscriptions];
-    for (const table of [...tables, this.deadlines, this.unknownAliases, this.joiningFetches, this.tokens])
+    const requests = [this.streams, this.own, this.ownFetches, this.aliases, this.peers, this.publisherTracks];
+    const tracks = [this.subscriberTracks, this.namespacePrefixes, this.trackPrefixes, this.blockedTracks];
+    for (const table of [...requests, ...tracks, this.deadlines, this.unknownAliases, this.joiningFetches, this.tokens])
       table.clear();
     this.held.clear();
   }

@@ -1,8 +1,8 @@
 import { SubgroupStreamParser } from '../data/subgroup-parser.js';
 import { MalformedTrackError, StreamError, StreamResetCode } from '../errors.js';
-import type { StreamKey } from './contract.js';
+import type { ReceivedObject, StreamKey } from './contract.js';
 import { HeldBytes } from './held-bytes.js';
-import type { OwnSubscription, SubscriptionStream } from './own-subscription.js';
+import type { Reception, SubscriptionStream } from './reception.js';
 import type { SessionState, StreamHandler } from './state.js';
 import type { AliasWaiter } from './unknown-aliases.js';
 
@@ -11,7 +11,7 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
   readonly #state: SessionState;
   readonly #stream: StreamKey;
   #parser: SubgroupStreamParser;
-  #subscription: OwnSubscription | null = null;
+  #reception: Reception | null = null;
   /** What came before the subscription was known; null from then on. */
   #held: HeldBytes | null = null;
   #waiting = false;
@@ -35,11 +35,11 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
 
   reset(code: number): void {
     this.#leave();
-    const subscription = this.#subscription;
-    if (subscription === null) return;
+    const reception = this.#reception;
+    if (reception === null) return;
     const { header } = this.#parser;
-    this.#state.notice({ kind: 'subgroup-reset', request: subscription.id, stream: this.#stream, header, code });
-    subscription.streamEnded(this);
+    this.#state.notice({ kind: 'subgroup-reset', request: reception.owner.id, stream: this.#stream, header, code });
+    reception.streamEnded(this);
   }
 
   /** Not for a stream that only the peer sends on. */
@@ -51,10 +51,10 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
   }
 
   /** The alias is known: reads what is held, from the start. */
-  resume(subscription: OwnSubscription): void {
+  resume(reception: Reception): void {
     this.#waiting = false;
     this.#parser = new SubgroupStreamParser(this.#state.limits);
-    this.#start(subscription);
+    this.#start(reception);
     const held = this.#held!;
     this.#held = null;
     held.replay((bytes, fin) => {
@@ -68,35 +68,46 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
     parser.push(bytes, fin);
     for (let step = parser.next(); step !== null; step = parser.next()) {
       if (step === 'object') {
-        const request = this.#subscription!.id;
-        this.#state.notice({ kind: 'object', request, stream: this.#stream, object: parser.object });
+        if (!this.#objectRead(parser.object)) return;
       } else if (step === 'end') this.#ended();
       else if (!this.#headerRead()) break;
     }
-    if (this.#subscription === null) this.#hold(bytes, fin);
+    if (this.#reception === null) this.#hold(bytes, fin);
+  }
+
+  // False if too much has come for a PUBLISH that has no answer.
+  #objectRead(object: ReceivedObject): boolean {
+    const { owner } = this.#reception!;
+    if (owner.admits(object.payload.length + object.properties.length)) {
+      this.#state.notice({ kind: 'object', request: owner.id, stream: this.#stream, object });
+      return true;
+    }
+    this.#state.actions.stopSending(this.#stream, StreamResetCode.EXCESSIVE_LOAD);
+    this.reset(StreamResetCode.EXCESSIVE_LOAD);
+    return false;
   }
 
   // False if the alias is not known yet; the bytes are then to be held.
   #headerRead(): boolean {
     const { header } = this.#parser;
-    const subscription = this.#subscription ?? this.#state.aliases.get(header.trackAlias);
-    if (subscription === undefined) {
+    const reception = this.#reception ?? this.#state.aliases.get(header.trackAlias);
+    if (reception === undefined) {
       this.#waiting = true;
       return false;
     }
-    if (this.#subscription === null) {
+    if (this.#reception === null) {
       this.#held?.drain();
       this.#held = null;
-      this.#start(subscription);
+      this.#start(reception);
     }
-    this.#parser.defaultPriority = subscription.defaultPriority;
-    this.#state.notice({ kind: 'subgroup', request: subscription.id, stream: this.#stream, header });
+    this.#parser.defaultPriority = reception.defaultPriority;
+    this.#state.notice({ kind: 'subgroup', request: reception.owner.id, stream: this.#stream, header });
     return true;
   }
 
-  #start(subscription: OwnSubscription): void {
-    this.#subscription = subscription;
-    subscription.streamStarted(this);
+  #start(reception: Reception): void {
+    this.#reception = reception;
+    reception.streamStarted(this);
   }
 
   #hold(bytes: Uint8Array, fin: boolean): void {
@@ -109,11 +120,11 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
   }
 
   #ended(): void {
-    const subscription = this.#subscription!;
+    const reception = this.#reception!;
     this.#leave();
     const { header } = this.#parser;
-    this.#state.notice({ kind: 'subgroup-end', request: subscription.id, stream: this.#stream, header });
-    subscription.streamEnded(this);
+    this.#state.notice({ kind: 'subgroup-end', request: reception.owner.id, stream: this.#stream, header });
+    reception.streamEnded(this);
   }
 
   #leave(): void {
@@ -127,8 +138,8 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
     if (error instanceof StreamError) {
       this.#state.actions.stopSending(this.#stream, error.code);
       this.reset(error.code);
-    } else if (error instanceof MalformedTrackError && this.#subscription !== null) {
-      this.#subscription.malformed(error.message);
+    } else if (error instanceof MalformedTrackError && this.#reception !== null) {
+      this.#reception.malformed(error.message);
     } else throw error;
   }
 }

@@ -3,6 +3,7 @@ import { protocolViolation, StreamResetCode } from '../errors.js';
 import { copyBytes } from '../wire/copy.js';
 import { tryReadVi64, VI64_BYTES_MAX } from '../wire/vi64.js';
 import type { StreamKey } from './contract.js';
+import type { Deadline } from './deadlines.js';
 import { HeldBytes } from './held-bytes.js';
 import type { SessionState, StreamHandler } from './state.js';
 
@@ -21,6 +22,7 @@ export class UniStart implements StreamHandler {
   #held: HeldBytes | null = null;
   /** Bytes of the type, as long as it is not complete. */
   #head: Uint8Array | null = null;
+  #deadline: Deadline | null = null;
 
   constructor(state: SessionState, stream: StreamKey, handlers: RoleHandlers) {
     this.#state = state;
@@ -40,6 +42,7 @@ export class UniStart implements StreamHandler {
   }
 
   reset(): void {
+    this.#deadline?.cancel();
     this.#held?.drain();
     this.#state.streams.delete(this.#stream);
   }
@@ -72,8 +75,11 @@ export class UniStart implements StreamHandler {
     if (type === null) {
       if (fin) throw protocolViolation('unidirectional stream ends within its type');
       this.#head = copyBytes(head, 0, head.length);
+      // A type that is never sent whole must not be kept for ever.
+      this.#deadline ??= this.#state.after(this.#state.limits.requestWaitMs, () => this.#refuse());
       return null;
     }
+    this.#deadline?.cancel();
     const role = streamRole(type);
     if (role === null) throw protocolViolation(`unidirectional stream has unknown type ${type}`);
     return role;

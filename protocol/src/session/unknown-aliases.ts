@@ -1,20 +1,20 @@
 import { StreamResetCode } from '../errors.js';
 import type { Vi64 } from '../model/vi64.js';
 import type { Deadline } from './deadlines.js';
-import type { OwnSubscription } from './own-subscription.js';
+import type { Reception } from './reception.js';
 import type { SessionState } from './state.js';
 
-/** A subgroup stream whose Track Alias is not known yet; it holds its own bytes. */
+/** A subgroup stream or a datagram whose Track Alias is not known yet; it holds its own bytes. */
 export interface AliasWaiter {
   /** The alias is known: goes on with what is held and with what comes. */
-  resume(subscription: OwnSubscription): void;
+  resume(reception: Reception): void;
   /** It waited in vain. */
   abandon(code: number): void;
 }
 
 /**
- * Subgroup streams that overtook the SUBSCRIBE_OK that names their alias: they wait for a short time, bounded in number
- * here and in bytes by the session's budget (draft-18 §11.4.2).
+ * Data that overtook the SUBSCRIBE_OK or the PUBLISH that names its alias: it waits for a short time, bounded in number
+ * here and in bytes by the session's budget (draft-18 §11.3, §11.4.2).
  */
 export class UnknownAliases {
   readonly #state: SessionState;
@@ -34,12 +34,12 @@ export class UnknownAliases {
     return this.#waiting.has(waiter);
   }
 
-  /** Lets a stream wait; false if it has to be refused. */
+  /** Lets it wait; false if it has to be refused. */
   wait(alias: Vi64, waiter: AliasWaiter): boolean {
     const { unknownAliasStreamsMax, unknownAliasWaitMs } = this.#state.limits;
     if (this.#waiting.size >= unknownAliasStreamsMax) return false;
     // The publisher may give a retired alias to the same track again, in an answer that is still on its way.
-    if (this.#retired.has(alias) && this.#state.subscriptionsPending === 0) return false;
+    if (this.#retired.has(alias) && this.#state.subscriberTracks.pendingCount === 0) return false;
     const deadline = this.#state.after(unknownAliasWaitMs, () => {
       this.#waiting.delete(waiter);
       waiter.abandon(StreamResetCode.CANCELLED);
@@ -48,19 +48,29 @@ export class UnknownAliases {
     return true;
   }
 
-  /** A waiting stream was reset, or holds too much. */
+  /** One that waits was reset, or holds too much. */
   leave(waiter: AliasWaiter): void {
     this.#waiting.get(waiter)?.deadline.cancel();
     this.#waiting.delete(waiter);
   }
 
-  /** Streams that waited for `alias` go on, in the order in which they came. */
-  established(alias: Vi64, subscription: OwnSubscription): void {
+  /** What waited for `alias` goes on, in the order in which it came. */
+  established(alias: Vi64, reception: Reception): void {
     this.#retired.delete(alias);
     for (const [waiter, entry] of this.#waiting) {
       if (entry.alias !== alias) continue;
       this.leave(waiter);
-      waiter.resume(subscription);
+      waiter.resume(reception);
+    }
+  }
+
+  /** `alias` is that of a PUBLISH that was refused: what waits for it is, too (draft-18 §10.10). */
+  refuse(alias: Vi64): void {
+    this.retire(alias);
+    for (const [waiter, entry] of this.#waiting) {
+      if (entry.alias !== alias) continue;
+      this.leave(waiter);
+      waiter.abandon(StreamResetCode.CANCELLED);
     }
   }
 

@@ -56,7 +56,7 @@ describe('memory of a session', () => {
     }
     pair.advance(120_000);
     for (const { session } of [pair.client, pair.server]) {
-      expect(Object.values(session.usage)).toEqual(Array(8).fill(0));
+      expect(Object.values(session.usage)).toEqual(Array(9).fill(0));
       expect(session.nextTimeoutMs()).toBe(null);
       expect(session.established).toBe(true);
     }

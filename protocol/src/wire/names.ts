@@ -34,6 +34,17 @@ export function readNamespace(reader: Reader): TrackNamespace {
   return trackNamespace(fields);
 }
 
+/**
+ * `prefix` followed by a suffix that was read; if the whole, with a Track Name of `nameBytes`, breaks the limits of
+ * draft-18 §2.4.1, that is a PROTOCOL_VIOLATION.
+ */
+export function joinedNamespace(prefix: TrackNamespace, suffix: TrackNamespace, nameBytes: number): TrackNamespace {
+  const namespace = trackNamespace([...prefix.fields, ...suffix.fields]);
+  const bytes = byteCount(namespace) + nameBytes;
+  if (namespace.fields.length <= NAMESPACE_FIELDS_MAX && bytes <= FULL_TRACK_NAME_BYTES_MAX) return namespace;
+  throw protocolViolation(`prefix and suffix have ${namespace.fields.length} fields and ${bytes} bytes together`);
+}
+
 /** Reads a Track Namespace and a Track Name, which may not exceed 4,096 bytes together. */
 export function readFullTrackName(reader: Reader): FullTrackName {
   const namespace = readNamespace(reader);

@@ -37,6 +37,11 @@ export function noticed(context: RelayContext, peer: Peer, notice: Notice): void
     case 'cancelled':
       cancelled(context, peer, notice);
       return;
+    case 'publish':
+    case 'subscribe-namespace':
+    case 'subscribe-tracks':
+      notServed(context, peer, notice);
+      return;
     case 'goaway':
       // One for a single request is a hint; the request goes on until its publisher ends it.
       if (notice.request === null) peerLeaving(context, peer);
@@ -60,6 +65,9 @@ type Answer = Exclude<
       | 'track-status'
       | 'update'
       | 'cancelled'
+      | 'publish'
+      | 'subscribe-namespace'
+      | 'subscribe-tracks'
       | 'goaway'
       | 'closed';
   }
@@ -162,6 +170,17 @@ function admit(context: RelayContext, peer: Peer, { options }: Of<'setup'>): voi
     return;
   }
   peer.session.close(SessionTerminationCode.UNAUTHORIZED, decision.reason);
+  context.touch(peer);
+}
+
+/** Publishers announce namespaces and subscribers name tracks: nothing else leads to a track here. */
+function notServed(
+  context: RelayContext,
+  peer: Peer,
+  { kind, request }: Of<'publish' | 'subscribe-namespace' | 'subscribe-tracks'>,
+): void {
+  const reason = `${kind} is not served`;
+  peer.session.reject(request, { code: RequestErrorCode.NOT_SUPPORTED, reason, retryIntervalMs: null });
   context.touch(peer);
 }
 
