@@ -14,6 +14,7 @@ export {
   writeKey,
 } from './flow-key.js';
 export { firstCheckDelayMs, nextCheckDelayMs } from './health/check-schedule.js';
+export type { MemberReport, MemberTransition, PoolTransition, Transition } from './health/events.js';
 export type {
   AdminState,
   BreakerState,
@@ -22,13 +23,7 @@ export type {
   MemberState,
   MemberStatus,
 } from './health/member-health.js';
-export {
-  type MemberReport,
-  type MemberTransition,
-  PoolHealth,
-  type PoolTransition,
-  type Transition,
-} from './health/pool-health.js';
+export { PoolHealth } from './health/pool-health.js';
 export type { RateSlice, TrafficSample } from './health/rate-window.js';
 export type { PoolMember, PoolMode, Rotation } from './health/rotation.js';
 export {

@@ -54,14 +54,8 @@ export function buildMaglev(members: readonly WeightedMember[], { size, seed }: 
   if (serving.length === 0) return { members: [], slots: new Uint16Array() };
   const names = pool.map(({ name }) => name);
   const filling = { slots: new Uint16Array(size).fill(FREE), ...permutations(names, size, seed) };
-  takeTurns(
-    filling,
-    sharesOf(
-      pool.map(({ weight }) => weight),
-      size,
-    ),
-    size,
-  );
+  const weights = pool.map(({ weight }) => weight);
+  takeTurns(filling, sharesOf(weights, size), size);
   if (pool.some(isReduced)) handOver(filling, pool, size);
   const positions = new Map(serving.map((name, index) => [name, index]));
   const indexes = Uint16Array.from(names, (name) => positions.get(name) ?? FREE);

@@ -1,7 +1,7 @@
 import { addToWindow, type RateSlice, reaches, type TrafficSample } from './rate-window.js';
 import type { HealthSettings, OutlierSettings } from './settings.js';
 
-/** What an operator asked for. `drained`: the drain is over, by its deadline or because no flow was left. */
+/** What an operator asked for. `drained`: the drain is over, by its deadline or because no flow is left. */
 export type AdminState = 'enabled' | 'disabled' | 'draining' | 'drained';
 
 /** The circuit breaker: `open` takes no traffic, `half-open` some on trial. */
@@ -83,6 +83,8 @@ export function applyCheck(record: MemberRecord, success: boolean, { active }: H
   record.checkRun = success ? Math.max(record.checkRun, 0) + 1 : Math.min(record.checkRun, 0) - 1;
   if (record.checkRun >= active.rise) record.passing = true;
   if (record.checkRun <= -active.fall) record.passing = false;
+  // The flows that a drain waits for are dead too.
+  if (record.passing === false && record.admin === 'draining') record.admin = 'drained';
 }
 
 /**

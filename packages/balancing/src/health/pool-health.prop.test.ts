@@ -78,11 +78,17 @@ class Model {
   }
 
   apply(event: Step, nowMs: number): void {
-    if (event.kind === 'check') this.#checks.get(event.name)!.push(event.success);
+    if (event.kind === 'check') this.#check(event, nowMs);
     else if (event.kind === 'traffic') this.#traffic(event, nowMs);
     else if (event.kind === 'drain') this.admin.set(event.name, { state: 'draining', until: nowMs + event.forMs });
     else if (event.kind === 'disable') this.admin.set(event.name, { state: 'disabled', until: 0 });
     else this.admin.delete(event.name);
+  }
+
+  #check({ name: member, success }: Step & { kind: 'check' }, nowMs: number): void {
+    this.#checks.get(member)!.push(success);
+    const isDraining = this.state(member, nowMs) === 'draining';
+    if (isDraining && !this.passing(member)) this.admin.set(member, { state: 'drained', until: 0 });
   }
 
   #traffic({ name: member, successes, failures }: Step & { kind: 'traffic' }, nowMs: number): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { firstCheckDelayMs, nextCheckDelayMs } from './check-schedule.js';
-import { type MemberReport, PoolHealth, type Transition } from './pool-health.js';
+import type { MemberReport, Transition } from './events.js';
+import { PoolHealth } from './pool-health.js';
 import type { PoolMember } from './rotation.js';
 import { type HealthOptions, healthSettings } from './settings.js';
 
@@ -249,6 +250,13 @@ describe('drain', () => {
     expect(pool.nextTimeoutMs(30_000)).toBe(null);
   });
 
+  it('L4-41: is over at once when the member dies, with what is left cut', () => {
+    const pool = create({ active: { rise: 1, fall: 1 } });
+    pool.drain('a', 30_000, 0);
+    expect(text(pool.check('a', false, 5))).toEqual(['5 a draining -> drained (cut)']);
+    expect(text(pool.enable('a', 6))).toEqual(['6 a drained -> ejected active-check-failure(cut)']);
+  });
+
   it('ends early when no flow is left, and can be taken back', () => {
     const pool = create({});
     pool.drain('a', 30_000, 0);
@@ -286,6 +294,17 @@ describe('configuration', () => {
     const members = [{ name: 'a', weight: 1, definition: 'another port' }, ...four().slice(1, 3)];
     expect(text(pool.configure(settings, members, 2))).toEqual(['2 a ejected -> active (keep)']);
     expect([serving(pool, 2), pool.nextTimeoutMs(2)]).toEqual(['a (10 %) b c (10 %)', 102]);
+  });
+
+  it('keeps a drain when another thing is checked, and ends a trial when there are none', () => {
+    const pool = create({ outlier: { ejectionMs: 100, halfOpen: {} } });
+    pool.drain('a', 500, 0);
+    pool.traffic('b', failed(3), 0);
+    expect(text(pool.advance(100))).toEqual(['100 b ejected -> on-trial (keep)']);
+    const members = four().map((member) => (member.name === 'a' ? { ...member, definition: 'another port' } : member));
+    const changes = pool.configure(healthSettings({ outlier: { ejectionMs: 100 } }), members, 200);
+    expect(text(changes)).toEqual(['200 b on-trial -> active (keep)']);
+    expect([serving(pool, 200), pool.nextTimeoutMs(200)]).toEqual(['b c d', 500]);
   });
 
   it('lets members back in when what took them out is no longer configured', () => {

@@ -1,6 +1,7 @@
 import { BalancingError } from '../errors.js';
 import { PRIORITY_MAX } from '../limits.js';
 import { weightedMembers } from '../slot-table.js';
+import type { MemberReport, MemberTransition, Transition } from './events.js';
 import {
   type AdminState,
   applyCheck,
@@ -19,42 +20,6 @@ import {
 import type { TrafficSample } from './rate-window.js';
 import { nextStepMs, type PoolEntry, type PoolMember, type PoolMode, type Rotation, rotationOf } from './rotation.js';
 import type { HealthSettings } from './settings.js';
-
-/** A member's state changed. */
-export interface MemberTransition {
-  readonly kind: 'member';
-  readonly atMs: number;
-  readonly member: string;
-  readonly from: MemberStatus;
-  readonly to: MemberStatus;
-  /** When an ejection ends by itself; null if it does not. */
-  readonly restoreAtMs: number | null;
-  /** Established flows: `cut` if the member is dead or its drain is over, else `keep`. UDP flows are to be cut always. */
-  readonly flows: 'keep' | 'cut';
-}
-
-/** The pool serves in another mode. */
-export interface PoolTransition {
-  readonly kind: 'pool';
-  readonly atMs: number;
-  readonly from: PoolMode;
-  readonly to: PoolMode;
-}
-
-/** What changed through one event; the rotation may have changed whenever this is not empty, or a timeout has passed. */
-export type Transition = MemberTransition | PoolTransition;
-
-/** A member as it is configured, with its state. */
-export interface MemberReport {
-  readonly member: PoolMember;
-  readonly status: MemberStatus;
-  /** When the status began. */
-  readonly sinceMs: number;
-  /** When an ejection by outlier detection ends; else null. */
-  readonly restoreAtMs: number | null;
-  /** A copy. */
-  readonly record: MemberRecord;
-}
 
 interface Entry extends PoolEntry {
   member: PoolMember;
@@ -83,8 +48,9 @@ export class PoolHealth {
   }
 
   /**
-   * Takes over another configuration. Members whose name and definition are as before keep their state and their counts,
-   * new ones start as configured.
+   * Takes over another configuration. Members whose name and definition are as before keep their state and their counts;
+   * members with another definition keep what the operator asked for, and start anew otherwise, as new ones do. Members
+   * that are gone are not reported.
    *
    * @throws BalancingError for a bad member, as `buildMaglev`; then nothing has changed.
    */
@@ -98,8 +64,10 @@ export class PoolHealth {
       const known = before.get(member.name);
       const same = known !== undefined && known.member.definition === member.definition;
       const entry = same ? { ...known, member } : this.#enter(member, nowMs);
-      if (known === undefined && settings.slowStartMs > 0) entry.record.returnedAtMs = nowMs;
-      if (known !== undefined) entry.status = known.status;
+      if (known !== undefined) {
+        entry.status = known.status;
+        copyAdmin(known.record, entry.record);
+      } else if (settings.slowStartMs > 0) entry.record.returnedAtMs = nowMs;
       this.#entries.set(member.name, entry);
       this.#adapt(entry.record);
       transitions.push(...this.#changes(entry, nowMs, 'keep'));
@@ -204,10 +172,11 @@ export class PoolHealth {
     return { member, record, status: statusOf(record) };
   }
 
-  /** States that the settings no longer know end: without checks all pass, without outlier detection breakers close. */
+  /** States that the settings no longer know end: without checks all pass, without detection or trials breakers close. */
   #adapt(record: MemberRecord): MemberRecord {
     if (this.#settings.active === null) record.passing = true;
     if (this.#settings.outlier === null) record.breaker = 'closed';
+    if (this.#settings.outlier?.halfOpen === null && record.breaker === 'half-open') record.breaker = 'closed';
     return record;
   }
 
@@ -221,8 +190,8 @@ export class PoolHealth {
     const entry = this.#entry(name);
     const transitions = this.advance(nowMs);
     apply(entry.record);
-    const dead = statusOf(entry.record).reason === 'active-check-failure';
-    transitions.push(...this.#changes(entry, nowMs, dead ? 'cut' : 'keep'), ...this.#modeChange(nowMs));
+    const flows = entry.record.passing === false ? 'cut' : 'keep';
+    transitions.push(...this.#changes(entry, nowMs, flows), ...this.#modeChange(nowMs));
     return transitions;
   }
 
@@ -265,6 +234,11 @@ function checkMembers(members: readonly PoolMember[]): void {
     if (Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX) continue;
     throw new BalancingError('RANGE', `priority of ${name}`, priority, `a whole number from 0 to ${PRIORITY_MAX}`);
   }
+}
+
+function copyAdmin(from: MemberRecord, to: MemberRecord): void {
+  to.admin = from.admin;
+  to.drainDeadlineMs = from.drainDeadlineMs;
 }
 
 function restoreAt(record: MemberRecord): number | null {
