@@ -1,7 +1,7 @@
 import { BalancingError } from '../errors.js';
 import { PRIORITY_MAX } from '../limits.js';
 import { weightedMembers } from '../slot-table.js';
-import type { MemberReport, MemberTransition, Transition } from './events.js';
+import type { MemberReport, MemberTransition, PoolTransition, Transition } from './events.js';
 import {
   type AdminState,
   applyCheck,
