@@ -1,16 +1,17 @@
 import type { SessionTransport } from './drive.js';
 import type { StreamKey } from './session/contract.js';
+import { WaitingStreams } from './waiting-streams.js';
 
 /**
  * The streams that a session opened, by its own keys and by the transport's ids. A stream that the peer gives no credit
- * for keeps its writes until it can be opened.
+ * for keeps its writes until it can be opened; the one that matters most goes first.
  */
 export class LocalStreams {
   readonly #transport: SessionTransport;
   readonly #byKey = new Map<StreamKey, LocalStream>();
   readonly #keys = new Map<number, StreamKey>();
-  readonly #waitingBidirectional = new Set<LocalStream>();
-  readonly #waitingUnidirectional = new Set<LocalStream>();
+  readonly #waitingBidirectional = new WaitingStreams<LocalStream>();
+  readonly #waitingUnidirectional = new WaitingStreams<LocalStream>();
   waitingBytes = 0;
 
   constructor(transport: SessionTransport) {
@@ -76,7 +77,7 @@ export class LocalStreams {
 
   credit(bidirectional: boolean): void {
     const waiting = this.#waiting(bidirectional);
-    for (const stream of waiting) {
+    for (let stream = waiting.first(); stream !== null; stream = waiting.first()) {
       if (!this.#tryOpen(stream)) return;
       waiting.delete(stream);
     }
@@ -90,7 +91,7 @@ export class LocalStreams {
     this.waitingBytes = 0;
   }
 
-  #waiting(bidirectional: boolean): Set<LocalStream> {
+  #waiting(bidirectional: boolean): WaitingStreams<LocalStream> {
     return bidirectional ? this.#waitingBidirectional : this.#waitingUnidirectional;
   }
 

@@ -105,6 +105,28 @@ describe('drive', () => {
     expect(transports.a.calls.filter((call) => call.startsWith('reset'))).toEqual([]);
   });
 
+  it('opens streams that matter more first when credit comes', () => {
+    const { transports, client, server } = driven({ unidirectionalStreams: 1 });
+    const request = client.driver.session.subscribe(NAME, {});
+    client.driver.pump();
+    transports.run();
+    const { session } = server.driver;
+    session.acceptSubscribe(request, { trackAlias: 1 });
+    const streams = [9, 3, 9, 0, 3].map((priority, group) =>
+      session.openSubgroup(request, groupHead(1, group), priority),
+    );
+    server.driver.pump();
+    session.resetData(streams[4]!, 1);
+    server.driver.pump();
+    for (let i = 0; i < 2; i++) {
+      transports.b.grant(false, 2);
+      transports.run();
+    }
+    const groups = client.notices.filter((notice) => notice.kind === 'subgroup').map(({ header }) => header.group);
+    expect(groups).toEqual([3, 1, 0, 2]);
+    expect(server.driver.waitingBytes).toBe(0);
+  });
+
   it('keeps a stream that waits for credit whole, FIN included', () => {
     const { transports, client, server } = driven({ unidirectionalStreams: 1 });
     transports.run();

@@ -52,7 +52,7 @@ export interface SessionDriver {
 
 /**
  * Connects a session with its transport connection: events and time go in, actions are carried out, streams wait for
- * credit in the order they were opened. The driver is done when `closed` was noticed; it closes the connection only
+ * credit by priority, and in the order they were opened among equals. The driver is done when `closed` was noticed; it closes the connection only
  * when the session says so.
  */
 export function driveSession(transport: SessionTransport, session: Session, options: DriveOptions): SessionDriver {

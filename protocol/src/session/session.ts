@@ -1,20 +1,16 @@
 import type { ObjectDatagram } from '../data/datagram.js';
 import { encodeFetchHeader } from '../data/fetch.js';
-import { RequestError, RequestErrorCode, SessionError, SessionTerminationCode, StreamResetCode } from '../errors.js';
+import { SessionError, SessionTerminationCode } from '../errors.js';
 import { DEFAULT_LIMITS, type SessionLimits } from '../limits.js';
 import type { FullTrackName, TrackNamespace } from '../model/names.js';
 import type { Vi64 } from '../model/vi64.js';
 import type { Profile } from '../profiles/profile.js';
 import type {
   Action,
-  AuthorizationParameters,
   DataStream,
   FetchOk,
-  FetchParameters,
-  FetchRange,
   PublishDone,
   PublishOk,
-  PublishParameters,
   RequestErrorInfo,
   RequestId,
   RequestOk,
@@ -23,19 +19,11 @@ import type {
   SessionEvent,
   SetupOptions,
   SubscribeOk,
-  SubscribeParameters,
-  SubscribeTracksParameters,
 } from './contract.js';
 import { ControlStreams } from './control-streams.js';
 import { DataSender } from './data-sender.js';
 import { Incoming } from './incoming.js';
-import { OwnAnnouncement } from './own-announcement.js';
-import { OwnFetch } from './own-fetch.js';
-import { OwnNamespaceSubscription } from './own-namespace-subscription.js';
 import { OwnPublication } from './own-publication.js';
-import { OwnSubscription } from './own-subscription.js';
-import { OwnTrackStatus } from './own-track-status.js';
-import { OwnTracksSubscription } from './own-tracks-subscription.js';
 import { PeerAnnouncement } from './peer-announcement.js';
 import { PeerFetch } from './peer-fetch.js';
 import { PeerNamespaceSubscription } from './peer-namespace-subscription.js';
@@ -45,6 +33,7 @@ import type { PeerRequest } from './peer-request.js';
 import { PeerSubscription } from './peer-subscription.js';
 import { PeerTrackStatus } from './peer-track-status.js';
 import { PeerTracksSubscription } from './peer-tracks-subscription.js';
+import { Requester } from './requester.js';
 import { SessionState } from './state.js';
 import { TrackAliases } from './track-aliases.js';
 
@@ -88,8 +77,7 @@ export function createSession(config: SessionConfig): Session {
 }
 
 /** The session of one draft profile; `createSession` makes it. */
-export class MoqtSession implements Session {
-  readonly #state: SessionState;
+export class MoqtSession extends Requester implements Session {
   readonly #control: ControlStreams;
   readonly #aliases = new TrackAliases();
   readonly #incoming: Incoming;
@@ -98,25 +86,25 @@ export class MoqtSession implements Session {
     const limits = { ...DEFAULT_LIMITS, ...config.limits };
     const { maxAuthTokenCacheSizeBytes = limits.tokenCacheBytesMax } = config.setup;
     const understood = config.mandatoryTrackProperties ?? new Set();
-    this.#state = new SessionState(config.role, config.profile, limits, maxAuthTokenCacheSizeBytes, understood);
+    super(new SessionState(config.role, config.profile, limits, maxAuthTokenCacheSizeBytes, understood));
     const setup = { ...config.setup, maxAuthTokenCacheSizeBytes };
-    this.#control = new ControlStreams(this.#state, setup, config.overWebTransport ?? false, () =>
+    this.#control = new ControlStreams(this.state, setup, config.overWebTransport ?? false, () =>
       this.#incoming.release(),
     );
-    this.#incoming = new Incoming(this.#state, this.#control);
+    this.#incoming = new Incoming(this.state, this.#control);
   }
 
   get role(): 'client' | 'server' {
-    return this.#state.role;
+    return this.state.role;
   }
 
   get established(): boolean {
-    return this.#state.established && !this.#state.ended;
+    return this.state.established && !this.state.ended;
   }
 
   /** What the session holds at this moment, in entries and bytes; all 0 once every request and stream is over. */
   get usage(): SessionUsage {
-    const state = this.#state;
+    const state = this.state;
     return {
       // The control streams stay as long as the session.
       streams: state.streams.size - this.#control.open,
@@ -132,7 +120,7 @@ export class MoqtSession implements Session {
   }
 
   receive(event: SessionEvent, nowMs: number): void {
-    const state = this.#state;
+    const state = this.state;
     if (state.ended) return;
     state.nowMs = nowMs;
     try {
@@ -147,85 +135,17 @@ export class MoqtSession implements Session {
   }
 
   next(out: Action): boolean {
-    return this.#state.actions.take(out);
+    return this.state.actions.take(out);
   }
 
   nextTimeoutMs(): number | null {
-    return this.#state.deadlines.nextMs();
-  }
-
-  subscribe(name: FullTrackName, parameters: SubscribeParameters): RequestId {
-    const bytes = this.#state.encodeRequest((requestId) => ({ kind: 'subscribe', requestId, name, parameters }));
-    return this.#opened((id) => new OwnSubscription(this.#state, id, bytes, name, parameters));
-  }
-
-  fetch(range: FetchRange, parameters: FetchParameters): RequestId {
-    const bytes = this.#state.encodeRequest((requestId) => ({ kind: 'fetch', requestId, range, parameters }));
-    return this.#opened((id) => new OwnFetch(this.#state, id, bytes, range, parameters));
-  }
-
-  publishNamespace(namespace: TrackNamespace, parameters: AuthorizationParameters = {}): RequestId {
-    const bytes = this.#state.encodeRequest((requestId) => ({
-      kind: 'publish-namespace',
-      requestId,
-      namespace,
-      parameters,
-    }));
-    return this.#opened((id) => new OwnAnnouncement(this.#state, id, bytes));
-  }
-
-  trackStatus(name: FullTrackName, parameters: AuthorizationParameters = {}): RequestId {
-    const bytes = this.#state.encodeRequest((requestId) => ({ kind: 'track-status', requestId, name, parameters }));
-    return this.#opened((id) => new OwnTrackStatus(this.#state, id, bytes));
-  }
-
-  publish(
-    name: FullTrackName,
-    trackAlias: Vi64,
-    parameters: PublishParameters = {},
-    trackProperties?: Uint8Array,
-  ): RequestId {
-    this.#checkPublishable(name);
-    const properties = trackProperties && { trackProperties };
-    const bytes = this.#state.encodeRequest((requestId) => ({
-      kind: 'publish',
-      requestId,
-      name,
-      trackAlias,
-      parameters,
-      ...properties,
-    }));
-    return this.#opened((id) => new OwnPublication(this.#state, id, bytes, name, trackAlias));
-  }
-
-  subscribeNamespace(prefix: TrackNamespace, parameters: AuthorizationParameters = {}): RequestId {
-    const bytes = this.#state.encodeRequest((requestId) => ({
-      kind: 'subscribe-namespace',
-      requestId,
-      prefix,
-      parameters,
-    }));
-    return this.#opened((id) => new OwnNamespaceSubscription(this.#state, id, bytes, prefix));
-  }
-
-  subscribeTracks(prefix: TrackNamespace, parameters: SubscribeTracksParameters = {}): RequestId {
-    const bytes = this.#state.encodeRequest((requestId) => ({
-      kind: 'subscribe-tracks',
-      requestId,
-      prefix,
-      parameters,
-    }));
-    return this.#opened((id) => new OwnTracksSubscription(this.#state, id, bytes, prefix));
+    return this.state.deadlines.nextMs();
   }
 
   update(request: RequestId, parameters: RequestUpdateParameters): void {
-    const own = this.#state.own.get(request);
+    const own = this.state.own.get(request);
     if (own !== undefined) own.update(parameters);
     else this.#peer(request, PeerPublication)?.update(parameters);
-  }
-
-  cancel(request: RequestId): void {
-    this.#state.own.get(request)?.cancel(StreamResetCode.CANCELLED);
   }
 
   acceptSubscribe(request: RequestId, ok: SubscribeOk): void {
@@ -233,21 +153,21 @@ export class MoqtSession implements Session {
   }
 
   acceptRequest(request: RequestId, ok: RequestOk = {}): void {
-    const peer = this.#state.peers.get(request);
+    const peer = this.state.peers.get(request);
     if (peer instanceof PeerTrackStatus || peer instanceof PeerPrefixRequest) peer.acceptRequest(ok);
     else this.#peer(request, PeerAnnouncement)?.acceptRequest(ok);
   }
 
   acceptUpdate(request: RequestId, ok: RequestOk = {}): void {
-    (this.#publication(request) ?? this.#state.peers.get(request))?.acceptUpdate(ok);
+    (this.#publication(request) ?? this.state.peers.get(request))?.acceptUpdate(ok);
   }
 
   rejectUpdate(request: RequestId, error: RequestErrorInfo): void {
-    (this.#publication(request) ?? this.#state.peers.get(request))?.rejectUpdate(error);
+    (this.#publication(request) ?? this.state.peers.get(request))?.rejectUpdate(error);
   }
 
   reject(request: RequestId, error: RequestErrorInfo): void {
-    this.#state.peers.get(request)?.reject(error);
+    this.state.peers.get(request)?.reject(error);
   }
 
   acceptFetch(request: RequestId, ok: FetchOk): void {
@@ -271,7 +191,7 @@ export class MoqtSession implements Session {
   }
 
   goawayRequest(request: RequestId, newSessionUri: string, timeoutMs: number): void {
-    (this.#state.own.get(request) ?? this.#state.peers.get(request))?.goaway(newSessionUri, timeoutMs);
+    (this.state.own.get(request) ?? this.state.peers.get(request))?.goaway(newSessionUri, timeoutMs);
   }
 
   publishDone(request: RequestId, done: PublishDone): void {
@@ -279,7 +199,7 @@ export class MoqtSession implements Session {
   }
 
   abort(request: RequestId, code: number): void {
-    this.#state.peers.get(request)?.abort(code);
+    this.state.peers.get(request)?.abort(code);
   }
 
   openSubgroup(request: RequestId, head: Uint8Array, priority: number): DataStream {
@@ -295,12 +215,12 @@ export class MoqtSession implements Session {
   }
 
   writeData(stream: DataStream, bytes: Uint8Array, fin: boolean): void {
-    const sender = this.#state.streams.get(stream);
+    const sender = this.state.streams.get(stream);
     if (sender instanceof DataSender) sender.write(bytes, fin);
   }
 
   resetData(stream: DataStream, code: number): void {
-    const sender = this.#state.streams.get(stream);
+    const sender = this.state.streams.get(stream);
     if (sender instanceof DataSender) sender.abandon(code);
   }
 
@@ -313,27 +233,15 @@ export class MoqtSession implements Session {
   }
 
   goaway(newSessionUri: string, timeoutMs: number): void {
-    if (!this.#state.ended) this.#control.goaway(newSessionUri, timeoutMs);
+    if (!this.state.ended) this.#control.goaway(newSessionUri, timeoutMs);
   }
 
   close(code: number, reason: string): void {
-    this.#state.close(code, reason);
-  }
-
-  #opened(make: (id: RequestId) => { readonly id: RequestId }): RequestId {
-    const id = this.#state.nextRequestId - 2;
-    // After the end the ID is as good as that of a request which is never answered.
-    return this.#state.ended ? id : make(id).id;
-  }
-
-  #checkPublishable({ key }: FullTrackName): void {
-    const { publisherTracks, blockedTracks } = this.#state;
-    const fault = publisherTracks.has(key) ? 'is subscribed to already' : blockedTracks.has(key) ? 'was blocked' : null;
-    if (fault !== null) throw new RequestError(RequestErrorCode.DUPLICATE_SUBSCRIPTION, `track ${fault}`);
+    this.state.close(code, reason);
   }
 
   #publication(request: RequestId): OwnPublication | undefined {
-    const own = this.#state.own.get(request);
+    const own = this.state.own.get(request);
     return own instanceof OwnPublication ? own : undefined;
   }
 
@@ -344,7 +252,7 @@ export class MoqtSession implements Session {
 
   /** The request if it is still open; one of another kind is the caller's mistake and throws. */
   #peer<R extends PeerRequest>(request: RequestId, kind: abstract new (...args: never[]) => R): R | undefined {
-    const peer = this.#state.peers.get(request);
+    const peer = this.state.peers.get(request);
     if (peer === undefined || peer instanceof kind) return peer;
     throw new TypeError(`request ${request} is another kind of request than the command is for`);
   }
