@@ -1,1 +1,4 @@
-export {};
+export * from './codecs.js';
+export * from './manifest.js';
+export * from './places.js';
+export * from './plain.js';
