@@ -8,7 +8,8 @@ import type { Publisher, PublisherListener } from './publisher.js';
 
 /**
  * Announces over one link the namespaces of what the publisher writes: each exactly, so that a relay knows for every
- * track where it is written.
+ * track where it is written. And asks what the newest group of each track is: a writer that lost its disk and whose clock
+ * went back would else write groups that everybody takes for old.
  */
 export class Announcer implements PublisherListener {
   readonly #link: Link;
@@ -16,6 +17,8 @@ export class Announcer implements PublisherListener {
   readonly #publisher: Publisher;
   readonly #onEvent: (event: ClientEvent) => void;
   readonly #announced = new Map<string, Announcement>();
+  /** Tracks whose newest group was asked for. */
+  readonly #asked = new Set<string>();
   readonly #listening: Disposable;
 
   constructor(link: Link, runtime: Runtime, publisher: Publisher, onEvent: (event: ClientEvent) => void) {
@@ -24,17 +27,18 @@ export class Announcer implements PublisherListener {
     this.#publisher = publisher;
     this.#onEvent = onEvent;
     this.#listening = publisher.listen(this);
-    for (const track of publisher.tracks()) this.#announce(track);
+    for (const track of publisher.tracks()) this.#take(track);
     link.pump();
   }
 
   committed(track: PublishedTrack, _object: unknown, newGroup: boolean): void {
-    if (!newGroup || this.#announced.has(track.name.namespace.key)) return;
-    this.#announce(track);
+    if (!newGroup || this.#asked.has(track.name.key)) return;
+    this.#take(track);
     this.#link.pump();
   }
 
   retired({ name }: PublishedTrack): void {
+    this.#asked.delete(name.key);
     const announcement = this.#announced.get(name.namespace.key);
     if (announcement === undefined) return;
     for (const other of this.#publisher.tracks()) if (other.name.namespace.key === name.namespace.key) return;
@@ -48,6 +52,20 @@ export class Announcer implements PublisherListener {
     this.#listening[Symbol.dispose]();
     for (const { retry } of this.#announced.values()) retry?.[Symbol.dispose]();
     this.#announced.clear();
+  }
+
+  #take(track: PublishedTrack): void {
+    this.#announce(track);
+    this.#ask(track);
+  }
+
+  /** A track of which nothing is known has no newer group. */
+  #ask({ name }: PublishedTrack): void {
+    this.#asked.add(name.key);
+    this.#link.handle(this.#link.session.trackStatus(name), (notice) => {
+      const group = notice.kind === 'request-ok' ? notice.ok.largest?.group : undefined;
+      if (typeof group === 'number') this.#publisher.observe(name, group);
+    });
   }
 
   #announce(track: PublishedTrack): void {

@@ -187,6 +187,19 @@ describe('Client: acknowledgements', () => {
     expect(control.client.acknowledgements('ams1')).toBe(agent);
   });
 
+  it('an object that comes faster than all before is told with its own value, never with the group before', async () => {
+    const { bench, origin, edge } = await pair(25, 400);
+    const { updates } = collect(edge.client.subscribe(organisationList, listParams));
+    await publishList(bench, origin, 1, TTL_MS);
+    await bench.until('the first value', () => updates.length > 0, 10_000);
+    bench.network.configure('origin', 'edge', { latencyMs: 5 });
+    await publishList(bench, origin, 2, TTL_MS);
+    await bench.until('the second value', () => updates.at(-1)?.current?.version === 2, 10_000);
+    const groups = new Map(updates.map(({ current }) => [current?.version, new Set<number | undefined>()]));
+    for (const { current } of updates) groups.get(current?.version)?.add(current?.group);
+    expect([...groups.values()].map((seen) => seen.size)).toEqual([1, 1]);
+  });
+
   it('closing is no loss: it is neither told nor counted as a disconnection', async () => {
     const { edge, bench } = await pair(24);
     await edge.client[Symbol.asyncDispose]();

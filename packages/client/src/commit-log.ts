@@ -98,12 +98,14 @@ export class CommitLog {
     });
   }
 
-  /** Tells that someone else's object was seen on a track: the writer's next group lies above it. */
+  /** Tells that someone else's object was seen on a track: the writer's next group lies above it, and comes at once. */
   observe(name: FullTrackName, group: number): void {
     const track = this.#tracks.get(name.key);
     const epoch = epochOf(group);
     if (track === undefined || group <= (track.writer.newest?.group ?? -1)) return;
-    if (epochRefusal(epoch, this.#runtime.wallMs()) === null) track.seenEpoch = Math.max(track.seenEpoch ?? -1, epoch);
+    if (epochRefusal(epoch, this.#runtime.wallMs()) !== null) return;
+    track.seenEpoch = Math.max(track.seenEpoch ?? -1, epoch);
+    this.requestGroup(track, 0);
   }
 
   /** Stops renewing, once what was begun is done. */

@@ -168,7 +168,7 @@ export class Publisher implements AsyncDisposable {
     this.#log.requestGroup(track, intervalMs);
   }
 
-  /** Tells that an object of someone else was seen on a track: the writer's next group lies above it. */
+  /** Tells that an object of someone else was seen on a track: the writer's next group lies above it, and comes at once. */
   observe(name: FullTrackName, group: number): void {
     this.#log.observe(name, group);
   }

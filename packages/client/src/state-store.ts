@@ -68,9 +68,14 @@ export class StateStore {
     if (entry.file !== null) await this.#options.runtime.disk.remove(entry.file);
   }
 
-  /** Resolves when everything that was put before is on disk, or reported as failed. */
-  async flush(): Promise<void> {
-    for (const entry of this.#tracks.values()) while (entry.writing !== null) await entry.writing;
+  /**
+   * Resolves when everything that was put before, of one track or of all, is on disk or reported as failed. Who acts on a
+   * value before that may know less of it after a crash than it did.
+   */
+  async flush(name?: FullTrackName): Promise<void> {
+    const one = name === undefined ? undefined : this.#tracks.get(name.key);
+    const entries = name === undefined ? [...this.#tracks.values()] : one === undefined ? [] : [one];
+    for (const entry of entries) while (entry.writing !== null) await entry.writing;
   }
 
   /** Stops the timers and writes what is still to be written. */

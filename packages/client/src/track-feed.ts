@@ -44,6 +44,7 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
   readonly #refill: GapRefill;
   #link: Link | null = null;
   #join: TrackJoin | null = null;
+  #settling = false;
   #timer: Disposable | null = null;
 
   constructor(options: TrackFeedOptions<V>) {
@@ -207,8 +208,13 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
     });
   }
 
+  // A fast object has the deadlines of all tracks of its writer reconsidered, its own included: while it is being taken,
+  // what comes of that waits behind it.
   #settle(): void {
+    if (this.#settling) return;
+    this.#settling = true;
     for (let event = this.#follower.next(); event !== undefined; event = this.#follower.next()) this.#on(event);
+    this.#settling = false;
   }
 
   #on(event: FollowerEvent): void {

@@ -91,8 +91,13 @@ export class BusListSource implements ListSource {
   }
 
   async #take(track: string, subscription: Subscription<NamedList>, observer: ListObserver): Promise<void> {
+    let group = subscription.current?.group ?? null;
     try {
       for await (const { current, refused } of subscription) {
+        // On disk before it is enforced: after a crash the agent must not go back to the value before. A deadline that
+        // moved earlier does not wait.
+        if (current && current.group !== group) await this.#client.store.flush(current.name);
+        group = current?.group ?? null;
         if (current) deliver(track, current, observer);
         if (refused) observer.refused(track, { group: Number(refused.group), version: null, reason: refused.reason });
       }

@@ -25,7 +25,7 @@ export interface Receipt {
  * Computes until when a value may be enforced: `receipt + TTL - max(age, excess)` on the boot clock.
  *
  * `age` is what relays measured. `excess` catches the stalls that no relay saw: how much longer this object took than
- * the fastest one of the same writer and epoch in the last ten minutes. Only differences of one pair of clocks are
+ * the fastest one of the same writer and epoch in the last ten minutes, whose own age does not count. Only differences of one pair of clocks are
  * compared, so a wrong wall clock at either end does not lengthen a TTL; the error is at most the fastest one-way delay.
  */
 export class DeadlineRule {
@@ -42,8 +42,9 @@ export class DeadlineRule {
 
   /** Takes the object as a sample and returns its deadline in `bootMs`; in the past if it is expired on arrival. */
   deadlineBootMs(receipt: Receipt): number {
-    const { writer, epoch, receiptBootMs, publishMs } = receipt;
-    if (publishMs !== null) this.sample(writer, epoch, receiptBootMs, publishMs);
+    const { writer, epoch, receiptBootMs, publishMs, ageMs } = receipt;
+    // What relays counted is no delivery time: without it an object from a cache tells how fast the network is.
+    if (publishMs !== null) this.sample(writer, epoch, receiptBootMs, publishMs, ageMs);
     return this.reconsider(receipt);
   }
 
@@ -54,10 +55,10 @@ export class DeadlineRule {
   }
 
   /** Takes a publish time that came without a value, such as a writer's heartbeat, as a sample. */
-  sample(writer: string, epoch: number, receiptBootMs: number, publishMs: number): void {
+  sample(writer: string, epoch: number, receiptBootMs: number, publishMs: number, ageMs = 0): void {
     const floor = this.#floor(writer, epoch);
     const before = floor.minimumMs;
-    floor.add(receiptBootMs, receiptBootMs - publishMs);
+    floor.add(receiptBootMs, receiptBootMs - ageMs - publishMs);
     if (floor.minimumMs < before && before !== Number.POSITIVE_INFINITY) this.#onFaster(writer, epoch);
   }
 

@@ -171,7 +171,10 @@ export class TrackFollower<V> {
   #hold(arrival: Arrival): void {
     const { content } = this;
     if (content.held === null) return;
-    this.#receipt = this.#receiptOf(arrival);
+    const receipt = this.#receiptOf(arrival);
+    // A fast arrival has what is held now reconsidered, so that has to be whole until here.
+    const deadlineBootMs = this.#rule.deadlineBootMs(receipt);
+    this.#receipt = receipt;
     this.#held = {
       name: this.#name,
       place: { group: arrival.group, object: arrival.object },
@@ -180,15 +183,16 @@ export class TrackFollower<V> {
       writerId: this.#writerId,
       ttlMs: effectiveTtlMs(this.#signal, arrival.envelope),
       publishMs: arrival.envelope.publishTimeMs,
-      deadlineBootMs: this.#rule.deadlineBootMs(this.#receipt),
+      deadlineBootMs,
     };
   }
 
   // Another copy of the same object may have been on the way for longer; it never gives more time.
   #tighten(arrival: Arrival): void {
-    const held = this.#held;
-    if (held === null || held.place.group !== arrival.group || held.place.object !== arrival.object) return;
-    this.#shorten(held, this.#rule.deadlineBootMs(this.#receiptOf(arrival)));
+    const place = this.#held?.place;
+    if (place === undefined || place.group !== arrival.group || place.object !== arrival.object) return;
+    const deadlineBootMs = this.#rule.deadlineBootMs(this.#receiptOf(arrival));
+    if (this.#held !== null) this.#shorten(this.#held, deadlineBootMs);
   }
 
   #shorten(held: HeldTrack, deadlineBootMs: number): void {

@@ -54,22 +54,32 @@ class Agent {
 
   async follow({ params, track }: AuthoredList): Promise<void> {
     const subscription = this.#client.subscribe(organisationList, params);
-    if (subscription.current !== null) this.#take(track, subscription.current);
+    if (subscription.current !== null) {
+      this.#observe(track, subscription.current);
+      this.#take(track, subscription.current);
+    }
+    let group = subscription.current?.group ?? null;
     for await (const { current, refused } of subscription) {
-      if (current !== null) this.#take(track, current);
+      if (current !== null) {
+        this.#observe(track, current);
+        // As the production source does: a new object is on disk before it is enforced.
+        if (current.group !== group) await this.#client.store.flush(current.name);
+        group = current.group;
+        this.#take(track, current);
+      }
       if (refused !== null) this.#context.note(`refused ${track}: ${refused.reason}`);
     }
   }
 
   #take(track: string, stored: StoredValue<NamedList>): void {
     if (stored.value === null) return;
-    this.#observe(track, stored, stored.value);
     this.#core.value(track, listValue(stored, stored.value));
     this.#turn();
   }
 
   /** An update that tells of time passing, not of an object, is nothing that was received. */
-  #observe(track: string, { name, group, deadlineBootMs }: StoredValue<NamedList>, value: NamedList): void {
+  #observe(track: string, { name, group, deadlineBootMs, value }: StoredValue<NamedList>): void {
+    if (value === null) return;
     const known = this.#received.get(track);
     if (known?.group === group && known.deadlineBootMs === deadlineBootMs) return;
     this.#received.set(track, { group, deadlineBootMs });

@@ -41,11 +41,8 @@ export const RELAYS: readonly string[] = ['origin', 'edge'];
 export const PUBLISHER = 'publisher';
 
 const AUTHORITY = 'simulated authority';
-/**
- * How long a virtual disk and a transaction in a virtual kernel take. The order matters: an agent that crashes after it
- * enforced a value and before it stored it starts with the one before (README, "Known limits").
- */
-const DISK_MS = 2;
+/** How long a virtual disk and a transaction in a virtual kernel take: a slow disk is the harder case for an agent that crashes. */
+const DISK_MS = 40;
 const ENFORCE_MS = 3;
 
 const DEFAULTS: TwoTierOptions = {
