@@ -1,1 +1,9 @@
-export {};
+export * from './frame/corpus.js';
+export * from './frame/finding.js';
+export * from './frame/random.js';
+export * from './frame/run.js';
+export * from './generate/data.js';
+export * from './generate/messages.js';
+export * from './generate/mutate.js';
+export * from './generate/values.js';
+export * from './targets/index.js';
