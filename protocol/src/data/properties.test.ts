@@ -14,6 +14,7 @@ import { utf8 } from '../wire/text.js';
 import {
   encodeProperties,
   findBytes,
+  findFixedInteger,
   findInteger,
   immutableProperties,
   readProperties,
@@ -54,6 +55,14 @@ describe('properties', () => {
     expect(findInteger(bytes, 0x02)).toBeNull();
     expect(findBytes(bytes, 0x3813)).toBeNull();
     expect(findInteger(new Uint8Array(0), OBJECT_AGE_MS)).toBeNull();
+  });
+
+  it('takes a fixed property from IMMUTABLE_PROPERTIES, whatever a relay puts beside it', () => {
+    const fixed = immutableProperties([{ type: OBJECT_TTL_MS, value: 20_000 }]);
+    const forged = encodeProperties([fixed, { type: OBJECT_TTL_MS, value: 90_000 }]);
+    expect(findFixedInteger(forged, OBJECT_TTL_MS)).toBe(20_000);
+    expect(findFixedInteger(encodeProperties([{ type: OBJECT_TTL_MS, value: 90_000 }]), OBJECT_TTL_MS)).toBe(90_000);
+    expect(findFixedInteger(encodeProperties([fixed]), OBJECT_AGE_MS)).toBeNull();
   });
 
   it('BUS-16: the mutable list comes first where both have a value', () => {

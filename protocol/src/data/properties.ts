@@ -39,7 +39,22 @@ export function findInteger(bytes: Uint8Array, type: number): Vi64 | null {
   return find(bytes, type)?.integer ?? null;
 }
 
-/** The same for an odd `type`; the result is a view into `bytes`. */
+/**
+ * The integer of an even `type` that only the Original Publisher may set: what stands inside IMMUTABLE_PROPERTIES counts,
+ * and a mutable one only if there is none. Allocates nothing.
+ */
+export function findFixedInteger(bytes: Uint8Array, type: number): Vi64 | null {
+  outer.reset(bytes, 0, bytes.length);
+  while (outer.next()) {
+    if (outer.type !== PropertyType.IMMUTABLE_PROPERTIES) continue;
+    inner.reset(bytes, outer.valueStart, outer.valueEnd);
+    while (inner.next()) if (inner.type === type) return inner.integer;
+    break;
+  }
+  return findInteger(bytes, type);
+}
+
+/** The same as `findInteger` for an odd `type`; the result is a view into `bytes`. */
 export function findBytes(bytes: Uint8Array, type: number): Uint8Array | null {
   const found = find(bytes, type);
   return found === null || found.integer !== null ? null : bytes.subarray(found.valueStart, found.valueEnd);

@@ -1,5 +1,6 @@
 import {
   DEFAULT_PUBLISHER_PRIORITY,
+  findFixedInteger,
   findInteger,
   OBJECT_AGE_MS,
   OBJECT_PUBLISH_TIME_MS,
@@ -8,6 +9,7 @@ import {
   SHAPE_MAP,
   SHAPE_STATE,
   TRACK_SHAPE,
+  type Vi64,
   withInteger,
 } from '@higgins/protocol';
 
@@ -51,9 +53,9 @@ export function readTrackPolicy(properties: Uint8Array): TrackPolicy {
 
 /** Reads an object's times into `out`. */
 export function readObjectTimes(properties: Uint8Array, out: ObjectTimes): void {
-  out.ttlMs = numberOf(properties, OBJECT_TTL_MS) ?? Number.POSITIVE_INFINITY;
+  out.ttlMs = clamp(findFixedInteger(properties, OBJECT_TTL_MS)) ?? Number.POSITIVE_INFINITY;
   out.ageMs = numberOf(properties, OBJECT_AGE_MS) ?? 0;
-  out.publishTimeMs = numberOf(properties, OBJECT_PUBLISH_TIME_MS);
+  out.publishTimeMs = clamp(findFixedInteger(properties, OBJECT_PUBLISH_TIME_MS));
 }
 
 /** The properties with `addedMs`, rounded up, added to the age. Everything else keeps its encoding. */
@@ -69,9 +71,11 @@ function shapeOf(value: number | null): TrackPolicy['shape'] {
   return value === SHAPE_MAP ? 'map' : 'event';
 }
 
-/** Times beyond 2^53 ms mean the same as the largest number below. */
 function numberOf(properties: Uint8Array, type: number): number | null {
-  const value = findInteger(properties, type);
-  if (value === null) return null;
-  return typeof value === 'number' ? value : Number.MAX_SAFE_INTEGER;
+  return clamp(findInteger(properties, type));
+}
+
+/** Times beyond 2^53 ms mean the same as the largest number below. */
+function clamp(value: Vi64 | null): number | null {
+  return typeof value === 'bigint' ? Number.MAX_SAFE_INTEGER : value;
 }

@@ -184,8 +184,8 @@ const AUTHENTICATED_LIMITS: Partial<ConnectionLimits> = {
 
 /** What a client gets of whom nothing is known. */
 const ANONYMOUS_LIMITS: Partial<ConnectionLimits> = {
-  bidirectionalStreamsMax: 4_096,
-  unidirectionalStreamsMax: 1_024,
+  bidirectionalStreamsMax: 256,
+  unidirectionalStreamsMax: 256,
   backlogBytesMax: 16 * 1024 * 1024,
 };
 
