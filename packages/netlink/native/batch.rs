@@ -1,5 +1,6 @@
 //! Batches: operations that nf_tables carries out as one, all or none.
 
+use crate::clock;
 use crate::elements::Entries;
 use crate::error::{NetlinkError, Result};
 use crate::message::{Header, Mark, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, Writer};
@@ -74,6 +75,7 @@ pub fn commit(
     let first = socket.sequences(encoded.starts.len() as u32 + 2);
     let mut bytes = encoded.bytes;
     renumber(&mut bytes, first);
+    fill_timeouts(&mut bytes, &encoded.deadlines);
     socket.send(&bytes)?;
     judge(socket, first, &encoded.starts)
 }
@@ -112,6 +114,8 @@ struct Encoded {
     bytes: Vec<u8>,
     /// For each message between begin and end: the index of its operation.
     starts: Vec<u32>,
+    /// Where timeouts stand that are filled in at the last moment, and the moments they last until.
+    deadlines: Vec<(usize, f64)>,
 }
 
 fn encode(table: &Table, operations: &[Operation], generation: Option<u32>) -> Result<Encoded> {
@@ -138,9 +142,11 @@ fn encode(table: &Table, operations: &[Operation], generation: Option<u32>) -> R
         .writer
         .begin(frame(BATCH_END, batch.starts.len() as u32 + 1));
     batch.writer.end(end);
+    let (bytes, deadlines) = batch.writer.into_parts();
     Ok(Encoded {
-        bytes: batch.writer.into_bytes(),
+        bytes,
         starts: batch.starts,
+        deadlines,
     })
 }
 
@@ -259,6 +265,14 @@ fn frame(kind: u16, sequence: u32) -> Header {
         sequence,
         family: 0,
         resource: libc::NFNL_SUBSYS_NFTABLES as u16,
+    }
+}
+
+/// At the last moment: waiting for a worker thread, encoding and queueing shorten the time left, not the precision.
+fn fill_timeouts(bytes: &mut [u8], deadlines: &[(usize, f64)]) {
+    for (at, deadline_boot_ms) in deadlines {
+        let timeout = clock::timeout_until(*deadline_boot_ms);
+        bytes[*at..*at + 8].copy_from_slice(&timeout.to_be_bytes());
     }
 }
 

@@ -8,10 +8,11 @@ use napi_derive::napi;
 
 use crate::batch::{Action, Operation, SetShape, Table};
 use crate::conntrack::{Direction, Filter};
-use crate::elements::{Data, Element, Entries, Layout};
+use crate::elements::{Data, Entries, Layout};
 use crate::error::{NetlinkError, Result};
+use crate::snapshot::SetState;
 use crate::socket::Socket;
-use crate::{batch, conntrack, snapshot};
+use crate::{batch, clock, conntrack, snapshot};
 
 /// A failure, as data: the TypeScript half makes it an error of the right class.
 #[napi(object)]
@@ -29,6 +30,7 @@ pub struct NativeOperation {
     pub key_bytes: Option<u32>,
     pub layout: Option<String>,
     pub timeouts_ms: Option<Float64Array>,
+    pub ends_in_ms: Option<Float64Array>,
     pub values: Option<Uint8Array>,
     pub value_bytes: Option<u32>,
     pub verdicts: Option<Vec<String>>,
@@ -117,7 +119,11 @@ impl NativeNetlink {
         operations: Vec<NativeOperation>,
         generation: Option<u32>,
     ) -> AsyncTask<Call> {
-        let operations = operations.into_iter().map(operation_of).collect();
+        let called_boot_ms = clock::boot_ms();
+        let operations = operations
+            .into_iter()
+            .map(|operation| operation_of(operation, called_boot_ms))
+            .collect();
         self.call(Request::Commit(
             Table {
                 family,
@@ -135,7 +141,10 @@ impl NativeNetlink {
         table: String,
         operations: Vec<NativeOperation>,
     ) -> napi::Result<u32> {
-        let operations: Result<Vec<_>> = operations.into_iter().map(operation_of).collect();
+        let operations: Result<Vec<_>> = operations
+            .into_iter()
+            .map(|operation| operation_of(operation, 0.0))
+            .collect();
         operations
             .and_then(|operations| {
                 batch::encoded_bytes(
@@ -178,6 +187,7 @@ impl NativeNetlink {
     fn call(&self, request: Request) -> AsyncTask<Call> {
         AsyncTask::new(Call {
             socket: Arc::clone(&self.socket),
+            called_boot_ms: clock::boot_ms(),
             request,
         })
     }
@@ -200,11 +210,13 @@ pub enum Outcome {
 
 pub struct Call {
     socket: Arc<Mutex<Socket>>,
+    called_boot_ms: f64,
     request: Request,
 }
 
 impl Call {
     fn run(&mut self) -> Result<Outcome> {
+        let called_boot_ms = self.called_boot_ms;
         let mut socket = self
             .socket
             .lock()
@@ -225,7 +237,11 @@ impl Call {
                     snapshot::read(&mut socket, table, sets.as_ref().map_err(Clone::clone)?)?;
                 Outcome::Sets(
                     state.generation,
-                    state.sets.into_iter().map(PackedSet::new).collect(),
+                    state
+                        .sets
+                        .into_iter()
+                        .map(|set| PackedSet::new(set, called_boot_ms))
+                        .collect(),
                 )
             }
             Request::CountFlows(filter) => Outcome::Number(conntrack::count(
@@ -289,7 +305,11 @@ pub struct PackedSet {
 }
 
 impl PackedSet {
-    fn new(entries: Vec<Element>) -> Self {
+    fn new(set: SetState, called_boot_ms: f64) -> Self {
+        let SetState {
+            entries,
+            read_boot_ms,
+        } = set;
         let milliseconds = |value: Option<u64>| value.map_or(f64::NAN, |value| value as f64);
         Self {
             key_bytes: entries.first().map_or(0, |entry| entry.key.len() as u32),
@@ -299,7 +319,7 @@ impl PackedSet {
                 .collect(),
             expires_ms: entries
                 .iter()
-                .map(|entry| milliseconds(entry.expires_ms))
+                .map(|entry| milliseconds(entry.expires_ms) + read_boot_ms - called_boot_ms)
                 .collect(),
             values: entries.iter().any(|entry| entry.value.is_some()).then(|| {
                 entries
@@ -340,10 +360,10 @@ impl PackedSet {
     }
 }
 
-fn operation_of(native: NativeOperation) -> Result<Operation> {
+fn operation_of(native: NativeOperation, called_boot_ms: f64) -> Result<Operation> {
     let action = match native.kind.as_str() {
-        "add" => Action::Add(entries_of(&native)?),
-        "delete" => Action::Delete(entries_of(&native)?),
+        "add" => Action::Add(entries_of(&native, called_boot_ms)?),
+        "delete" => Action::Delete(entries_of(&native, called_boot_ms)?),
         "flush" => Action::Flush,
         "delete-set" => Action::DeleteSet,
         "create-set" => Action::CreateSet(SetShape {
@@ -366,7 +386,7 @@ fn operation_of(native: NativeOperation) -> Result<Operation> {
     })
 }
 
-fn entries_of(native: &NativeOperation) -> Result<Entries> {
+fn entries_of(native: &NativeOperation, called_boot_ms: f64) -> Result<Entries> {
     let entries = Entries {
         keys: native
             .keys
@@ -379,6 +399,11 @@ fn entries_of(native: &NativeOperation) -> Result<Entries> {
             .timeouts_ms
             .as_ref()
             .map(|all| all.iter().map(|timeout| *timeout as u64).collect())
+            .unwrap_or_default(),
+        deadlines_boot_ms: native
+            .ends_in_ms
+            .as_ref()
+            .map(|all| all.iter().map(|left| called_boot_ms + left).collect())
             .unwrap_or_default(),
         data: match (&native.values, &native.verdicts) {
             (Some(values), _) => {

@@ -41,6 +41,8 @@ pub struct Entries {
     pub layout: Layout,
     /// One per entry, in ms; 0 stands for none. Empty: no entry has one.
     pub timeouts_ms: Vec<u64>,
+    /// When each entry ends, in ms on the boot clock, in place of a timeout. Empty: that is not given.
+    pub deadlines_boot_ms: Vec<f64>,
     /// What a map's entries lead to.
     pub data: Data,
 }
@@ -68,7 +70,8 @@ impl Entries {
             Data::Values(bytes, each) => bytes.len() == each * count,
             Data::Verdicts(verdicts) => verdicts.len() == count,
         };
-        let timeouts_fit = self.timeouts_ms.is_empty() || self.timeouts_ms.len() == count;
+        let fits = |length: usize| length == 0 || length == count;
+        let timeouts_fit = fits(self.timeouts_ms.len()) && fits(self.deadlines_boot_ms.len());
         let keys_fit = entry_bytes > 0 && self.keys.len() == count * entry_bytes;
         if !keys_fit || !data_fits || !timeouts_fit {
             return Err(NetlinkError::new(
@@ -114,7 +117,9 @@ impl Entries {
             }
             Data::Verdicts(verdicts) => write_verdict(writer, &verdicts[index])?,
         }
-        if let Some(timeout) = self.timeouts_ms.get(index).filter(|timeout| **timeout > 0) {
+        if let Some(deadline) = self.deadlines_boot_ms.get(index) {
+            writer.deadline(ELEM_TIMEOUT, *deadline);
+        } else if let Some(timeout) = self.timeouts_ms.get(index).filter(|timeout| **timeout > 0) {
             writer.u64(ELEM_TIMEOUT, *timeout);
         }
         Ok(())
@@ -281,6 +286,7 @@ mod tests {
             key_bytes: 4,
             layout: Layout::Interval,
             timeouts_ms: vec![],
+            deadlines_boot_ms: vec![],
             data: Data::None,
         };
         assert_eq!(
@@ -298,7 +304,8 @@ mod tests {
                 .map(|pair| (pair[0].to_be_bytes().to_vec(), Some(pair[1].to_be_bytes().to_vec())))
                 .collect();
             let keys = pairs.iter().flat_map(|(first, last)| [first.clone(), last.clone().unwrap()].concat()).collect();
-            let entries = Entries { keys, key_bytes: 2, layout: Layout::Interval, timeouts_ms: vec![], data: Data::None };
+            let entries = Entries { keys, key_bytes: 2, layout: Layout::Interval, timeouts_ms: vec![],
+            deadlines_boot_ms: vec![], data: Data::None };
             prop_assert_eq!(round_trip(&entries), pairs);
         }
     }

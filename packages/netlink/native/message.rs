@@ -29,6 +29,7 @@ pub struct Header {
 #[derive(Default)]
 pub struct Writer {
     bytes: Vec<u8>,
+    deadlines: Vec<(usize, f64)>,
 }
 
 /// Where an open message or nested attribute begins.
@@ -46,6 +47,11 @@ impl Writer {
 
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+
+    /// The bytes, and where in them eight bytes wait for the time left until a moment on the boot clock.
+    pub fn into_parts(self) -> (Vec<u8>, Vec<(usize, f64)>) {
+        (self.bytes, self.deadlines)
     }
 
     pub fn begin(&mut self, header: Header) -> Mark {
@@ -94,6 +100,12 @@ impl Writer {
 
     pub fn u64(&mut self, kind: u16, value: u64) {
         self.attribute(kind, &value.to_be_bytes());
+    }
+
+    /// An attribute that is filled in when the bytes are sent: what is left until that moment on the boot clock.
+    pub fn deadline(&mut self, kind: u16, boot_ms: f64) {
+        self.u64(kind, 0);
+        self.deadlines.push((self.bytes.len() - 8, boot_ms));
     }
 
     pub fn nest(&mut self, kind: u16) -> Mark {

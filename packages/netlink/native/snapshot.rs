@@ -1,6 +1,7 @@
 //! Reading sets back, as one state of the ruleset.
 
 use crate::batch::Table;
+use crate::clock;
 use crate::elements::{self, Element, Layout};
 use crate::error::{NetlinkError, Result};
 use crate::message::{Header, NLM_F_DUMP, NLM_F_REQUEST, unsigned};
@@ -18,8 +19,15 @@ const ATTEMPTS_MAX: u32 = 16;
 
 pub struct Snapshot {
     pub generation: u32,
-    /// The sets' entries in the order asked for, sorted by key.
-    pub sets: Vec<Vec<Element>>,
+    /// In the order asked for.
+    pub sets: Vec<SetState>,
+}
+
+pub struct SetState {
+    /// Sorted by key.
+    pub entries: Vec<Element>,
+    /// When the kernel counted the time that is left of the entries.
+    pub read_boot_ms: f64,
 }
 
 /// The generation id of the ruleset: it changes with every transaction of anybody.
@@ -42,9 +50,14 @@ pub fn read(socket: &mut Socket, table: &Table, sets: &[(String, Layout)]) -> Re
         let mut contents = Vec::with_capacity(sets.len());
         let mut consistent = true;
         for (set, layout) in sets {
+            // The kernel counts from its last tick.
+            let read_boot_ms = clock::boot_ms() - clock::since_tick_ms();
             let (elements, whole) = dump(socket, table, set)?;
             consistent &= whole;
-            contents.push(elements::entries_of(elements, *layout));
+            contents.push(SetState {
+                entries: elements::entries_of(elements, *layout),
+                read_boot_ms,
+            });
         }
         if consistent && generation(socket)? == before {
             return Ok(Snapshot {

@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { describeInNamespace } from '../../../test/support/namespace.js';
+import { until } from '../../../test/support/until.js';
 import { Netlink } from './netlink.js';
 import type { Entries, SetOperation } from './operations.js';
 
@@ -90,6 +91,32 @@ await describeInNamespace('netlink', import.meta.filename, ['network', 'user'], 
     expect(sets[0]!.timeoutsMs[0]).toBe(20_000);
     expect(sets[0]!.expiresMs[0]).toBeGreaterThan(10_000);
     expect(sets[0]!.expiresMs[0]).toBeLessThanOrEqual(20_000);
+  });
+
+  it('ends an element at its time, counted from the call: at once if that is past, whatever stood in the queue', async () => {
+    loadTable();
+    const netlink = new Netlink();
+    const ends = (endsInMs: number) => ({
+      kind: 'add' as const,
+      set: 'alive',
+      keys: Uint8Array.of(2),
+      keyBytes: 1,
+      verdicts: ['goto one'],
+      endsInMs: Float64Array.of(endsInMs),
+    });
+    const filling = netlink.commit(TABLE, [{ kind: 'add', set: 'networks', ...manyIntervals(20_000) }]);
+    const calledMs = performance.now();
+    const adding = netlink.commit(TABLE, [ends(20_000)]);
+    await Promise.all([filling, adding]);
+    const readMs = performance.now();
+    const { sets } = await netlink.snapshot(TABLE, [{ set: 'alive', layout: 'plain' }]);
+    const endMs = readMs + sets[0]!.expiresMs[0]!;
+    expect(endMs).toBeGreaterThan(calledMs + 20_000 - 5);
+    expect(endMs).toBeLessThan(calledMs + 20_000 + 30);
+    await netlink.commit(TABLE, [{ ...ends(0), kind: 'delete' }, ends(-5)]);
+    await until(async () => (await netlink.snapshot(TABLE, [{ set: 'alive', layout: 'plain' }])).sets[0]!.count === 0);
+    const wrong = { ...ends(0), endsInMs: Float64Array.of(1, 2) };
+    await expect(netlink.commit(TABLE, [wrong])).rejects.toMatchObject({ code: 'refused' });
   });
 
   it('fills a map of concatenated keys and values, and a concatenation with intervals', async () => {

@@ -28,6 +28,11 @@ export interface Entries {
   readonly layout?: Layout;
   /** One per entry, whole milliseconds; 0 stands for none. */
   readonly timeoutsMs?: Float64Array;
+  /**
+   * One per entry, in place of a timeout: when it ends, in milliseconds from the call that adds it. What passes until the
+   * batch is sent is taken off. The kernel ends it at the first tick (1 to 10 ms) that is not before.
+   */
+  readonly endsInMs?: Float64Array;
   /** What a map's entries lead to: `valueBytes` bytes per entry. */
   readonly values?: Uint8Array;
   readonly valueBytes?: number;
@@ -63,7 +68,7 @@ export interface SetContent {
   readonly count: number;
   /** NaN where an entry has no timeout. */
   readonly timeoutsMs: Float64Array;
-  /** Time left; NaN where an entry has no timeout. */
+  /** Time left, counted from the call, to the kernel's tick; NaN where an entry has no timeout. */
   readonly expiresMs: Float64Array;
   readonly values: Uint8Array | null;
   readonly verdicts: readonly string[] | null;

@@ -19,6 +19,11 @@ import { planList } from './plan.js';
 const NFPROTO = { ipv4: 2, ipv6: 10 } as const;
 /** Timeout of the element that a renewal adds only to be able to delete it. */
 const PRIMING_TIMEOUT_MS = 60_000;
+/**
+ * How far a sentinel's time may seem off when it is read: the kernel's tick and, if an earlier process wrote it, two
+ * readings of the uptime, each 1 to 10 ms; and what passes between asking and the kernel's answer on a busy machine.
+ */
+const READING_UNCERTAIN_MS = 35;
 
 /** What a list's target works with. */
 export interface NftListOptions {
@@ -35,6 +40,8 @@ export class NftListTarget implements Target<DesiredList, ActualList, NftOperati
   readonly id: string;
   readonly table: string;
   readonly #options: NftListOptions;
+  /** The deadline that this process wrote last: more exact than what is read back of it. */
+  #writtenBootMs: number | null = null;
 
   constructor(options: NftListOptions) {
     this.id = options.enforcement.id;
@@ -53,6 +60,8 @@ export class NftListTarget implements Target<DesiredList, ActualList, NftOperati
       signal.throwIfAborted();
       const batch = steps.flatMap((step) => encodeStep(step, this.#options.bootMs()));
       if (batch.length > 0) await this.#netlink.commit(this.#table, batch, generation ?? undefined);
+      for (const step of steps)
+        if (step.kind === 'verdicts') this.#writtenBootMs = step.deadlineBootMs ?? this.#writtenBootMs;
     }
   }
 
@@ -75,20 +84,18 @@ export class NftListTarget implements Target<DesiredList, ActualList, NftOperati
     ];
     return {
       generation,
-      sentinels: sentinelsOf(alive, beforeBootMs),
+      sentinels: sentinelsOf(alive, beforeBootMs, this.#writtenBootMs),
       expiryVerdicts: verdictsOf(expiry),
       slots: [slotOf(ipv4First, ipv6First), slotOf(ipv4Second, ipv6Second)],
     };
   }
 
-  /** `actual` if nobody changed the ruleset since it was read, with what has expired meanwhile taken out; else null. */
-  async stillActual(actual: ActualList): Promise<ActualList | null> {
-    if ((await this.#netlink.generation()) !== actual.generation) return null;
+  /** Whether what was read is as it was: nobody changed the ruleset since, and no sentinel's time is up. */
+  async stillActual({ generation, sentinels }: ActualList): Promise<boolean> {
+    if ((await this.#netlink.generation()) !== generation) return false;
     const nowBootMs = this.#options.bootMs();
-    const unexpired = (sentinel: Sentinel | null) =>
-      sentinel?.expiresBootMs != null && sentinel.expiresBootMs <= nowBootMs ? null : sentinel;
-    const { ipv4, ipv6 } = actual.sentinels;
-    return { ...actual, sentinels: { ipv4: unexpired(ipv4), ipv6: unexpired(ipv6) } };
+    const runs = (sentinel: Sentinel | null) => (sentinel?.expiresBootMs ?? Number.POSITIVE_INFINITY) > nowBootMs;
+    return runs(sentinels.ipv4) && runs(sentinels.ipv6);
   }
 
   get #netlink(): Netlink {
@@ -121,29 +128,38 @@ function encodeStep(step: Step, nowBootMs: number): SetOperation[] {
  */
 function encodeVerdicts(step: Step & { kind: 'verdicts' }, nowBootMs: number): SetOperation[] {
   const { map, before, after, deadlineBootMs } = step;
-  const left = deadlineBootMs === null ? 0 : Math.floor(deadlineBootMs - nowBootMs);
-  const wanted = deadlineBootMs !== null && left <= 0 ? null : after;
+  const leftMs = deadlineBootMs === null ? null : deadlineBootMs - nowBootMs;
+  const wanted = leftMs !== null && leftMs <= 0 ? null : after;
   const priming = { ipv4: before.ipv4 ?? wanted ?? 'return', ipv6: before.ipv6 ?? wanted ?? 'return' };
-  const elements = (verdicts: PerFamily<string>, timeoutMs: number) => ({
+  const elements = (verdicts: PerFamily<string>, endsInMs: number | null) => ({
     set: map,
     keys: Uint8Array.of(NFPROTO.ipv4, NFPROTO.ipv6),
     keyBytes: 1,
     verdicts: [verdicts.ipv4, verdicts.ipv6],
-    ...(timeoutMs > 0 ? { timeoutsMs: Float64Array.of(timeoutMs, timeoutMs) } : {}),
+    ...(endsInMs === null ? {} : { endsInMs: Float64Array.of(endsInMs, endsInMs) }),
   });
-  const primed = elements(priming, deadlineBootMs === null ? 0 : PRIMING_TIMEOUT_MS);
+  const primed = elements(priming, leftMs === null ? null : PRIMING_TIMEOUT_MS);
   const operations: SetOperation[] = [
     { kind: 'add', ...primed },
     { kind: 'delete', ...primed },
   ];
-  if (wanted !== null) operations.push({ kind: 'add', ...elements({ ipv4: wanted, ipv6: wanted }, left) });
+  if (wanted !== null) operations.push({ kind: 'add', ...elements({ ipv4: wanted, ipv6: wanted }, leftMs) });
   return operations;
 }
 
-function sentinelsOf(content: SetContent, readBootMs: number): PerFamily<Sentinel | null> {
+function sentinelsOf(
+  content: SetContent,
+  calledBootMs: number,
+  writtenBootMs: number | null,
+): PerFamily<Sentinel | null> {
   return perFamily(content, (index) => {
-    const left = content.expiresMs[index]!;
-    return { verdict: content.verdicts?.[index] ?? '', expiresBootMs: Number.isNaN(left) ? null : readBootMs + left };
+    const verdict = content.verdicts?.[index] ?? '';
+    const expiresBootMs = calledBootMs + content.expiresMs[index]!;
+    if (Number.isNaN(expiresBootMs)) return { verdict, expiresBootMs: null, uncertainMs: 0 };
+    if (writtenBootMs !== null && Math.abs(writtenBootMs - expiresBootMs) <= READING_UNCERTAIN_MS) {
+      return { verdict, expiresBootMs: writtenBootMs, uncertainMs: 0 };
+    }
+    return { verdict, expiresBootMs, uncertainMs: READING_UNCERTAIN_MS };
   });
 }
 

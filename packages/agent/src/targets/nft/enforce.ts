@@ -50,7 +50,7 @@ export async function enforce(
   for (let round = 0; round < ROUNDS_MAX; round++) {
     signal.throwIfAborted();
     try {
-      const actual = (known && (await target.stillActual(known))) ?? (await target.verify());
+      const actual: ActualList = known && (await target.stillActual(known)) ? known : await target.verify();
       known = null;
       const operations = target.plan(desired, actual, bootMs());
       const cleaningDue = done.length > 0 && isCleaning(operations);

@@ -53,6 +53,8 @@ export interface Sentinel {
   readonly verdict: string;
   /** When the kernel removes it; null if it stays. */
   readonly expiresBootMs: number | null;
+  /** How far off that may be: 0 for what this process wrote itself, more for what it only read. */
+  readonly uncertainMs: number;
 }
 
 /** What is in force of one list, read from the kernel. */
@@ -76,7 +78,7 @@ export type Step =
       readonly before: PerFamily<string | null>;
       /** Null removes the elements. */
       readonly after: string | null;
-      /** When the kernel is to remove them, from which the timeout is computed when the batch is sent; null if never. */
+      /** When the kernel is to remove them; becomes a timeout at the moment the batch is sent. Null if never. */
       readonly deadlineBootMs: number | null;
     };
 

@@ -129,7 +129,7 @@ class KernelModel {
 
   #setVerdicts(map: string, after: string | null, deadlineBootMs: number | null, nowBootMs: number): void {
     const over = deadlineBootMs !== null && deadlineBootMs <= nowBootMs;
-    const sentinel = after === null || over ? null : { verdict: after, expiresBootMs: deadlineBootMs };
+    const sentinel = after === null || over ? null : { verdict: after, expiresBootMs: deadlineBootMs, uncertainMs: 0 };
     this.#maps.set(map, { ipv4: sentinel, ipv6: sentinel });
   }
 

@@ -14,17 +14,17 @@ describe('planList', () => {
     ).toBe(
       lines(
         'batch for office, if generation 7',
+        '  office_alive: null -> goto office_live_0 until 9000',
+        '  office_expiry: null -> goto office_closed',
         '  add office_ipv4_0 10.0.0.0-10.255.255.255',
         '  add office_ipv6_0 2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff',
-        '  office_expiry: null -> goto office_closed',
-        '  office_alive: null -> goto office_live_0 until 9000',
       ),
     );
   });
 
   it('BUS-134: does nothing where all is in place', () => {
     const desired = wanted(['10.0.0.0/8'], { deadlineBootMs: 9_000, onExpiry: 'open' });
-    const actual = kernel({ slots: [desired, NOTHING], sentinel: live(0, 9_020), expiry: 'return' });
+    const actual = kernel({ slots: [desired, NOTHING], sentinel: live(0, 9_004), expiry: 'return' });
     expect(plan(desired, actual)).toBe('');
   });
 
@@ -40,6 +40,15 @@ describe('planList', () => {
     expect(plan(desired, kernel({ slots: [desired, NOTHING], sentinel: live(0, null) }))).toContain('until 2000');
   });
 
+  it('BUS-52: a deadline that moves by more than a tick moves the sentinel, as exactly as its time is known', () => {
+    const desired = wanted(['10.0.0.0/8'], { deadlineBootMs: 9_000 });
+    const planned = (expiresBootMs: number, uncertainMs: number) =>
+      plan(desired, kernel({ slots: [desired, NOTHING], sentinel: { ...live(0, expiresBootMs), uncertainMs } }));
+    expect([planned(9_005, 0), planned(8_995, 0), planned(9_025, 20)]).toEqual(['', '', '']);
+    for (const moved of [planned(9_006, 0), planned(8_994, 0), planned(9_026, 20)])
+      expect(moved).toContain('until 9000');
+  });
+
   it('changes only what differs, entries, mode and sentinel in one batch', () => {
     const before = wanted(['10.0.0.0/24', '10.0.2.0/24'], {});
     const desired = wanted(['10.0.0.0/24', '10.0.3.0/24'], { deadlineBootMs: 9_000, onExpiry: 'hold' });
@@ -47,17 +56,17 @@ describe('planList', () => {
     expect(plan(desired, actual)).toBe(
       lines(
         'batch for office, if generation 7',
+        '  office_alive: goto office_live_0 -> goto office_live_0 until 9000',
+        '  office_expiry: goto office_closed -> goto office_live_0',
         '  delete office_ipv4_0 10.0.2.0-10.0.2.255',
         '  add office_ipv4_0 10.0.3.0-10.0.3.255',
-        '  office_expiry: goto office_closed -> goto office_live_0',
-        '  office_alive: goto office_live_0 -> goto office_live_0 until 9000',
       ),
     );
   });
 
   it('merges what overlaps and touches', () => {
     expect(plan(wanted(['10.0.0.0/25', '10.0.0.128/25', '10.0.0.7/32'], {}), kernel({}))).toContain(
-      'add office_ipv4_0 10.0.0.0-10.0.0.255\n',
+      'add office_ipv4_0 10.0.0.0-10.0.0.255',
     );
   });
 
@@ -69,6 +78,11 @@ describe('planList', () => {
     expect(plan(desired, kernel({ slots: [desired, NOTHING] }))).toBe('');
   });
 
+  it('leaves a sentinel alone that the kernel removes with its next tick', () => {
+    const desired = wanted(['10.0.0.0/8'], { deadlineBootMs: 999 });
+    expect(plan(desired, kernel({ slots: [desired, NOTHING], sentinel: live(0, 1_008) }))).toBe('');
+  });
+
   it('repairs a sentinel that one family lost, or that leads elsewhere', () => {
     const desired = wanted(['10.0.0.0/8'], {});
     const half = kernel({ slots: [desired, NOTHING] });
@@ -76,7 +90,7 @@ describe('planList', () => {
     expect(plan(desired, { ...half, sentinels })).toContain(
       'office_alive: goto office_live_0 / null -> goto office_live_0',
     );
-    const astray = { ipv4: live(0, null), ipv6: { verdict: 'return', expiresBootMs: null } };
+    const astray = { ipv4: live(0, null), ipv6: { verdict: 'return', expiresBootMs: null, uncertainMs: 0 } };
     expect(plan(desired, { ...half, sentinels: astray })).toContain(
       'goto office_live_0 / return -> goto office_live_0',
     );
@@ -116,7 +130,7 @@ describe('planList beyond one batch', () => {
     const held = wanted(many, { onExpiry: 'hold', deadlineBootMs: 9_000 });
     const actual = kernel({ slots: [before, held], expiry: 'goto office_live_0' });
     expect(describeOperations(planList(held, actual, NOW, options))).toContain(
-      'goto office_live_0 -> goto office_live_1\n',
+      'office_expiry: goto office_live_0 -> goto office_live_1',
     );
   });
 
@@ -142,7 +156,7 @@ function wanted(entries: readonly string[], options: Partial<DesiredList>): Desi
 }
 
 function live(slot: 0 | 1, expiresBootMs: number | null): Sentinel {
-  return { verdict: `goto office_live_${slot}`, expiresBootMs };
+  return { verdict: `goto office_live_${slot}`, expiresBootMs, uncertainMs: 0 };
 }
 
 interface Kernel {

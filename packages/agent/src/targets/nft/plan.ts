@@ -3,8 +3,10 @@ import { chunksOf, diffIntervals, type Intervals, sameIntervals } from './interv
 import type { ActualList, DesiredList, NftOperation, Sentinel, Slot, SlotContent, Step } from './model.js';
 import { namesOf } from './names.js';
 
-/** How far a sentinel's time may be off before it is written again: well above the kernel's tick of 1 to 10 ms. */
-const DEADLINE_TOLERANCE_MS = 50;
+/** How far a sentinel's time may be off before it is written again, beyond what is uncertain of it. */
+const DEADLINE_TOLERANCE_MS = 5;
+/** The kernel removes a sentinel up to a tick of 1 to 10 ms after its time; one that outlives it by more is deleted. */
+const KERNEL_LATENESS_MS_MAX = 20;
 /** Upper bounds of the bytes on the wire, by key size, per interval (a start and an end element), and of what is around them. */
 export const INTERVAL_BYTES = { 4: 41, 16: 65 } as const;
 export const BATCH_BYTES = 4_096;
@@ -69,10 +71,11 @@ function commitOrClean(
   options: PlanOptions,
 ): NftOperation[] {
   const { id } = options;
+  // The kernel counts a timeout from where it meets it in the batch: before the entries, not after thousands of them.
   const steps = [
-    ...changes,
-    ...expirySteps(id, desired, actual, slot),
     ...sentinelSteps(id, desired, actual, slot, nowBootMs),
+    ...expirySteps(id, desired, actual, slot),
+    ...changes,
   ];
   if (steps.length > 0) return [{ list: id, generation: actual.generation, steps }];
   const idle: Slot = slot === 0 ? 1 : 0;
@@ -104,16 +107,22 @@ function sentinelSteps(id: string, desired: DesiredList, actual: ActualList, slo
   const { ipv4, ipv6 } = actual.sentinels;
   const over = deadlineBootMs !== null && deadlineBootMs <= nowBootMs;
   const after = over ? null : `goto ${namesOf.live(id, slot)}`;
-  const inPlace = (sentinel: Sentinel | null) =>
-    sentinel === null ? over : sentinel.verdict === after && sameDeadline(sentinel.expiresBootMs, deadlineBootMs);
+  const inPlace = (sentinel: Sentinel | null) => {
+    if (over) return sentinel === null || endsByItself(sentinel, nowBootMs);
+    return sentinel?.verdict === after && sameDeadline(sentinel, deadlineBootMs);
+  };
   if (inPlace(ipv4) && inPlace(ipv6)) return [];
   const before = { ipv4: ipv4?.verdict ?? null, ipv6: ipv6?.verdict ?? null };
   return [{ kind: 'verdicts', map: namesOf.alive(id), before, after, deadlineBootMs }];
 }
 
-function sameDeadline(actual: number | null, desired: number | null): boolean {
-  if (actual === null || desired === null) return actual === desired;
-  return Math.abs(actual - desired) <= DEADLINE_TOLERANCE_MS;
+function endsByItself({ expiresBootMs }: Sentinel, nowBootMs: number): boolean {
+  return expiresBootMs !== null && expiresBootMs <= nowBootMs + KERNEL_LATENESS_MS_MAX;
+}
+
+function sameDeadline({ expiresBootMs, uncertainMs }: Sentinel, desired: number | null): boolean {
+  if (expiresBootMs === null || desired === null) return expiresBootMs === desired;
+  return Math.abs(expiresBootMs - desired) <= DEADLINE_TOLERANCE_MS + uncertainMs;
 }
 
 /** Empties the slot and fills it in transactions that each fit the socket. */
