@@ -8,6 +8,8 @@ import type { ResolvedParameters } from './tokens.js';
 /** The request that the peer updates. */
 export interface UpdateTarget {
   readonly id: RequestId;
+  /** False once the request is over: its updates are of no interest then. */
+  readonly alive: boolean;
   /** Sends a message on the request's stream. */
   send(message: Message, fin: boolean): void;
   /** Looks at an update before the application does; throws RequestError to reject it. */
@@ -46,7 +48,7 @@ export class IncomingUpdates {
   release(): void {
     const early = this.#early;
     this.#early = [];
-    for (const surface of early) surface();
+    for (const surface of early) if (this.#target.alive) surface();
   }
 
   /** REQUEST_OK for the oldest; false if none waits. */

@@ -6,6 +6,7 @@ import type { Message } from '../messages/message.js';
 import { groupHead, joinBytes, nextObject } from '../testing/data.js';
 import { messageBytes, RawPeer, setupBytes } from '../testing/raw-peer.js';
 import { track } from '../testing/sessions.js';
+import type { StreamKey } from './contract.js';
 
 const NAME = track('platform/health/pop/fra1');
 const { PROTOCOL_VIOLATION, INTERNAL_ERROR } = SessionTerminationCode;
@@ -68,6 +69,17 @@ describe('malformed input', () => {
       response({ kind: 'subscribe-ok', ok: { trackAlias: 1 } }),
       joinBytes([groupHead(1, 2), nextObject('payload'), nextObject('')]),
       Uint8Array.of(0x05, 0, 0x1c, 1, 1, 0, 1, 0x61),
+      messageBytes({ kind: 'publish', requestId: 1, name: NAME, trackAlias: 1, parameters: { forward: true } }),
+      messageBytes({ kind: 'publish', requestId: 0, name: track('other'), trackAlias: 2, parameters: {} }),
+      messageBytes({ kind: 'subscribe-namespace', requestId: 2, prefix: NAME.namespace, parameters: {} }),
+      messageBytes({ kind: 'subscribe-tracks', requestId: 3, prefix: NAME.namespace, parameters: { forward: false } }),
+      // REQUEST_OK, NAMESPACE, NAMESPACE_DONE, PUBLISH_BLOCKED, REQUEST_UPDATE of a prefix, PUBLISH_DONE.
+      Uint8Array.of(0x07, 0, 1, 0),
+      Uint8Array.of(0x08, 0, 3, 1, 1, 0x61),
+      Uint8Array.of(0x0e, 0, 3, 1, 1, 0x61),
+      Uint8Array.of(0x0f, 0, 5, 1, 1, 0x61, 1, 0x74),
+      Uint8Array.of(0x02, 0, 6, 4, 1, 0x34, 1, 1, 0x62),
+      Uint8Array.of(0x0b, 0, 3, 2, 1, 0),
     ];
     const mutated = fc
       .tuple(fc.constantFrom(...seeds), fc.array(fc.tuple(fc.nat(60), fc.nat(255)), { maxLength: 3 }))
@@ -77,7 +89,9 @@ describe('malformed input', () => {
         return bytes;
       });
     const step = fc.record({
-      target: fc.constantFrom('uni', 'bidi', 'request', 'last', 'control'),
+      target: fc.constantFrom('uni', 'bidi', 'bidi', 'request', 'last', 'last', 'control', 'datagram'),
+      request: fc.constantFrom(...REQUESTS),
+      answer: fc.constantFrom('accept', 'reject', 'none'),
       bytes: fc.oneof({ weight: 4, arbitrary: mutated }, fc.uint8Array({ maxLength: 20 })),
       end: fc.constantFrom('open', 'open', 'fin', 'reset', 'stop'),
       waitMs: fc.constantFrom(0, 0, 0, 5_000),
@@ -90,11 +104,18 @@ describe('malformed input', () => {
           const peer = new RawPeer({ role });
           const request = peer.session.subscribe(NAME, {});
           peer.session.fetch({ kind: 'relative-joining', subscription: request, groupsBack: 0 }, {});
+          peer.session.publish(track('published'), 1);
+          peer.session.subscribeNamespace(NAME.namespace);
+          peer.session.subscribeTracks(NAME.namespace);
           peer.collect();
           let last = 0;
-          for (const { target, bytes, end, waitMs } of steps) {
+          let seen = 0;
+          for (const { target, request: stream, answer, bytes, end, waitMs } of steps) {
             if (target === 'uni' || target === 'bidi') last = peer.open(target === 'bidi', bytes, end === 'fin');
-            else peer.write(target === 'request' ? -2 : target === 'control' ? 0 : last, bytes, end === 'fin');
+            else if (target === 'datagram') peer.datagram(bytes);
+            else peer.write(target === 'request' ? stream : target === 'control' ? 0 : last, bytes, end === 'fin');
+            if (peer.notices.length > seen) answerLast(peer, answer);
+            seen = peer.notices.length;
             if (end === 'reset') peer.reset(last, 1);
             if (end === 'stop') peer.stopSending(last, 1);
             peer.advance(waitMs);
@@ -112,6 +133,29 @@ describe('malformed input', () => {
     );
   });
 });
+
+/** The streams of the requests that the session sends at first. */
+const REQUESTS: readonly StreamKey[] = [-2, -3, -4, -5, -6];
+
+// Answers the last request of the peer's, if that is what came last.
+function answerLast(peer: RawPeer, answer: string): void {
+  const notice = peer.notices.at(-1);
+  if (notice === undefined || peer.closeCode !== null) return;
+  const { session } = peer;
+  switch (notice.kind) {
+    case 'publish':
+    case 'subscribe-namespace':
+    case 'subscribe-tracks':
+      if (answer === 'reject') session.reject(notice.request, { code: 1, reason: '', retryIntervalMs: null });
+      else if (answer === 'accept' && notice.kind === 'publish') session.acceptPublish(notice.request);
+      else if (answer === 'accept') session.acceptRequest(notice.request);
+      break;
+    case 'update':
+      if (answer === 'reject') session.rejectUpdate(notice.request, { code: 1, reason: '', retryIntervalMs: null });
+      else if (answer === 'accept') session.acceptUpdate(notice.request);
+  }
+  peer.collect();
+}
 
 // One more byte inside the message, which its length counts.
 function lengthened(message: Uint8Array): Uint8Array {

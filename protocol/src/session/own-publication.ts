@@ -36,6 +36,10 @@ export class OwnPublication extends OwnRequest implements UpdateTarget {
     return this.answered ? this.#forward : null;
   }
 
+  get alive(): boolean {
+    return this.state.own.get(this.id) === this;
+  }
+
   get streamsOpened(): number {
     return this.#data.opened;
   }
@@ -68,7 +72,6 @@ export class OwnPublication extends OwnRequest implements UpdateTarget {
   }
 
   updateFailed(error: RequestErrorInfo): void {
-    if (!this.receiving) return;
     this.rejectUpdate(error);
     const { reason } = error;
     this.publishDone({ code: PublishDoneCode.UPDATE_FAILED, streamCount: STREAM_COUNT_UNKNOWN, reason });

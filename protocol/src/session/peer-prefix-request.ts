@@ -61,7 +61,7 @@ export abstract class PeerPrefixRequest extends PeerRequest {
 
   protected override finished(): void {
     if (!this.answered) this.cancelled(StreamResetCode.CANCELLED);
-    else if (this.state.peers.get(this.id) === this) {
+    else {
       this.#close();
       this.state.notice({ kind: 'cancelled', request: this.id, code: StreamResetCode.CANCELLED });
     }

@@ -83,7 +83,7 @@ export class PeerPublication extends PeerRequest implements ReceptionOwner {
 
   // Without PUBLISH_DONE the publisher has given it up.
   protected override finished(): void {
-    if (!this.#done && this.state.peers.get(this.id) === this) this.cancelled(StreamResetCode.CANCELLED);
+    if (!this.#done) this.cancelled(StreamResetCode.CANCELLED);
   }
 
   // After PUBLISH_DONE the stream matters no more, but data may be on its way.

@@ -39,6 +39,10 @@ export abstract class PeerRequest implements StreamHandler, UpdateTarget {
     state.streams.set(this.stream, this);
   }
 
+  get alive(): boolean {
+    return this.state.peers.get(this.id) === this;
+  }
+
   data(bytes: Uint8Array, fin: boolean): void {
     this.#messages.push(bytes, fin);
     this.read(fin);
@@ -52,7 +56,7 @@ export abstract class PeerRequest implements StreamHandler, UpdateTarget {
       if (message === null) break;
       this.#take(message);
     }
-    if (fin) this.finished();
+    if (fin && this.state.streams.get(this.stream) === this) this.finished();
   }
 
   reset(code: number): void {
@@ -120,7 +124,7 @@ export abstract class PeerRequest implements StreamHandler, UpdateTarget {
   // Unlike for an update that the application rejected, the request ends here.
   updateFailed(error: RequestErrorInfo): void {
     this.rejectUpdate(error);
-    if (this.state.peers.get(this.id) === this) this.endAfterUpdate(error);
+    if (this.alive) this.endAfterUpdate(error);
     this.state.notice({ kind: 'cancelled', request: this.id, code: StreamResetCode.CANCELLED });
   }
 

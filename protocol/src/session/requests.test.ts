@@ -182,6 +182,35 @@ describe('requests', () => {
     });
   });
 
+  it('ends a request once when several updates that came before the answer are rejected', () => {
+    const pair = establishedPair();
+    const request = pair.client.session.publishNamespace(NAME.namespace);
+    const token = { type: 0, value: Uint8Array.of(1) };
+    for (let i = 0; i < 3; i++) pair.client.session.update(request, { authorizationTokens: [token, token] });
+    pair.client.session.update(request, {});
+    pair.run();
+    pair.server.session.acceptRequest(request);
+    pair.run();
+    expect(pair.server.kinds()).toEqual(['setup', 'publish-namespace', 'cancelled']);
+  });
+
+  it('ends a request once when its update is rejected and the requester closes its direction with it', () => {
+    const peer = new RawPeer();
+    const prefix = NAME.namespace;
+    const stream = peer.open(true, messageBytes({ kind: 'subscribe-namespace', requestId: 0, prefix, parameters: {} }));
+    peer.session.acceptRequest(0);
+    const token = { type: 0, value: Uint8Array.of(1) };
+    const update = {
+      kind: 'request-update',
+      requestId: 2,
+      parameters: { authorizationTokens: [token, token] },
+    } as const;
+    const context = requestContext('subscribe-namespace', 'requester', true);
+    peer.write(stream, messageBytes(update, context), true);
+    expect(peer.notices.map(({ kind }) => kind)).toEqual(['setup', 'subscribe-namespace', 'cancelled']);
+    expect(peer.on(stream).filter(({ fin }) => fin)).toHaveLength(1);
+  });
+
   it('refuses a request that is not sent whole in time, and one that waits at a type', () => {
     const peer = new RawPeer();
     const half = messageBytes({ kind: 'subscribe', requestId: 0, name: NAME, parameters: {} }).slice(0, -1);

@@ -170,6 +170,6 @@ export class SessionState {
     const tracks = [this.subscriberTracks, this.namespacePrefixes, this.trackPrefixes, this.blockedTracks];
     for (const table of [...requests, ...tracks, this.deadlines, this.unknownAliases, this.joiningFetches, this.tokens])
       table.clear();
-    this.held.clear();
+    for (const budget of [this.held, this.unanswered, this.namespaces]) budget.clear();
   }
 }
