@@ -1,1 +1,3 @@
-export {};
+export * from './oracle/data.js';
+export * from './oracle/messages.js';
+export * from './oracle/values.js';
