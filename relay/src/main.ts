@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-import { onShutdown } from '@higgins/service';
 import { loadRelayConfig } from './io/config.js';
-import { startRelay } from './io/start-relay.js';
+import { runRelay } from './io/run-relay.js';
 import { validateRelayConfig } from './io/validate.js';
 
 const USAGE = `usage: higgins-relay CONFIG.yaml
@@ -15,7 +14,7 @@ async function run(args: readonly string[]): Promise<void> {
       validateRelayConfig(args[1]!);
       process.stdout.write(`${args[1]}: valid\n`);
     } else if (args.length === 1 && !args[0]!.startsWith('-')) {
-      await serve(args[0]!);
+      await runRelay(loadRelayConfig(args[0]!));
     } else {
       process.stderr.write(`${USAGE}\n`);
       process.exitCode = 2;
@@ -24,18 +23,4 @@ async function run(args: readonly string[]): Promise<void> {
     process.stderr.write(`higgins-relay: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
   }
-}
-
-async function serve(path: string): Promise<void> {
-  const relay = await startRelay(loadRelayConfig(path));
-  const report = (error: unknown) => relay.log.error(error);
-  onShutdown(() => relay.drain(), report);
-  process.on('SIGHUP', () => {
-    try {
-      relay.reload();
-    } catch (error) {
-      // The old certificates stay in use.
-      report(error);
-    }
-  });
 }

@@ -1,5 +1,4 @@
-import { loadRelayConfig, type RelayConfigInput, type RelayServer, startRelay, TlsFileError } from '@higgins/relay';
-import { onShutdown } from '@higgins/service';
+import { loadRelayConfig, type RelayConfigInput, runRelay, TlsFileError } from '@higgins/relay';
 import { TransportError } from '@higgins/transport';
 import type { Command } from 'commander';
 import { CommandError, ExitCode } from '../output.js';
@@ -52,22 +51,8 @@ Examples:
 }
 
 async function run(flags: RelayFlags): Promise<void> {
-  const relay = await start(flags);
-  const report = (error: unknown) => relay.log.error(error);
-  onShutdown(() => relay.drain(), report);
-  process.on('SIGHUP', () => {
-    try {
-      relay.reload();
-    } catch (error) {
-      // The old certificates stay in use.
-      report(error);
-    }
-  });
-}
-
-async function start(flags: RelayFlags): Promise<RelayServer> {
   try {
-    return await startRelay(flags.config === undefined ? configOfFlags(flags) : configOfFile(flags.config, flags));
+    await runRelay(flags.config === undefined ? configOfFlags(flags) : configOfFile(flags.config, flags));
   } catch (cause) {
     if (cause instanceof TransportError || cause instanceof TlsFileError) {
       throw new CommandError(cause.message, ExitCode.failed, { cause });
