@@ -60,6 +60,11 @@ export interface SessionLimits extends ObjectLimits {
   /** How long a request of the peer's may take to come whole, in ms. Default 10 s, the time that SETUP has. */
   readonly requestWaitMs: number;
   /**
+   * Messages on request streams that have come in part, in bytes. Default 4 MiB per session: 64 of the largest size, and
+   * many thousands of usual ones.
+   */
+  readonly partialMessageBytesMax: number;
+  /**
    * Data that is taken for PUBLISHes without an answer, in bytes. Default 1 MiB per session: a few Objects of each of
    * them, so that an application that answers late or never need not bound it (draft-18 §5.1).
    */
@@ -96,6 +101,7 @@ export const DEFAULT_LIMITS: SessionLimits = {
   joiningFetchesWaitingMax: 256,
   joiningFetchWaitMs: 2_000,
   requestWaitMs: 10_000,
+  partialMessageBytesMax: 4 * 1024 * 1024,
   unansweredPublishBytesMax: 1024 * 1024,
   prefixesMax: 1_024,
   namespaceBytesMax: 4 * 1024 * 1024,

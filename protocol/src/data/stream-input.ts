@@ -37,6 +37,11 @@ export class StreamInput {
     return this.#carry.length + (this.#body?.length ?? 0);
   }
 
+  /** What the next field or body has cost so far; 0 if nothing has come in part. */
+  get pendingBytes(): number {
+    return (this.#carried > 0 ? CARRY_BYTES : 0) + (this.#body?.length ?? 0);
+  }
+
   /** `bytes` must stay valid until `accept` or `body` has asked for more; by then everything before is used or copied. */
   push(bytes: Uint8Array, fin: boolean): void {
     if (this.#position < this.#chunk.length) throw new Error('bytes pushed before the last ones were read');

@@ -66,6 +66,11 @@ export class MessageStreamParser {
     return this.#input.ended && this.#codec === null;
   }
 
+  /** What is held of a message that has come in part. */
+  get pendingBytes(): number {
+    return this.#input.pendingBytes;
+  }
+
   /**
    * The next message, or null until more bytes come. Throws SessionError: for types that `context` does not allow as
    * soon as the type is there, and for a stream that ends within a message.

@@ -24,6 +24,46 @@ describe('incoming streams', () => {
     expect(peer.closeCode).toBe(null);
   });
 
+  it('that hold half a message are given up beyond a bound in bytes, requests under way included', () => {
+    const peer = new RawPeer({ limits: { partialMessageBytesMax: 40_000 } });
+    const name = track('a');
+    const whole = messageBytes({ kind: 'subscribe', requestId: 0, name, parameters: {} });
+    // The head of a message of the largest size, and one byte of it.
+    const half = (type: number) => Uint8Array.of(type, 0xff, 0xff, 0);
+    const starts = [1, 2].map(() => peer.open(true, half(0x03)));
+    const request = peer.open(true, whole);
+    peer.session.acceptSubscribe(0, { trackAlias: 1 });
+    const own = peer.session.publishNamespace(name.namespace);
+    peer.collect();
+    expect(peer.session.usage.heldBytes).toBeLessThanOrEqual(40_000);
+    const code = StreamResetCode.EXCESSIVE_LOAD;
+    const refused = [{ kind: 'reset' }, { kind: 'stop-sending' }];
+    peer.write(request, half(0x02));
+    expect(peer.notices.at(-1)).toMatchObject({ kind: 'cancelled', request: 0, code });
+    peer.write(-2, half(0x05));
+    expect(peer.notices.at(-1)).toMatchObject({ kind: 'request-error', request: own, error: { code: null } });
+    const third = peer.open(true, half(0x03));
+    expect(peer.on(third)).toMatchObject(refused);
+    for (const stream of [request, -2]) expect(peer.on(stream).slice(-2)).toMatchObject(refused);
+    for (const stream of starts) peer.reset(stream, 0);
+    expect(peer.session.usage).toMatchObject({ streams: 0, requests: 0, heldBytes: 0, deadlines: 0 });
+    expect(peer.closeCode).toBe(null);
+  });
+
+  it('that bring a message in many pieces are charged for none of it afterwards', () => {
+    const peer = new RawPeer();
+    const bytes = messageBytes({ kind: 'track-status', requestId: 0, name: track('a'), parameters: {} });
+    const stream = peer.open(true, bytes.slice(0, 1));
+    let heldMost = 0;
+    for (let i = 1; i < bytes.length; i++) {
+      heldMost = Math.max(heldMost, peer.session.usage.heldBytes);
+      peer.write(stream, bytes.slice(i, i + 1));
+    }
+    expect(heldMost).toBeGreaterThanOrEqual(64);
+    expect(peer.notices.at(-1)?.kind).toBe('track-status');
+    expect(peer.session.usage.heldBytes).toBe(0);
+  });
+
   it('of padding are discarded', () => {
     const peer = new RawPeer();
     const stream = peer.open(false, PADDING);

@@ -1,10 +1,10 @@
 import { protocolViolation, StreamResetCode } from '../errors.js';
 import { type RequestKind, requestContext } from '../messages/context.js';
-import { MessageStreamParser } from '../messages/frame.js';
 import type { Message } from '../messages/message.js';
 import type { RequestErrorInfo, RequestId, RequestUpdateParameters, StreamKey } from './contract.js';
 import { OutgoingUpdates } from './outgoing-updates.js';
 import { RequestGoaway } from './request-goaway.js';
+import { RequestMessages } from './request-messages.js';
 import type { SessionState, StreamHandler } from './state.js';
 
 /** Request streams go before any data: one that waits would keep its data waiting. */
@@ -21,7 +21,7 @@ export abstract class OwnRequest implements StreamHandler {
   /** The response to the request itself has come. */
   protected answered = false;
   readonly #kind: RequestKind;
-  readonly #messages: MessageStreamParser;
+  readonly #messages: RequestMessages;
   readonly #updates: OutgoingUpdates;
   readonly #goaway: RequestGoaway;
   #sendOpen = true;
@@ -31,7 +31,7 @@ export abstract class OwnRequest implements StreamHandler {
     this.state = state;
     this.id = id;
     this.#kind = kind;
-    this.#messages = new MessageStreamParser(state.profile);
+    this.#messages = new RequestMessages(state);
     this.#updates = new OutgoingUpdates(state, id);
     this.#goaway = new RequestGoaway(state, id);
     this.stream = state.openStream(true, REQUEST_PRIORITY, this);
@@ -89,6 +89,11 @@ export abstract class OwnRequest implements StreamHandler {
       this.#take(message);
       if (!this.receiving) return;
     }
+    if (this.#messages.excessive) {
+      this.cancel(StreamResetCode.EXCESSIVE_LOAD);
+      this.notifyError({ code: null, reason: 'peer sends too many messages in part', retryIntervalMs: null });
+      return;
+    }
     if (fin) this.closed(null);
   }
 
@@ -126,6 +131,7 @@ export abstract class OwnRequest implements StreamHandler {
   protected closeStream(): void {
     if (this.#sendOpen) this.state.actions.fin(this.stream);
     this.#sendOpen = false;
+    this.#messages.release();
     this.state.streams.delete(this.stream);
   }
 

@@ -1,10 +1,10 @@
 import { protocolViolation, StreamResetCode } from '../errors.js';
 import { type RequestKind, requestContext } from '../messages/context.js';
-import type { MessageStreamParser } from '../messages/frame.js';
 import type { Message } from '../messages/message.js';
 import type { RequestErrorInfo, RequestId, RequestOk, StreamKey } from './contract.js';
 import { IncomingUpdates, type UpdateTarget } from './incoming-updates.js';
 import { RequestGoaway } from './request-goaway.js';
+import type { RequestMessages } from './request-messages.js';
 import type { SessionState, StreamHandler } from './state.js';
 import type { ResolvedParameters } from './tokens.js';
 
@@ -12,7 +12,7 @@ import type { ResolvedParameters } from './tokens.js';
 export interface OpenedRequest {
   readonly id: RequestId;
   readonly stream: StreamKey;
-  readonly messages: MessageStreamParser;
+  readonly messages: RequestMessages;
 }
 
 /** A request that the peer sent, on its bidirectional stream, until either side ends it (draft-18 §3.3.2, §10). */
@@ -23,7 +23,7 @@ export abstract class PeerRequest implements StreamHandler, UpdateTarget {
   /** The response to the request itself has been sent. */
   protected answered = false;
   readonly #kind: RequestKind;
-  readonly #messages: MessageStreamParser;
+  readonly #messages: RequestMessages;
   readonly #updates: IncomingUpdates;
   readonly #goaway: RequestGoaway;
 
@@ -55,6 +55,10 @@ export abstract class PeerRequest implements StreamHandler, UpdateTarget {
       const message = this.#messages.next(context);
       if (message === null) break;
       this.#take(message);
+    }
+    if (this.#messages.excessive && this.state.streams.get(this.stream) === this) {
+      this.cancelled(StreamResetCode.EXCESSIVE_LOAD);
+      return;
     }
     if (fin && this.state.streams.get(this.stream) === this) this.finished();
   }
@@ -156,6 +160,7 @@ export abstract class PeerRequest implements StreamHandler, UpdateTarget {
 
   protected forget(code: number): void {
     this.#goaway.cancel();
+    this.#messages.release();
     this.state.peers.delete(this.id);
     this.state.streams.delete(this.stream);
     this.dispose(code);

@@ -1,6 +1,5 @@
 import { RequestError, RequestErrorCode, StreamResetCode } from '../errors.js';
 import { REQUEST_FIRST, type RequestKind, requestContext } from '../messages/context.js';
-import { MessageStreamParser } from '../messages/frame.js';
 import type { Message } from '../messages/message.js';
 import type { TrackNamespace } from '../model/names.js';
 import type { RequestErrorInfo, StreamKey } from './contract.js';
@@ -14,6 +13,7 @@ import type { OpenedRequest } from './peer-request.js';
 import { PeerSubscription } from './peer-subscription.js';
 import { PeerTrackStatus } from './peer-track-status.js';
 import { PeerTracksSubscription } from './peer-tracks-subscription.js';
+import { RequestMessages } from './request-messages.js';
 import type { SessionState, StreamHandler } from './state.js';
 import type { ResolvedParameters } from './tokens.js';
 
@@ -73,7 +73,7 @@ const HANDLERS: { readonly [K in RequestKind]: RequestHandler<K> } = {
 export class RequestStart implements StreamHandler {
   readonly #state: SessionState;
   readonly #stream: StreamKey;
-  readonly #messages: MessageStreamParser;
+  readonly #messages: RequestMessages;
   /** A request that is never sent whole must not be kept for ever. */
   readonly #deadline: Deadline;
   #held: HeldBytes | null = null;
@@ -81,7 +81,7 @@ export class RequestStart implements StreamHandler {
   constructor(state: SessionState, stream: StreamKey) {
     this.#state = state;
     this.#stream = stream;
-    this.#messages = new MessageStreamParser(state.profile);
+    this.#messages = new RequestMessages(state);
     this.#deadline = state.after(state.limits.requestWaitMs, () => this.#abandon(StreamResetCode.EXCESSIVE_LOAD));
   }
 
@@ -93,6 +93,7 @@ export class RequestStart implements StreamHandler {
     this.#messages.push(bytes, fin);
     const message = this.#messages.next(REQUEST_FIRST);
     if (message !== null) this.#open(message as RequestMessage, fin);
+    else if (this.#messages.excessive) this.#abandon(StreamResetCode.EXCESSIVE_LOAD);
     else if (fin) this.#abandon(StreamResetCode.CANCELLED);
   }
 
@@ -158,6 +159,7 @@ export class RequestStart implements StreamHandler {
 
   #abandon(code: number): void {
     this.#deadline.cancel();
+    this.#messages.release();
     this.#held?.drain();
     this.#state.actions.reset(this.#stream, code);
     this.#state.actions.stopSending(this.#stream, code);

@@ -113,7 +113,7 @@ export class MoqtSession extends Requester implements Session {
       prefixes: state.namespacePrefixes.size + state.trackPrefixes.size + state.blockedTracks.size,
       fetches: state.ownFetches.size + state.joiningFetches.size,
       waitingStreams: state.unknownAliases.size,
-      heldBytes: state.held.used + state.unanswered.used + state.namespaces.used,
+      heldBytes: state.held.used + state.partial.used + state.unanswered.used + state.namespaces.used,
       deadlines: state.deadlines.size,
       actions: state.actions.size,
     };

@@ -61,6 +61,8 @@ export class SessionState {
   readonly tokens: TokenCache;
   /** Bytes that wait for SETUP or for a Track Alias. */
   readonly held: ByteBudget;
+  /** Messages on request streams that have come in part. */
+  readonly partial: ByteBudget;
   /** Data of PUBLISHes that the application has not answered. */
   readonly unanswered: ByteBudget;
   /** Namespaces that the peer has announced under SUBSCRIBE_NAMESPACEs of ours. */
@@ -86,6 +88,7 @@ export class SessionState {
     this.limits = limits;
     this.#understood = understood;
     this.held = new ByteBudget(limits.heldBytesMax);
+    this.partial = new ByteBudget(limits.partialMessageBytesMax);
     this.unanswered = new ByteBudget(limits.unansweredPublishBytesMax);
     this.namespaces = new ByteBudget(limits.namespaceBytesMax);
     this.namespacePrefixes = new PrefixClaims(limits.prefixesMax);
@@ -170,6 +173,6 @@ export class SessionState {
     const tracks = [this.subscriberTracks, this.namespacePrefixes, this.trackPrefixes, this.blockedTracks];
     for (const table of [...requests, ...tracks, this.deadlines, this.unknownAliases, this.joiningFetches, this.tokens])
       table.clear();
-    for (const budget of [this.held, this.unanswered, this.namespaces]) budget.clear();
+    for (const budget of [this.held, this.partial, this.unanswered, this.namespaces]) budget.clear();
   }
 }

@@ -4,6 +4,7 @@ import { fetchedGroups, groupHead, nextObject } from '../testing/data.js';
 import { RawPeer } from '../testing/raw-peer.js';
 import type { SessionPair } from '../testing/session-pair.js';
 import { establishedPair, track } from '../testing/sessions.js';
+import type { RequestId } from './contract.js';
 
 const OBJECT = nextObject('payload');
 
@@ -19,7 +20,10 @@ function round(pair: SessionPair, serial: number): void {
   const status = client.trackStatus(name);
   const abandoned = client.subscribe(track('abandoned'), {});
   client.cancel(abandoned);
+  const namespaces = client.subscribeNamespace(name.namespace);
+  const tracks = client.subscribeTracks(name.namespace);
   pair.run();
+  aboutNamespaces(pair, serial, namespaces, tracks);
   server.acceptSubscribe(subscription, { trackAlias: server.trackAlias(serial % 7) });
   server.acceptFetch(joining, { endOfTrack: false, end: { group: 5, object: 1 } });
   server.writeData(server.openFetch(joining, 0), fetchedGroups([3, 5]), true);
@@ -35,6 +39,32 @@ function round(pair: SessionPair, serial: number): void {
   if (serial % 2 === 0) server.publishDone(subscription, { code: 2, streamCount: 2, reason: '' });
   else client.cancel(subscription);
   client.cancel(announcement);
+  pair.run();
+}
+
+// A SUBSCRIBE_NAMESPACE, a SUBSCRIBE_TRACKS, and a PUBLISH that follows from it.
+function aboutNamespaces(pair: SessionPair, serial: number, namespaces: RequestId, tracks: RequestId): void {
+  const client = pair.client.session;
+  const server = pair.server.session;
+  const name = track(`t/${serial % 7}`);
+  server.acceptRequest(namespaces);
+  server.namespacePublished(namespaces, name.namespace);
+  client.update(namespaces, { namespacePrefix: track('t').namespace });
+  server.acceptRequest(tracks);
+  server.publishBlocked(tracks, name);
+  const trackAlias = Number(server.trackAlias(9));
+  const published = server.publish(track('t/published'), trackAlias);
+  const early = server.openSubgroup(published, groupHead(trackAlias, 1), 0);
+  pair.run();
+  server.acceptUpdate(namespaces);
+  if (serial % 3 === 0) client.reject(published, { code: 0x20, reason: '', retryIntervalMs: null });
+  else client.acceptPublish(published);
+  pair.run();
+  server.writeData(early, OBJECT, true);
+  server.publishDone(published, { code: 2, streamCount: 1, reason: '' });
+  if (serial % 2 === 0) client.cancel(namespaces);
+  else server.abort(namespaces, 1);
+  client.cancel(tracks);
   pair.run();
 }
 
