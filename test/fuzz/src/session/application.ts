@@ -109,7 +109,9 @@ export class Application {
   /** Gives up everything that it asked for and everything that it serves. */
   leave(): void {
     for (const request of this.#own) this.#session.cancel(request);
-    for (const request of this.#served.keys()) this.#session.abort(request, StreamResetCode.CANCELLED);
+    for (const [request, { kind }] of this.#served) {
+      if (kind !== 'publish-ok') this.#session.abort(request, StreamResetCode.CANCELLED);
+    }
     this.#served.clear();
   }
 
@@ -160,7 +162,8 @@ export class Application {
     } else if (command === 'refuse-update' && served.updates > 0) this.#refuseUpdate(request, served);
     else if (command === 'abort') {
       this.#served.delete(request);
-      session.abort(request, StreamResetCode.GOING_AWAY);
+      if (served.kind === 'publish-ok') session.cancel(request);
+      else session.abort(request, StreamResetCode.GOING_AWAY);
     } else if (command === 'done' && isPublishing(served)) this.#done(request, PublishDoneCode.TRACK_ENDED);
     else if (served.prefix !== null && served.answered) this.#tell(command, request, served.prefix, b);
     else this.#data(command, request, served, b);

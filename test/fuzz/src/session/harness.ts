@@ -62,6 +62,7 @@ export class Harness {
 
   apply(step: Step): void {
     this.steps.push(step);
+    if ((step.do === 'data' && step.fin) || step.do === 'reset') this.output.peerEnded(step.stream);
     this.#guard(() => this.#carryOut(step));
     this.#checkBounds();
   }
@@ -70,7 +71,8 @@ export class Harness {
   finish(openByPeer: Iterable<number>): void {
     for (const stream of openByPeer) this.apply({ do: 'reset', stream, code: 1 });
     this.#guard(() => this.application.leave());
-    for (const stream of this.output.ownStreams()) this.apply({ do: 'reset', stream, code: 1 });
+    for (const stream of this.output.resettable()) this.apply({ do: 'reset', stream, code: 1 });
+    for (const stream of this.output.refusable()) this.apply({ do: 'stop-sending', stream, code: 1 });
     this.apply({ do: 'advance', ms: 200_000 });
     const left = Object.entries(this.session.usage).filter(([, count]) => count !== 0);
     if (left.length > 0) this.fail(`holds ${JSON.stringify(Object.fromEntries(left))} when all is over`);

@@ -49,6 +49,12 @@ export class Output {
       this.#answers.set(stream, newStream(true, requestContext(request, 'responder', false), request));
   }
 
+  /** The peer has ended or reset its direction. */
+  peerEnded(stream: StreamKey): void {
+    const own = this.#own.get(stream);
+    if (own !== undefined) own.receiveOpen = false;
+  }
+
   /** Bidirectional streams of the session's on which the peer may still answer. */
   requests(): [StreamKey, OwnStream][] {
     return [...this.#own].filter(
@@ -56,9 +62,16 @@ export class Output {
     );
   }
 
-  /** Every stream of the session's but its control stream. */
-  ownStreams(): StreamKey[] {
-    return [...this.#own.keys()].filter((key) => key !== -1);
+  /** Streams of the session's that the peer may still reset: the bidirectional ones that it has not ended. */
+  resettable(): StreamKey[] {
+    return [...this.#own]
+      .filter(([, { bidirectional, receiveOpen }]) => bidirectional && receiveOpen)
+      .map(([key]) => key);
+  }
+
+  /** Streams of the session's that the peer may refuse; its control stream is left alone. */
+  refusable(): StreamKey[] {
+    return [...this.#own].filter(([key, { sendOpen }]) => key !== -1 && sendOpen).map(([key]) => key);
   }
 
   #open({ stream, bidirectional }: Action): void {

@@ -210,7 +210,9 @@ export class Peer {
   /** Resets, ends or refuses a stream. */
   #disturb(): void {
     const random = this.#random;
-    const own = this.#harness.output.ownStreams();
+    const { output } = this.#harness;
+    const end = random.oneIn(2) ? 'reset' : 'stop-sending';
+    const own = end === 'reset' ? output.resettable() : output.refusable();
     const open = this.#streams.filter(
       (stream) => stream.open && (stream !== this.#streams[0] || (this.#changes > 0 && random.oneIn(20))),
     );
@@ -226,8 +228,7 @@ export class Peer {
         stream.open = false;
         this.#send(stream.key, new Uint8Array(0), true);
       }
-    } else if (own.length > 0)
-      this.#harness.apply({ do: random.pick(['reset', 'stop-sending']), stream: random.pick(own), code });
+    } else if (own.length > 0) this.#harness.apply({ do: end, stream: random.pick(own), code });
   }
 
   #start(
