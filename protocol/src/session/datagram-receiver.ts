@@ -19,18 +19,19 @@ export function receiveDatagram(state: SessionState, bytes: Uint8Array): void {
 }
 
 function deliver(state: SessionState, reception: Reception, datagram: ObjectDatagram): void {
-  const { trackAlias: _alias, endOfGroup, ...fields } = datagram;
+  const { group, object, status, properties, payload, endOfGroup } = datagram;
   try {
-    checkObjectProperties(fields.properties, fields.group, fields.object);
+    checkObjectProperties(properties, group, object);
   } catch (error) {
     if (!(error instanceof MalformedTrackError)) throw error;
     reception.malformed(error.message);
     return;
   }
   const { owner } = reception;
-  if (!owner.admits(fields.payload.length + fields.properties.length)) return;
-  const object = { ...fields, subgroup: null, priority: fields.priority ?? reception.defaultPriority };
-  state.notice({ kind: 'datagram', request: owner.id, object, endOfGroup });
+  if (!owner.admits(payload.length + properties.length)) return;
+  const priority = datagram.priority ?? reception.defaultPriority;
+  const received = { group, subgroup: null, object, status, priority, properties, payload };
+  state.notice({ kind: 'datagram', request: owner.id, object: received, endOfGroup });
 }
 
 // The datagram holds copies of its own; `cost` is what they are charged with.
