@@ -28,6 +28,8 @@ export interface EnforceOptions {
   readonly signal: AbortSignal;
   /** Brings the table's structure about; called when a part of it turns out to be missing. */
   readonly repair: () => Promise<unknown>;
+  /** Told of transactions that are in force, before they are read back. */
+  readonly applied?: (operations: readonly NftOperation[]) => void;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function enforce(
       if (operations.length === 0 || cleaningDue) return { actual, operations: done, appliedBootMs, cleaningDue };
       await target.apply(operations, signal);
       appliedBootMs = bootMs();
+      options.applied?.(operations);
       done.push(...operations);
     } catch (error) {
       const permanent = permanentError(error);

@@ -14,7 +14,7 @@ import { intervalsOf } from './intervals.js';
 import type { ActualList, DesiredList, Enforcement } from './model.js';
 import { NftStructure } from './structure.js';
 import { NftTarget } from './target.js';
-import { witness } from './witness.js';
+import { Witness } from './witness.js';
 
 const TABLE = 'higgins';
 const LISTED = '10.9.1.1';
@@ -223,9 +223,23 @@ await describeInNamespace('nft target', import.meta.filename, ['network', 'user'
 
   it('says that nft reads back something else', async () => {
     const { put, target } = await list({});
-    const { actual } = await put({ entries: ['10.9.1.0/24', '10.9.2.0/32', 'fd09::/64', 'fd0a::/127'] });
-    const desired = desiredOf({ entries: ['10.9.1.0/24'] });
-    await expect(witness(TABLE, target.id, desired, actual)).rejects.toMatchObject({ code: 'read-back-differs' });
+    const entries = ['10.9.1.0/24', '10.9.3.7/32', '10.9.5.0/24', '10.9.6.0/25', 'fd09::/64', 'fd0a::/127'];
+    const { actual, operations } = await put({ entries });
+    const witness = new Witness(TABLE, target.id);
+    const wanted = (...texts: string[]) => desiredOf({ entries: texts });
+    await expect(witness.check(wanted(), actual)).resolves.toBeUndefined();
+    witness.read(operations);
+    await expect(witness.check(wanted(...entries), actual)).resolves.toBeUndefined();
+    for (const [others, message] of [
+      [entries.slice(1), 'nft reads 3 intervals from set blocked_ipv4_0, expected 2'],
+      [['10.9.8.0/24', ...entries.slice(1)], 'nft reads 3 intervals from set blocked_ipv4_0, expected 3 others'],
+      [entries.slice(0, 5), 'nft reads 2 intervals from set blocked_ipv6_0, expected 1'],
+    ] as const) {
+      await expect(witness.check(wanted(...others), actual)).rejects.toMatchObject({
+        code: 'read-back-differs',
+        message,
+      });
+    }
   });
 
   it('holds 20,000 prefixes, filled in small batches', async () => {
@@ -287,14 +301,16 @@ async function list(options: ListOptions, fingerprint = { value: null as string 
   let known: ActualList | null = null;
   const put = async (value: Value): Promise<EnforceResult> => {
     const desired = desiredOf(value);
+    const witness = new Witness(TABLE, target.id);
     const result = await enforce(target, desired, {
       known,
       bootMs,
       signal: AbortSignal.timeout(20_000),
       repair: () => structure.ensure(),
+      applied: (operations) => witness.read(operations),
     });
     known = result.actual;
-    await witness(TABLE, target.id, desired, result.actual);
+    await witness.check(desired, result.actual);
     return result;
   };
   return { enforcement, structure, target, put, fingerprint };

@@ -5,9 +5,9 @@ import { WITNESS_ENTRIES_MAX } from '../../limits.js';
 import { NftListTarget } from './apply.js';
 import { type EnforceResult, enforce, isCleaning } from './enforce.js';
 import { intervalsOf } from './intervals.js';
-import type { ActualList, DesiredList, Enforcement } from './model.js';
+import type { ActualList, DesiredList, Enforcement, NftOperation } from './model.js';
 import { type FingerprintStore, NftStructure, type RelayAddress } from './structure.js';
-import { witness } from './witness.js';
+import { Witness } from './witness.js';
 
 /** One list of the target. */
 export interface NftListConfig {
@@ -94,7 +94,7 @@ export class NftTarget {
   }
 
   /**
-   * Enforces a value and reads it back, by netlink and, where something was changed, through `nft`.
+   * Enforces a value and reads it back, by netlink and, the sets that were changed, through `nft`.
    *
    * @throws NftError; what was in force before still is
    */
@@ -104,11 +104,13 @@ export class NftTarget {
     const desired = this.#desiredOf(entry, value);
     const { bootMs, table } = this.#options;
     const repair = () => this.repair();
-    const result = await enforce(entry.target, desired, { known: entry.known, bootMs, signal, repair });
+    const witness = entriesOf(value) <= WITNESS_ENTRIES_MAX ? new Witness(table, id) : null;
+    const applied = (operations: readonly NftOperation[]) => witness?.read(operations);
+    const result = await enforce(entry.target, desired, { known: entry.known, bootMs, signal, repair, applied });
     entry.known = result.actual;
     this.#account(result);
     const transactions = isCleaning(result.operations) ? 0 : result.operations.length;
-    if (transactions > 0 && entriesOf(value) <= WITNESS_ENTRIES_MAX) await witness(table, id, desired, result.actual);
+    await witness?.check(desired, result.actual);
     return { transactions, intervals: desired.ipv4.count + desired.ipv6.count, appliedBootMs: result.appliedBootMs };
   }
 

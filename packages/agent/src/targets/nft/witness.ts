@@ -1,30 +1,60 @@
 import { parseAddress, parsePrefix } from '@higgins/ipdata';
 import { NftError } from './errors.js';
 import { type Intervals, packedIntervals, sameIntervals } from './intervals.js';
-import type { ActualList, DesiredList } from './model.js';
+import type { ActualList, NftOperation, SlotContent } from './model.js';
 import { namesOf } from './names.js';
 import { runNft } from './nft-command.js';
 import { visibleSlot } from './plan.js';
 
 /**
- * Has `nft` itself read the visible slot back and compares it with what is desired: a second program, which shares no
- * code with the netlink addon that wrote it. About 10 ms per 1,000 intervals.
- *
- * @throws NftError `read-back-differs` naming the set and both counts
+ * Has `nft` itself read back what was changed: a second program, which shares no code with the netlink addon that wrote
+ * it. Its processes start as soon as a transaction is in force, and run while the addon reads back as well; a set that
+ * no transaction touched is not read. About 10 ms per 1,000 intervals.
  */
-export async function witness(table: string, id: string, desired: DesiredList, actual: ActualList): Promise<void> {
-  const slot = visibleSlot(actual);
-  if (slot === null) return;
-  // One process per set: nft reads only the last of several sets named in one command.
-  const families = [[4, desired.ipv4] as const, [6, desired.ipv6] as const];
-  const checks = families.map(async ([family, expected]) => {
-    const set = namesOf.set(id, family, slot);
-    const seen = intervalsIn(await runNft(['-j', 'list', 'set', 'inet', table, set]), family);
-    if (sameIntervals(seen, expected)) return;
-    const message = `nft reads ${seen.count} intervals from set ${set}, expected ${expected.count}`;
-    throw new NftError('read-back-differs', seen.count === expected.count ? `${message} others` : message);
-  });
-  await Promise.all(checks);
+export class Witness {
+  readonly #table: string;
+  readonly #id: string;
+  readonly #readings = new Map<string, Promise<string>>();
+
+  /** For one change of the list `id`. */
+  constructor(table: string, id: string) {
+    this.#table = table;
+    this.#id = id;
+  }
+
+  /** Begins to read the sets that these transactions, which are in force, filled or changed. */
+  read(operations: readonly NftOperation[]): void {
+    const sets = operations.flatMap(({ steps }) => steps.flatMap((step) => ('intervals' in step ? [step.set] : [])));
+    // One process per set: nft reads only the last of several sets named in one command.
+    for (const set of new Set(sets)) {
+      // As JSON, which nft writes at once: it writes text element by element, which takes several times as long.
+      const reading = runNft(['-j', 'list', 'set', 'inet', this.#table, set]);
+      // An enforcement that fails for another reason never looks at it.
+      reading.catch(() => undefined);
+      this.#readings.set(set, reading);
+    }
+  }
+
+  /**
+   * Compares what nft read of the slot that packets meet with what is desired.
+   *
+   * @throws NftError `read-back-differs` naming the set and both counts
+   */
+  async check(desired: SlotContent, actual: ActualList): Promise<void> {
+    const slot = visibleSlot(actual);
+    if (slot === null) return;
+    for (const [family, expected] of [[4, desired.ipv4] as const, [6, desired.ipv6] as const]) {
+      const set = namesOf.set(this.#id, family, slot);
+      const reading = this.#readings.get(set);
+      if (reading) compare(set, intervalsIn(await reading, family), expected);
+    }
+  }
+}
+
+function compare(set: string, seen: Intervals, expected: Intervals): void {
+  if (sameIntervals(seen, expected)) return;
+  const message = `nft reads ${seen.count} intervals from set ${set}, expected ${expected.count}`;
+  throw new NftError('read-back-differs', seen.count === expected.count ? `${message} others` : message);
 }
 
 type JsonAddress =
