@@ -27,10 +27,15 @@ export const LIMITS: SessionLimits = {
   unknownAliasStreamsMax: 3,
   joiningFetchesWaitingMax: 2,
   retiredAliasesMax: 2,
+  partialMessageBytesMax: 40_000,
   unansweredPublishBytesMax: 2_000,
   prefixesMax: 3,
   namespaceBytesMax: 400,
 };
+
+/** What is held back for any reason counts together. */
+const HELD_BYTES_MAX =
+  LIMITS.heldBytesMax + LIMITS.partialMessageBytesMax + LIMITS.unansweredPublishBytesMax + LIMITS.namespaceBytesMax;
 
 /** A session under test with its application and its judges; steps are kept, so that a finding can be replayed. */
 export class Harness {
@@ -169,7 +174,7 @@ export class Harness {
       prefixes: 2 * LIMITS.prefixesMax + LIMITS.requestsMax + asked + this.steps.length,
       fetches: LIMITS.joiningFetchesWaitingMax + asked,
       waitingStreams: LIMITS.unknownAliasStreamsMax,
-      heldBytes: LIMITS.heldBytesMax + LIMITS.unansweredPublishBytesMax + LIMITS.namespaceBytesMax,
+      heldBytes: HELD_BYTES_MAX,
       deadlines: 4 + 2 * usage.requests + usage.streams + usage.waitingStreams,
       actions: 0,
     };
