@@ -18,6 +18,11 @@ export class LocalStreams {
     this.#transport = transport;
   }
 
+  /** Bidirectional streams that wait for credit. */
+  get waitingRequests(): number {
+    return this.#waitingBidirectional.size;
+  }
+
   /** The session's key of a stream of either side. */
   keyOf(id: number): StreamKey {
     return this.#keys.get(id) ?? id;

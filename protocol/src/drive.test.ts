@@ -91,8 +91,10 @@ describe('drive', () => {
     const requests = names.map((name) => session.subscribe(name, {}));
     client.driver.pump();
     expect(client.driver.waitingBytes).toBeGreaterThan(0);
+    expect(client.driver.waitingRequests).toBe(3);
     session.cancel(requests[1]!);
     client.driver.pump();
+    expect(client.driver.waitingRequests).toBe(2);
     transports.run();
     expect(server.kinds()).toEqual(['setup', 'subscribe']);
     transports.a.grant(true, 1);

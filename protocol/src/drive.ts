@@ -48,6 +48,8 @@ export interface SessionDriver {
   pump(): void;
   /** Bytes written to streams that wait for the peer's stream credit. */
   readonly waitingBytes: number;
+  /** Requests that wait for it. A publisher may say PUBLISH_BLOCKED instead of adding to them (draft-18 §6.1). */
+  readonly waitingRequests: number;
 }
 
 /**
@@ -84,6 +86,10 @@ class Driver implements SessionDriver, SessionTransportEvents {
 
   get waitingBytes(): number {
     return this.#streams.waitingBytes;
+  }
+
+  get waitingRequests(): number {
+    return this.#streams.waitingRequests;
   }
 
   start(): void {

@@ -129,6 +129,18 @@ describe('PUBLISH', () => {
     expect(peer.on(late)).toMatchObject([{ kind: 'stop-sending', code: StreamResetCode.CANCELLED }]);
   });
 
+  it('that is refused resets the data that went ahead, without being asked to', () => {
+    const peer = new RawPeer({ role: 'client' });
+    const request = peer.session.publish(NAME, 7);
+    const data = peer.session.openSubgroup(request, groupHead(7, 1), 0);
+    peer.collect();
+    const refusal = { kind: 'request-error', error: REFUSED } as const;
+    peer.write(-2, messageBytes(refusal, requestContext('publish', 'responder', false)), true);
+    expect(peer.on(data).at(-1)).toMatchObject({ kind: 'reset', code: StreamResetCode.CANCELLED });
+    expect(peer.session.openSubgroup(request, groupHead(7, 2), 0)).toBe(0);
+    expect(peer.session.usage).toMatchObject({ ...EMPTY, streams: 0 });
+  });
+
   it('ends when either side cancels it', () => {
     const subscriber = accepted();
     subscriber.pair.client.session.openSubgroup(subscriber.request, groupHead(7, 1), 0);
