@@ -117,6 +117,18 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
     expect(arrivals.count(LISTED)).toBe(0);
   });
 
+  it('refuses to work beside another agent, and leaves alone what is in force', async () => {
+    list('10.9.1.0/24');
+    const { agent } = await start({});
+    await enforced(agent);
+    await expect(start({})).rejects.toThrow('another agent of this network namespace enforces it');
+    const generation = await new Netlink().generation();
+    await stack.disposeAsync();
+    stack = new AsyncDisposableStack();
+    await enforced((await start({})).agent);
+    expect(await new Netlink().generation()).toBe(generation);
+  });
+
   it('puts right within a second what somebody else changed', async () => {
     list('10.9.1.0/24');
     const { agent } = await start({});

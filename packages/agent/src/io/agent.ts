@@ -10,6 +10,7 @@ import { AgentCore } from '../core/agent-core.js';
 import { NftTarget } from '../targets/nft/target.js';
 import { BusListSource } from './bus-source.js';
 import { logClientEvent, runnerEvents, sourceObserver } from './events.js';
+import { claimExclusively } from './exclusive.js';
 import { FileListSource } from './file-source.js';
 import { fingerprintFile } from './fingerprint-file.js';
 import type { ListReport } from './list-report.js';
@@ -44,11 +45,13 @@ export interface Agent extends AsyncDisposable {
 /**
  * Starts an agent: brings the table about, enforces what the sources deliver, verifies it, acknowledges it.
  *
- * @throws NftError if the right or the program to do so is missing; Error if an address or the socket can't be served
+ * @throws NftError if the right or the program to do so is missing; Error if another agent has the state directory or
+ * the table, or an address or the socket can't be served
  */
 export async function startAgent(config: AgentConfig, options: AgentOptions = {}): Promise<Agent> {
   await using resources = new AsyncDisposableStack();
   const logger = options.logger ?? createLogger('agent', config.logLevel);
+  resources.use(await claimExclusively(config.stateDirectory, config.nft.table));
   const runtime = resources.use(new NodeRuntime({ directory: config.stateDirectory }));
   const core = new AgentCore(config.lists.map((list) => ({ id: enforcementOf(list).id, track: list.track })));
   const metrics = new AgentMetrics(core, runtime);
