@@ -62,6 +62,13 @@ const flipBit: Change = (random, bytes) => {
   return changed;
 };
 
+/** The first byte tells the type or the flags of most structures. */
+const flipHead: Change = (random, bytes) => {
+  const changed = bytes.slice();
+  if (changed.length > 0) changed[0]! ^= 1 << random.below(8);
+  return changed;
+};
+
 const setByte: Change = (random, bytes) => {
   const changed = bytes.slice();
   if (changed.length > 0)
@@ -101,7 +108,19 @@ const cut: Change = (random, bytes) => bytes.slice(0, random.below(bytes.length 
 const extend: Change = (random, bytes) => join([bytes, random.bytes(6, 1)]);
 
 const CHANGES: readonly Change[] = [
-  ...[flipBit, flipBit, setByte, setByte, setInteger, setInteger, stepInteger, widenInteger, widenInteger],
+  ...[
+    flipBit,
+    flipBit,
+    flipHead,
+    flipHead,
+    setByte,
+    setByte,
+    setInteger,
+    setInteger,
+    stepInteger,
+    widenInteger,
+    widenInteger,
+  ],
   ...[drop, insert, repeat, cut, extend],
 ];
 

@@ -51,6 +51,11 @@ export class Application {
     return this.#own.length;
   }
 
+  /** The most updates without a response that one request has. */
+  get updatesOpen(): number {
+    return Math.max(0, ...[...this.#served.values()].map(({ updates }) => updates));
+  }
+
   hear(notice: Notice): void {
     switch (notice.kind) {
       case 'subscribe':

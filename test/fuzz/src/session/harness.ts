@@ -178,6 +178,8 @@ export class Harness {
       deadlines: 4 + 2 * usage.requests + usage.streams + usage.waitingStreams,
       actions: 0,
     };
+    const { updatesOpen } = this.application;
+    if (updatesOpen > LIMITS.updatesPerRequestMax) this.fail(`has ${updatesOpen} updates of one request open`);
     for (const [what, count] of Object.entries(usage)) {
       if (count < 0 || count > (bounds[what] ?? Number.POSITIVE_INFINITY))
         this.fail(`holds ${count} ${what}, expected at most ${bounds[what]}`);

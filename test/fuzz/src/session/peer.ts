@@ -40,6 +40,7 @@ export class Peer {
   readonly #changes: number;
   readonly #streams: PeerStream[] = [];
   #nextStream = 0;
+  #control: StreamKey | null = null;
   #nextRequest: number;
 
   constructor(harness: Harness, random: Random, changes: number) {
@@ -66,7 +67,7 @@ export class Peer {
     const fields = { ...options, ...address, ...(tokens !== undefined && { authorizationTokens: tokens }) };
     const bytes = encodeMessage(MOQT_18, { kind: 'setup', options: fields }, CONTROL_FIRST);
     const wrong = this.#changes > 0 && this.#random.oneIn(30);
-    this.#start(false, null, [wrong ? mutateMessage(this.#random, bytes) : bytes], false);
+    this.#control = this.#start(false, null, [wrong ? mutateMessage(this.#random, bytes) : bytes], false);
   }
 
   /** Does one thing. */
@@ -184,14 +185,14 @@ export class Peer {
   /** A further message on a stream of its own. */
   #later(): void {
     const requests = this.#streams.filter(({ open, request }) => open && request !== null);
-    const control = this.#streams[0];
-    if (control === undefined || (requests.length === 0 && this.#changes === 0)) {
+    const control = this.#control;
+    if (control === null || (requests.length === 0 && this.#changes === 0)) {
       this.#request();
       return;
     }
     if (requests.length === 0 || this.#random.oneIn(12)) {
       const goaway = drawMessage(this.#random, 'goaway', CONTROL);
-      this.#send(control.key, this.#maybe(encodeMessage(MOQT_18, goaway, CONTROL), mutateMessage), false);
+      this.#send(control, this.#maybe(encodeMessage(MOQT_18, goaway, CONTROL), mutateMessage), false);
       return;
     }
     const { key, request } = this.#random.pick(requests);
@@ -214,7 +215,7 @@ export class Peer {
     const end = random.oneIn(2) ? 'reset' : 'stop-sending';
     const own = end === 'reset' ? output.resettable() : output.refusable();
     const open = this.#streams.filter(
-      (stream) => stream.open && (stream !== this.#streams[0] || (this.#changes > 0 && random.oneIn(20))),
+      (stream) => stream.open && (stream.key !== this.#control || (this.#changes > 0 && random.oneIn(20))),
     );
     const code = random.pick([0, 1, 2, 0x9d]);
     if (open.length > 0 && random.oneIn(2)) {

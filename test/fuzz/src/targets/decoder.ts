@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { VI64_MAX } from '@higgins/protocol';
 import { Finding, hex, isOrderly, type Outcome, type Target, unhex } from '../frame/finding.js';
 import type { Random } from '../frame/random.js';
 
@@ -56,6 +57,7 @@ function judge(format: Format, drawn: Drawn): Outcome {
   if (!drawn.changed && whole.error !== null) fail(`refuses what its encoder made: ${whole.message}`);
   const split = read(format, drawn.mode, lent(bytes, drawn.pieceBytes), fail);
   if (!sameReading(whole, split)) fail(`reads pieces otherwise: ${whole.message} against ${split.message}`);
+  if (!isWithin64Bits(whole.items)) fail('decodes an integer that 64 bits do not hold');
   checkIdentity(format, drawn.mode, whole.items, fail);
   return { bytes: bytes.length, passedFirst: whole.items.length > 0 };
 }
@@ -73,6 +75,14 @@ function read(format: Format, mode: string, pieces: Iterable<Uint8Array>, fail: 
 
 function sameReading(a: Reading, b: Reading): boolean {
   return a.error === b.error && isDeepStrictEqual(a.items, b.items);
+}
+
+// Canonical too: a bigint only where a number is not exact (draft-18 §1.4.1).
+function isWithin64Bits(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0;
+  if (typeof value === 'bigint') return value > Number.MAX_SAFE_INTEGER && value <= VI64_MAX;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return true;
+  return Object.values(value).every(isWithin64Bits);
 }
 
 // Text that only people read may be shortened or repaired once; then nothing changes any more.

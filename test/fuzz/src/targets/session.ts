@@ -23,7 +23,7 @@ export const session: Target = {
 };
 
 function play(harness: Harness, peer: Peer, random: Random): void {
-  const late = random.oneIn(6) ? random.below(8) : 0;
+  const late = random.oneIn(4) ? random.below(12) : 0;
   const length = random.between(8, 40);
   for (let i = 0; i < length && harness.closeCode === null; i++) {
     if (i === late) peer.setup();
