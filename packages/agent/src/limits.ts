@@ -9,7 +9,7 @@ export const RELAYS_MAX = 16;
 /** A list file larger than this is refused unread: a million IPv6 prefixes in text. */
 export const LIST_FILE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Entries of one list file, as many as a list on the bus may have. */
+/** Entries of one list file: ten times what a list on the bus may have, since no object has to carry them. */
 export const LIST_FILE_ENTRIES_MAX = 1_000_000;
 
 /** How often the ruleset's generation is asked for: a change made by others is noticed and undone within this time. */

@@ -1,5 +1,5 @@
 import type { PrefixSet } from '@higgins/ipdata';
-import type { ExpiryMode } from '@higgins/signals';
+import type { ExpiryMode, ListEntries } from '@higgins/signals';
 
 /** One value of a named list, as any source delivers it. The sets are shared and read-only. */
 export interface ListValue {
@@ -44,4 +44,11 @@ export interface ListObserver {
 /** How many prefixes a value has. */
 export function entriesOf(value: ListValue): number {
   return value.ipv4.size + value.ipv6.size;
+}
+
+/** Why a list can't be enforced as it is written: it has entries that are no addresses. Null if it can. */
+export function unsupportedEntries({ asns, isps }: ListEntries): string | null {
+  if (asns.length === 0 && isps.length === 0) return null;
+  const found = `${asns.length} AS numbers and ${isps.length} carriers`;
+  return `entries: ${found}, expected addresses and prefixes only: this agent has no data to expand others`;
 }

@@ -11,7 +11,7 @@ import {
   type StateSignal,
 } from '@higgins/signals';
 import type { Transport } from '@higgins/transport';
-import type { ListObserver, ListSource, ListValue } from '../core/list.js';
+import { type ListObserver, type ListSource, type ListValue, unsupportedEntries } from '../core/list.js';
 
 /** What the bus source works with. */
 export interface BusSourceOptions {
@@ -139,10 +139,9 @@ function deliver(track: string, stored: StoredValue<NamedList>, observer: ListOb
     observer.deleted(track, group);
     return;
   }
-  const { ipv4, ipv6, asns, isps } = value.entries;
-  if (asns.length > 0 || isps.length > 0) {
-    const found = `${asns.length} AS numbers and ${isps.length} carriers`;
-    const reason = `entries: ${found}, expected addresses and prefixes only: this agent has no data to expand others`;
+  const { ipv4, ipv6 } = value.entries;
+  const reason = unsupportedEntries(value.entries);
+  if (reason !== null) {
     observer.refused(track, { group, version, reason });
     return;
   }

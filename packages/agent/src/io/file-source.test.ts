@@ -41,14 +41,32 @@ it('delivers a list, a change, and a replacement by renaming, each once', async 
 });
 
 it.each([
-  ['10.0.0.0/8\n10.0.0.1/8\n', ':2: "10.0.0.1/8" is refused, expected no bits behind the prefix length'],
-  ['10.0.0.0/8\n# x\n\n10.0.0.0/8\n', ':4: "10.0.0.0/8" is refused, expected a prefix that is not in the list yet'],
-  ['fe80::1%eth0\n', ':1: "fe80::1%eth0" is refused'],
+  ['10.0.0.0/8\n10.0.0.1/8\n', ':2 is "10.0.0.1/8", expected no bits behind the prefix length'],
+  ['10.0.0.0/8\n# x\n\n10.0.0.0/8\n', ':4 is "10.0.0.0/8", expected a prefix that is not in the list yet'],
+  ['fe80::1%eth0\n', ':1 is "fe80::1%eth0", expected'],
+  ['AS64500\nisp:Example\n10.0.0.0/8\n', 'list.txt: entries: 1 AS numbers and 1 carriers, expected addresses'],
+  ['AS0\n', ':1 is "AS0", expected'],
 ])('refuses %j with line, value and expectation', async (text, message) => {
   write('list.txt', text);
   start('list.txt');
   await event(1);
   expect(events[0]).toContain(message);
+});
+
+it('takes more entries than a list on the bus may have, and refuses a file of too many', async () => {
+  write('list.txt', Array.from({ length: 1_000_001 }, () => '192.0.2.1').join('\n'));
+  start('list.txt');
+  await event(1);
+  expect(events[0]).toMatch(/^refused 1: .*list\.txt: entries is "1000001 entries", expected at most 1000000 entries$/);
+  await source[Symbol.asyncDispose]();
+  const entries = Array.from(
+    { length: 100_001 },
+    (_, index) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`,
+  );
+  write('list.txt', entries.join('\n'));
+  start('list.txt');
+  await event(2);
+  expect(events[1]).toMatch(/^value 1: /);
 });
 
 it('refuses a file that is not there, and takes it once it is', async () => {

@@ -1,4 +1,6 @@
-import { AddressError, type IpSet, parseIpSet } from '@higgins/ipdata';
+import type { IpSet } from '@higgins/ipdata';
+import { parseListTexts, SchemaError } from '@higgins/signals';
+import { unsupportedEntries } from '../core/list.js';
 import { LIST_FILE_ENTRIES_MAX } from '../limits.js';
 
 /** A list file can't be used; the message names line, text and expectation. What was enforced before stays. */
@@ -8,26 +10,20 @@ export class ListFileError extends Error {
 }
 
 /**
- * Reads a list from text: one address or prefix per line; blank lines and what follows a `#` do not count.
+ * Reads a list of addresses and prefixes from text, as lists that are published from files are read.
  *
  * @throws ListFileError naming the first line that is refused
  */
 export function parseListFile(text: string, source: string): IpSet {
-  const entries: string[] = [];
-  const lines: number[] = [];
-  text.split('\n').forEach((line, index) => {
-    const entry = line.replace(/#.*/, '').trim();
-    if (entry === '') return;
-    entries.push(entry);
-    lines.push(index + 1);
-  });
   try {
-    return parseIpSet(entries, { entriesMax: LIST_FILE_ENTRIES_MAX });
+    const entries = parseListTexts([{ source, text }], LIST_FILE_ENTRIES_MAX);
+    const unsupported = unsupportedEntries(entries);
+    if (unsupported === null) return { ipv4: entries.ipv4, ipv6: entries.ipv6 };
+    throw new ListFileError(`${source}: ${unsupported}`);
   } catch (error) {
-    if (!(error instanceof AddressError)) throw error;
-    const line = error.index === null ? '' : `:${lines[error.index]}`;
-    throw new ListFileError(`${source}${line}: "${error.value}" is refused, expected ${error.expected}`, {
-      cause: error,
-    });
+    if (!(error instanceof SchemaError)) throw error;
+    // Of a list that is too long no line is named.
+    const { field, message } = error;
+    throw new ListFileError(field.startsWith(source) ? message : `${source}: ${message}`, { cause: error });
   }
 }

@@ -38,10 +38,11 @@ export function normalizeIsp(name: string): string {
 
 /**
  * Reads entries as people write them: an address, a prefix, `AS64500` or `isp:Example Carrier`. Throws SchemaError with
- * the index of the first that is malformed, stands twice, or is one too many.
+ * the index of the first that is malformed, stands twice, or is one too many. `entriesMax` is what a list on the bus may
+ * have unless it is given.
  */
-export function parseListEntries(texts: readonly string[]): ListEntries {
-  if (texts.length > LIST_ENTRIES_MAX) throw tooManyEntries(texts.length);
+export function parseListEntries(texts: readonly string[], entriesMax: number = LIST_ENTRIES_MAX): ListEntries {
+  if (texts.length > entriesMax) throw tooManyEntries(texts.length, entriesMax);
   const addresses: string[] = [];
   const places: number[] = [];
   const asns = new Map<number, number>();
@@ -52,7 +53,7 @@ export function parseListEntries(texts: readonly string[]): ListEntries {
     else if (text.startsWith(ISP_PREFIX)) addOnce(isps, checkIsp(text, index), index, text);
     else places[addresses.push(text) - 1] = index;
   });
-  const { ipv4, ipv6 } = parseAddresses(addresses, places);
+  const { ipv4, ipv6 } = parseAddresses(addresses, { places, entriesMax });
   return { ipv4, ipv6, asns: Uint32Array.from(asns.keys()).sort(), isps: [...isps.keys()].sort() };
 }
 
@@ -65,14 +66,25 @@ export function checkAsn(value: unknown, field: string): number {
 }
 
 /** The refusal of a list that is too long. */
-export function tooManyEntries(count: number): SchemaError {
-  return new SchemaError('TOO_MANY', 'entries', `${count} entries`, `at most ${LIST_ENTRIES_MAX} entries`);
+export function tooManyEntries(count: number, entriesMax: number = LIST_ENTRIES_MAX): SchemaError {
+  return new SchemaError('TOO_MANY', 'entries', `${count} entries`, `at most ${entriesMax} entries`);
+}
+
+/** How `parseAddresses` names places, and how many entries it takes. */
+export interface AddressOptions {
+  /** What the index of each text is to be called in an error. */
+  readonly places?: readonly number[];
+  /** Name of the field in an error; default `entries`. */
+  readonly field?: string;
+  /** Default is what a list on the bus may have. */
+  readonly entriesMax?: number;
 }
 
 /** Reads prefixes in text form. Throws SchemaError naming the index, shifted to `places[index]` if that is given. */
-export function parseAddresses(texts: readonly string[], places?: readonly number[], field = 'entries'): IpSet {
+export function parseAddresses(texts: readonly string[], options: AddressOptions = {}): IpSet {
+  const { places, field = 'entries', entriesMax = LIST_ENTRIES_MAX } = options;
   try {
-    return parseIpSet(texts, { entriesMax: LIST_ENTRIES_MAX });
+    return parseIpSet(texts, { entriesMax });
   } catch (error) {
     if (!(error instanceof AddressError)) throw error;
     const index = error.index ?? 0;

@@ -11,9 +11,10 @@ export interface ListText {
 /**
  * Reads lists as people keep them in files: one entry per line, `#` starts a comment, blank lines count for nothing.
  *
- * Several texts make one list. Throws SchemaError whose field is `source:line` of the first entry that is refused.
+ * Several texts make one list. `entriesMax` is what a list on the bus may have unless it is given. Throws SchemaError whose
+ * field is `source:line` of the first entry that is refused.
  */
-export function parseListTexts(texts: readonly ListText[]): ListEntries {
+export function parseListTexts(texts: readonly ListText[], entriesMax: number = LIST_ENTRIES_MAX): ListEntries {
   const entries: string[] = [];
   const places: string[] = [];
   for (const { source, text } of texts) {
@@ -23,10 +24,10 @@ export function parseListTexts(texts: readonly ListText[]): ListEntries {
       entries.push(entry);
       places.push(`${source}:${index + 1}`);
     });
-    if (entries.length > LIST_ENTRIES_MAX) throw tooManyEntries(entries.length);
+    if (entries.length > entriesMax) throw tooManyEntries(entries.length, entriesMax);
   }
   try {
-    return parseListEntries(entries);
+    return parseListEntries(entries, entriesMax);
   } catch (error) {
     const index = error instanceof SchemaError ? /^entries\[(\d+)\]$/.exec(error.field)?.[1] : undefined;
     if (!(error instanceof SchemaError) || index === undefined) throw error;

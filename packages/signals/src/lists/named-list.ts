@@ -106,7 +106,7 @@ function readPrefixes(fields: Fields, field: 'ipv4' | 'ipv6', family: Family, fo
     if (typeof value !== 'string') throw new SchemaError('TYPE', `${field}[${index}]`, value, 'a prefix in text form');
     return value;
   });
-  const set = parseAddresses(texts, undefined, field);
+  const set = parseAddresses(texts, { field });
   refuseOther(family === 4 ? set.ipv6 : set.ipv4, field, family);
   return set[field];
 }
