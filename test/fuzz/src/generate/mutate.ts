@@ -1,4 +1,4 @@
-import { tryReadVi64, type Vi64, vi64Length, vi64Size, writeVi64 } from '@higgins/protocol';
+import { tryReadVi64, VI64_MAX, type Vi64, vi64Length, vi64Size, writeVi64 } from '@higgins/protocol';
 import type { Random } from '../frame/random.js';
 
 /** Changes a message behind its head, and mostly sets its length right again, so that the change reaches the decoder. */
@@ -79,6 +79,9 @@ const setByte: Change = (random, bytes) => {
 /** Another integer where one may stand. */
 const setInteger: Change = (random, bytes) => replaceInteger(random, bytes, () => encoded(random.vi64()));
 
+/** The largest integer, whose sum with anything is too large. */
+const setLargest: Change = (random, bytes) => replaceInteger(random, bytes, () => encoded(VI64_MAX));
+
 /** A neighbour of the integer that stands there. */
 const stepInteger: Change = (random, bytes) =>
   replaceInteger(random, bytes, (value) => encoded(typeof value === 'number' && value > 0 ? value - 1 : 1));
@@ -108,19 +111,8 @@ const cut: Change = (random, bytes) => bytes.slice(0, random.below(bytes.length 
 const extend: Change = (random, bytes) => join([bytes, random.bytes(6, 1)]);
 
 const CHANGES: readonly Change[] = [
-  ...[
-    flipBit,
-    flipBit,
-    flipHead,
-    flipHead,
-    setByte,
-    setByte,
-    setInteger,
-    setInteger,
-    stepInteger,
-    widenInteger,
-    widenInteger,
-  ],
+  ...[flipBit, flipBit, flipHead, flipHead, setByte, setByte],
+  ...[setInteger, setInteger, setLargest, stepInteger, widenInteger, widenInteger],
   ...[drop, insert, repeat, cut, extend],
 ];
 

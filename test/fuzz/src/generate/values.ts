@@ -57,7 +57,7 @@ export function filter(random: Random): SubscriptionFilter {
     case 2:
       return { kind: 'absolute-start', start };
     default:
-      return { kind: 'absolute-range', start, endGroup: notAbove(add(start.group, random.below(9))) };
+      return range(random.oneIn(3) ? { group: VI64_MAX, object: 0 } : start, random.below(9));
   }
 }
 
@@ -90,6 +90,10 @@ function property(random: Random, types: readonly number[]): KeyValuePair {
   if (!even) return { type, value: random.bytes(12) };
   if (type === 0x3c || type === 0x3e) return { type, value: 0 };
   return { type, value: type < 0x3800 ? 1 : random.vi64() };
+}
+
+function range(start: Location, groups: number): SubscriptionFilter {
+  return { kind: 'absolute-range', start, endGroup: notAbove(add(start.group, groups)) };
 }
 
 function notAbove(value: Vi64): Vi64 {
