@@ -25,8 +25,8 @@ const REFUSAL: RequestErrorInfo = { code: RequestErrorCode.DOES_NOT_EXIST, reaso
 /** A request of the peer's, as far as the application has heard of it. */
 interface Served {
   readonly kind: Notice['kind'];
-  /** Of a SUBSCRIBE_NAMESPACE. */
-  readonly prefix: TrackNamespace | null;
+  /** Of a SUBSCRIBE_NAMESPACE or SUBSCRIBE_TRACKS, until it is updated. */
+  prefix: TrackNamespace | null;
   answered: boolean;
   updates: number;
   readonly streams: number[];
@@ -71,6 +71,8 @@ export class Application {
         const served = this.#served.get(notice.request);
         if (served === undefined) throw new Error(`notice of an update of request ${notice.request}, which is over`);
         served.updates++;
+        // Which prefix holds depends on the answer: nothing is told under it any more.
+        served.prefix = null;
         break;
       }
       case 'request-error':
@@ -191,7 +193,7 @@ export class Application {
     served.updates = 0;
     this.#session.rejectUpdate(request, REFUSAL);
     if (isPublishing(served)) this.#done(request, PublishDoneCode.UPDATE_FAILED);
-    else this.#served.delete(request);
+    else if (served.kind !== 'publish') this.#served.delete(request);
   }
 
   #done(request: RequestId, code: number): void {
