@@ -68,7 +68,6 @@ impl Loop {
     pub fn run(&mut self) {
         loop {
             self.now = Instant::now();
-            self.take_commands();
             self.expire_timers();
             self.drive_dirty();
             self.shared.deliver(&mut self.events.batch);
@@ -76,6 +75,9 @@ impl Loop {
                 return;
             }
             self.wait();
+            self.now = Instant::now();
+            // First: a renewed certificate counts for a client that knocks afterwards.
+            self.take_commands();
             self.receive();
         }
     }
