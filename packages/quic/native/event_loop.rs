@@ -10,7 +10,7 @@ use crate::commands::Command;
 use crate::connection::{Connection, Phase, Turn};
 use crate::events::Events;
 use crate::ids::IdMap;
-use crate::limits::TRANSMIT_ROUNDS;
+use crate::limits::{TIMER_TICK, TRANSMIT_ROUNDS};
 use crate::port::Port;
 use crate::sets::{Connections, Set};
 use crate::shared::Shared;
@@ -31,6 +31,8 @@ pub struct Loop {
     pub(crate) stalled: Vec<u32>,
     pub(crate) commands: Vec<Command>,
     pub(crate) now: Instant,
+    /// Where the ticks of the timers are counted from.
+    started: Instant,
     pub(crate) retry_handshakes: usize,
     pub(crate) closing: bool,
     pub(crate) receive_buffer: Vec<u8>,
@@ -54,6 +56,7 @@ impl Loop {
             stalled: Vec::new(),
             commands: Vec::new(),
             now: Instant::now(),
+            started: Instant::now(),
             retry_handshakes,
             closing: false,
             receive_buffer: vec![0; PART_BYTES * BATCH_SIZE],
@@ -146,11 +149,32 @@ impl Loop {
                 continue;
             };
             // Timers are not taken out of the queue when they change: only the newest counts.
-            if connection.timer == Some(time) {
-                connection.timer = None;
+            if connection.timer != Some(time) {
+                continue;
+            }
+            connection.timer = None;
+            // Most have been put off meanwhile by an acknowledgement: those must not cost a turn.
+            if connection.next_timeout().is_some_and(|due| due <= self.now) {
                 connection.handle_timeout(self.now);
                 mark(&mut self.dirty, connection);
+            } else {
+                self.arm(id);
             }
+        }
+    }
+
+    /// Puts a connection's next timer into the queue, unless an earlier one is there that will do so.
+    fn arm(&mut self, id: u32) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let Some(due) = connection.next_timeout() else {
+            return;
+        };
+        let time = round_up(due, self.started);
+        if connection.timer.is_none_or(|known| time < known) {
+            connection.timer = Some(time);
+            self.timers.push(Reverse((time, id)));
         }
     }
 
@@ -266,14 +290,7 @@ impl Loop {
             self.connections.remove(&id);
             return self.close_port_if_over(port);
         }
-        if let Some(time) = connection.next_timeout()
-            && connection
-                .timer
-                .is_none_or(|known| time < known || known < self.now)
-        {
-            connection.timer = Some(time);
-            self.timers.push(Reverse((time, id)));
-        }
+        self.arm(id);
     }
 
     pub(crate) fn close_port_if_over(&mut self, id: u32) {
@@ -285,6 +302,13 @@ impl Loop {
             self.ports.remove(&id);
         }
     }
+}
+
+/// The next tick of the loop's timers, so that those of many connections are over in one wake-up.
+fn round_up(time: Instant, started: Instant) -> Instant {
+    let tick = TIMER_TICK.as_nanos() as u64;
+    let since = time.saturating_duration_since(started).as_nanos() as u64;
+    started + Duration::from_nanos(since.div_ceil(tick) * tick)
 }
 
 pub(crate) fn turn<'a>(events: &'a mut Events, shared: &'a Shared, now: Instant) -> Turn<'a> {

@@ -52,5 +52,7 @@ pub const REASON_BYTES: usize = 512;
 pub const CLOSE_LINGER: Duration = Duration::from_millis(250);
 /// ACK frequency that is asked of peers which have the extension: one acknowledgement per ten packets.
 pub const ACK_THRESHOLD: u32 = 10;
+/// Timers are over at multiples of this: what RFC 9002 (kGranularity) takes as the precision of timers.
+pub const TIMER_TICK: Duration = Duration::from_millis(1);
 /// Largest UDP payload that path MTU discovery tries (Ethernet, IPv6, UDP).
 pub const UDP_PAYLOAD_MAX: u16 = 1452;
