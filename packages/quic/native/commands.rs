@@ -8,7 +8,7 @@ use bytes::Bytes;
 use quinn_proto::ClientConfig;
 
 use crate::counted::count;
-use crate::limits::ConnectionLimits;
+use crate::limits::{ConnectionLimits, JOINED_BYTES};
 use crate::port::Port;
 use crate::shared::Shared;
 use crate::tls::Judge;
@@ -102,6 +102,7 @@ pub enum Command {
         set: u32,
         group: u64,
         head: Bytes,
+        fin: bool,
         publisher_priority: u32,
         below: u64,
     },
@@ -133,7 +134,7 @@ pub fn parse(numbers: &[f64], payloads: &[&[u8]], shared: &Shared) -> Result<Vec
     };
     let mut commands = Vec::new();
     while reader.at < numbers.len() {
-        if let Some(command) = reader.command(shared)? {
+        if let Some(command) = reader.command(shared, commands.last_mut())? {
             commands.push(command);
         }
     }
@@ -164,15 +165,23 @@ impl Reader<'_> {
     }
     /// The one copy of a payload; everyone who sends it shares it from here on.
     fn bytes(&mut self) -> Result<Bytes, String> {
+        self.payload().map(Bytes::copy_from_slice)
+    }
+    fn payload(&mut self) -> Result<&[u8], String> {
         let bytes = self
             .payloads
             .get(self.payload)
             .ok_or_else(|| format!("payload {} is missing", self.payload))?;
         self.payload += 1;
-        Ok(Bytes::copy_from_slice(bytes))
+        Ok(bytes)
     }
 
-    fn command(&mut self, shared: &Shared) -> Result<Option<Command>, String> {
+    /// The next command; None if it went into `last`, the one before, or is about nothing any more.
+    fn command(
+        &mut self,
+        shared: &Shared,
+        last: Option<&mut Command>,
+    ) -> Result<Option<Command>, String> {
         let operation = self.int()?;
         let first = self.int()?;
         Ok(Some(match operation {
@@ -227,13 +236,9 @@ impl Reader<'_> {
                 publisher_priority: self.int()?,
                 below: self.long()?,
                 head: self.bytes()?,
+                fin: false,
             },
-            12 => Command::SetAppend {
-                set: first,
-                group: self.long()?,
-                fin: self.int()? != 0,
-                body: self.bytes()?,
-            },
+            12 => return self.append(first, last),
             13 => Command::SetReset {
                 set: first,
                 group: self.long()?,
@@ -242,6 +247,36 @@ impl Reader<'_> {
             14 => Command::SetClose { set: first },
             other => return Err(format!("operation {other} at {} is unknown", self.at)),
         }))
+    }
+
+    /// What follows at once on the opening of its stream, or on a write of it, joins that: receivers are visited once.
+    fn append(&mut self, set: u32, last: Option<&mut Command>) -> Result<Option<Command>, String> {
+        let (group, fin, body) = (self.long()?, self.int()? != 0, self.payload()?);
+        let (bytes, ended) = match last {
+            Some(Command::SetOpen {
+                set: open_set,
+                group: open_group,
+                head,
+                fin,
+                ..
+            }) if (*open_set, *open_group) == (set, group) => (head, fin),
+            Some(Command::SetAppend {
+                set: open_set,
+                group: open_group,
+                body,
+                fin,
+            }) if (*open_set, *open_group) == (set, group) => (body, fin),
+            _ => return Ok(Some(append(set, group, body, fin))),
+        };
+        // What comes after a FIN is dropped by the loop, and what has grown large is not copied again.
+        if *ended || (bytes.len() > JOINED_BYTES && !body.is_empty()) {
+            return Ok(Some(append(set, group, body, fin)));
+        }
+        if !body.is_empty() {
+            *bytes = [&bytes[..], body].concat().into();
+        }
+        *ended = fin;
+        Ok(None)
     }
 
     fn write(&mut self, connection: u32, shared: &Shared) -> Result<Option<Command>, String> {
@@ -257,6 +292,15 @@ impl Reader<'_> {
             pieces,
             fin,
         }))
+    }
+}
+
+fn append(set: u32, group: u64, body: &[u8], fin: bool) -> Command {
+    Command::SetAppend {
+        set,
+        group,
+        body: Bytes::copy_from_slice(body),
+        fin,
     }
 }
 
@@ -290,6 +334,49 @@ mod tests {
         assert_eq!(connection.backlog.bytes(), 4);
         drop(commands);
         assert_eq!(connection.backlog.bytes(), 0);
+    }
+
+    #[test]
+    fn joins_what_a_stream_of_a_set_begins_with() {
+        let open = [11.0, 1.0, 7.0, 128.0, 1e6];
+        let append = |group: f64, fin: f64| [12.0, 1.0, group, fin];
+        let numbers = [
+            &open[..],
+            &append(7.0, 0.0),
+            &append(7.0, 1.0),
+            &append(7.0, 0.0),
+            &append(8.0, 1.0),
+        ]
+        .concat();
+        let payloads: [&[u8]; 5] = [b"head", b"body", b"", b"late", b"other"];
+        let commands = parse(&numbers, &payloads, &shared()).unwrap();
+        assert!(
+            matches!(&commands[0], Command::SetOpen { head, fin: true, .. } if head == "headbody")
+        );
+        assert!(
+            matches!(&commands[1], Command::SetAppend { group: 7, body, fin: false, .. } if body == "late")
+        );
+        assert!(
+            matches!(&commands[2], Command::SetAppend { group: 8, body, fin: true, .. } if body == "other")
+        );
+        assert_eq!(commands.len(), 3);
+    }
+
+    #[test]
+    fn copies_no_large_body_twice() {
+        let large = vec![1; JOINED_BYTES + 1];
+        let numbers = [
+            11.0, 1.0, 7.0, 128.0, 1e6, 12.0, 1.0, 7.0, 0.0, 12.0, 1.0, 7.0, 0.0, 12.0, 1.0, 7.0,
+            1.0,
+        ];
+        let commands = parse(&numbers, &[b"head", &large, b"more", b""], &shared()).unwrap();
+        assert!(
+            matches!(&commands[0], Command::SetOpen { head, fin: false, .. } if head.len() == large.len() + 4)
+        );
+        assert!(
+            matches!(&commands[1], Command::SetAppend { body, fin: true, .. } if body == "more")
+        );
+        assert_eq!(commands.len(), 2);
     }
 
     #[test]

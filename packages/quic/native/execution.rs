@@ -90,6 +90,7 @@ impl Loop {
                 set,
                 group,
                 head,
+                fin,
                 publisher_priority,
                 below,
             } => {
@@ -99,6 +100,7 @@ impl Loop {
                 let opening = Opening {
                     group,
                     head,
+                    fin,
                     publisher_priority,
                     below,
                 };

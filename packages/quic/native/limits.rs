@@ -22,6 +22,8 @@ pub struct ConnectionLimits {
 
 /// Bytes that quinn holds per connection; what is beyond waits in our own queue, where it can still be reprioritised.
 pub const SEND_WINDOW_BYTES: u64 = 8 << 20;
+/// Bytes up to which a write of a set is joined with the one after it, at the price of copying it again.
+pub const JOINED_BYTES: usize = 1024;
 /// A large write is cut into pieces of this size, so that the backlog shrinks as acknowledgements arrive.
 pub const PIECE_BYTES: usize = 64 << 10;
 /// Streams that are opened ahead of use: `open` answers at once as long as one is left.

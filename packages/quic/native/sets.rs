@@ -221,6 +221,8 @@ impl Set {
 pub struct Opening {
     pub group: u64,
     pub head: Bytes,
+    /// The head is all of it.
+    pub fin: bool,
     pub publisher_priority: u32,
     pub below: u64,
 }
@@ -238,12 +240,16 @@ impl Receiver {
             known.group = Some((set, opening.group));
         }
         self.opened += 1;
-        self.groups.push(Group {
-            key: opening.group,
-            stream,
-            publisher_priority: opening.publisher_priority,
-        });
         write(connection, stream, &opening.head, &self.backlog);
+        if opening.fin {
+            connection.enqueue(stream, Bytes::new(), true);
+        } else {
+            self.groups.push(Group {
+                key: opening.group,
+                stream,
+                publisher_priority: opening.publisher_priority,
+            });
+        }
         true
     }
 }
