@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { PublishError } from '@higgins/client';
 import { createLogger, type Logger, onShutdown } from '@higgins/service';
 import { countEntries, type ExpiryMode } from '@higgins/signals';
@@ -17,7 +20,7 @@ interface PublishFlags extends ConnectionFlags, OutputOptions {
   readonly ttl?: string;
   readonly onExpiry: ExpiryMode;
   readonly state: string;
-  readonly writer: string;
+  readonly writer?: string;
 }
 
 /** `higgins publish`: publishes a named list from files, renews it, and commits a new version whenever a file changes. */
@@ -43,7 +46,11 @@ export function addPublishCommand(program: Command): void {
         .default('unset'),
     )
     .option('--state <directory>', 'journal and epochs; one publisher per directory', 'higgins-publisher')
-    .option('--writer <id>', 'identifies this publisher', parseWriter, 'higgins-publish')
+    .option(
+      '--writer <id>',
+      'identifies this publisher (default: made of the host and the state directory)',
+      parseWriter,
+    )
     .option('--json', 'print one JSON line per commit');
   addTlsFlags(command)
     .addHelpText(
@@ -64,7 +71,8 @@ async function run(path: string, flags: PublishFlags): Promise<void> {
   // Wrong files are told before anything is opened or connected.
   readListFiles(flags.file);
   const log = createLogger('publish');
-  const { relay: relays, writer: writerId, state: stateDirectory } = flags;
+  const { relay: relays, state: stateDirectory } = flags;
+  const writerId = flags.writer ?? defaultWriter(stateDirectory);
   const bus = await openBus({
     ...flags,
     relays,
@@ -129,6 +137,14 @@ class FileChanges implements Disposable {
 function asCommandError(error: unknown): Error {
   if (error instanceof PublishError) return new CommandError(error.message, ExitCode.usage, { cause: error });
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Different for every publisher, since consumers compare the clocks behind what one writer sends. */
+function defaultWriter(stateDirectory: string): string {
+  const place = createHash('sha256').update(resolve(stateDirectory)).digest('hex').slice(0, 8);
+  return `publish-${hostname()
+    .replace(/[^A-Za-z0-9._-]/g, '_')
+    .slice(0, 63)}-${place}`;
 }
 
 function parseWriter(text: string): string {

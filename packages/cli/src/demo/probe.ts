@@ -22,8 +22,13 @@ export interface ExpectedChange {
 
 /** Time between two probes of a series, so that even a late timer keeps them below 5 ms apart. */
 const PROBE_INTERVAL_MS = 1;
-/** A packet that has no answer after this time counts as refused; an answer over a local link takes less than one. */
-const ANSWER_MS_MAX = 150;
+/**
+ * A packet that has no answer after this time counts as refused. An answer over a local link takes less than a
+ * millisecond, but on a busy machine the program that gives it may have to wait for its turn.
+ */
+const ANSWER_MS_MAX = 1_000;
+/** How long a new verdict has to last to count, beyond the time in which answers may come. */
+const SETTLED_MS = 300;
 const SINGLE_PROBES = 5;
 
 interface Sent {
@@ -81,7 +86,7 @@ export class Probe implements AsyncDisposable {
       const timer = setInterval(() => {
         this.#send();
         settledAt = this.#firstOfRun(from, to);
-        const settled = settledAt >= 0 && now() - this.#sent[settledAt]!.wallMs > 2 * ANSWER_MS_MAX;
+        const settled = settledAt >= 0 && now() - this.#sent[settledAt]!.wallMs > ANSWER_MS_MAX + SETTLED_MS;
         if (!settled && now() < untilWallMs) return;
         clearInterval(timer);
         resolve();

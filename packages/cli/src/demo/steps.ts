@@ -55,20 +55,15 @@ export class Steps {
 
   /** Step 4, and again after the restart: packets from listed and unlisted addresses, both families. */
   async probeAll(): Promise<string> {
-    let probes = 0;
-    for (const pop of this.#pops) {
-      for (const list of LISTS) {
-        for (const { source, listed } of this.#sources(list)) {
-          const expected: Verdict = listed === (list.action === 'allow') ? 'passes' : 'refused';
-          const what = `${source} (${listed ? 'listed' : 'not listed'}) to the ${list.action} list ${list.provider} at ${pop.name}`;
-          expectEqual(what, await verdictOf(this.#path(pop, list, source)), expected);
-          probes++;
-        }
-      }
-      const [listed, other] = [this.#sources(LISTS[0]!)[0]!.source, UNLISTED.ipv4];
-      this.#report.say(`${pop.name}: packets from ${listed} (listed) are refused, from ${other} (not listed) pass`);
+    const probes = this.#pops.flatMap((pop) => LISTS.flatMap((list) => this.#probes(pop, list)));
+    await Promise.all(
+      probes.map(async ({ what, path, expected }) => expectEqual(what, await verdictOf(path), expected)),
+    );
+    const [listed, other] = [this.#sources(LISTS[0]!)[0]!.source, UNLISTED.ipv4];
+    for (const { name } of this.#pops) {
+      this.#report.say(`${name}: packets from ${listed} (listed) are refused, from ${other} (not listed) pass`);
     }
-    return `${probes} addresses, IPv4 and IPv6, got the verdict that their list asks for`;
+    return `${probes.length} addresses, IPv4 and IPv6, got the verdict that their list asks for`;
   }
 
   /** Step 5: everything but the kernels is killed; the lists hold until their time is up, and end on it. */
@@ -187,6 +182,16 @@ export class Steps {
       `${pauseMs.toFixed(1)} ms`,
     ];
     return { row, latenessMs };
+  }
+
+  /** What each address must get from a list. */
+  #probes(pop: PopNetwork, list: DemoList) {
+    return this.#sources(list).map(({ source, listed }) => {
+      const expected: Verdict = listed === (list.action === 'allow') ? 'passes' : 'refused';
+      const to = `the ${list.action} list ${list.provider} at ${pop.name}`;
+      const what = `${source} (${listed ? 'listed' : 'not listed'}) to ${to}`;
+      return { what, path: this.#path(pop, list, source), expected };
+    });
   }
 
   #sources(list: DemoList): { source: string; listed: boolean }[] {
