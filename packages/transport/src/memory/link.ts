@@ -35,6 +35,12 @@ const BURST_BYTES_FAST = 64 * 1024;
 const BURST_PACKETS_SLOW = 4;
 /** The least time after which a sender takes a packet for lost. */
 const RETRANSMIT_MS_MIN = 25;
+/**
+ * Any acknowledgement of a connection ends the back-off of its retransmissions (RFC 9002 §6.2.1), and keep-alives see to
+ * one every second or so: a stream does not stay silent for long after the loss has ended.
+ */
+const RETRANSMIT_MS_MAX = 2_000;
+const RETRANSMISSIONS_MAX = 20;
 /** How long after a partition healed a sender may need to try again: probes become rarer the longer it lasted. */
 const RECOVERY_MS_MAX = 1000;
 /** Datagrams wait no longer than this for a busy link: later they are worth less than newer ones. */
@@ -163,9 +169,9 @@ export class Link {
     let delayMs = 0;
     let timeoutMs = Math.max(2 * latencyMs + 4 * jitterMs, RETRANSMIT_MS_MIN);
     let probability = 1 - (1 - lossRate) ** packets;
-    while (timeoutMs < 60_000 && this.#random.chance(probability)) {
+    for (let tries = 0; tries < RETRANSMISSIONS_MAX && this.#random.chance(probability); tries++) {
       delayMs += timeoutMs;
-      timeoutMs *= 2;
+      timeoutMs = Math.min(2 * timeoutMs, RETRANSMIT_MS_MAX);
       probability = lossRate;
     }
     return delayMs;
