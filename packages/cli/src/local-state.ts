@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import type { ListReport } from '@higgins/agent';
-import { now } from './demo/probe.js';
+import { preciseWallMs } from './wall-clock.js';
 
 /** What an agent says of its lists on its local socket. */
 export async function listsOfAgent(socketPath: string): Promise<readonly ListReport[]> {
@@ -22,8 +22,8 @@ export async function listsOfAgent(socketPath: string): Promise<readonly ListRep
 
 /** When each list's time is up (wall clock, ms), by track. */
 export async function deadlinesOfAgent(socketPath: string): Promise<Map<string, number>> {
-  const asked = now();
+  const asked = preciseWallMs();
   const lists = await listsOfAgent(socketPath);
-  const at = (asked + now()) / 2;
+  const at = (asked + preciseWallMs()) / 2;
   return new Map(lists.map(({ track, remainingMs }) => [track, at + (remainingMs ?? Number.NaN)]));
 }

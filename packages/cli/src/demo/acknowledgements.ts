@@ -1,7 +1,7 @@
 import type { LiveMap, Subscription } from '@higgins/client';
 import { type Applied, applied } from '@higgins/signals';
 import { type Bus, openBus } from '../bus.js';
-import { now } from './probe.js';
+import { preciseWallMs } from '../wall-clock.js';
 
 /** An acknowledgement, and when it reached the observer (wall clock, ms). */
 export interface SeenAcknowledgement extends Applied {
@@ -78,7 +78,7 @@ export class Acknowledgements implements AsyncDisposable {
       earlier.appliedWallMs === value.appliedWallMs
     )
       return;
-    const seen = { ...value, receivedWallMs: now() };
+    const seen = { ...value, receivedWallMs: preciseWallMs() };
     this.#seen.set(key, seen);
     for (const waiter of [...this.#waiters]) {
       if (waiter.key === key && satisfies(seen, waiter.awaited)) waiter.resolve(seen);

@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { preciseWallMs } from '../wall-clock.js';
 
 /** What the network does with packets from one address to one service. */
 export type Verdict = 'passes' | 'refused';
@@ -86,8 +87,8 @@ export class Probe implements AsyncDisposable {
       const timer = setInterval(() => {
         this.#send();
         settledAt = this.#firstOfRun(from, to);
-        const settled = settledAt >= 0 && now() - this.#sent[settledAt]!.wallMs > ANSWER_MS_MAX + SETTLED_MS;
-        if (!settled && now() < untilWallMs) return;
+        const settled = settledAt >= 0 && preciseWallMs() - this.#sent[settledAt]!.wallMs > ANSWER_MS_MAX + SETTLED_MS;
+        if (!settled && preciseWallMs() < untilWallMs) return;
         clearInterval(timer);
         resolve();
       }, PROBE_INTERVAL_MS);
@@ -101,7 +102,7 @@ export class Probe implements AsyncDisposable {
 
   /** Index of the first packet of the unbroken run of `verdict` that reaches to the newest decided packet; -1 if none. */
   #firstOfRun(from: number, verdict: Verdict): number {
-    const decidedBefore = now() - ANSWER_MS_MAX;
+    const decidedBefore = preciseWallMs() - ANSWER_MS_MAX;
     let first = -1;
     for (let index = this.#sent.length - 1; index >= from; index--) {
       const sent = this.#sent[index]!;
@@ -115,7 +116,7 @@ export class Probe implements AsyncDisposable {
   #send(): void {
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32BE(this.#sent.length, 0);
-    this.#sent.push({ wallMs: now(), answered: false });
+    this.#sent.push({ wallMs: preciseWallMs(), answered: false });
     this.#socket.send(bytes, this.#path.port, this.#path.destination, () => {});
   }
 
@@ -130,12 +131,7 @@ export async function verdictOf(path: ProbePath): Promise<Verdict> {
   return await probe.verdict();
 }
 
-/** Wall clock in ms with a fraction, so that times of several processes of one machine compare. */
-export function now(): number {
-  return performance.timeOrigin + performance.now();
-}
-
 async function waitUntil(holds: () => boolean, boundMs: number): Promise<void> {
-  const end = now() + boundMs;
-  while (!holds() && now() < end) await new Promise((resolve) => setTimeout(resolve, 1));
+  const end = preciseWallMs() + boundMs;
+  while (!holds() && preciseWallMs() < end) await new Promise((resolve) => setTimeout(resolve, 1));
 }

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { diff } from '@higgins/ipdata';
 import { deadlinesOfAgent } from '../local-state.js';
 import { table } from '../output.js';
+import { preciseWallMs } from '../wall-clock.js';
 import type { Acknowledgements } from './acknowledgements.js';
 import type { Lab } from './lab.js';
 import { type DemoList, LISTS, RELEASES, type Release, readRelease, sourcesOf, UNLISTED } from './lists.js';
 import type { PopNetwork } from './network.js';
-import { type ExpectedChange, now, type Verdict, verdictOf } from './probe.js';
+import { type ExpectedChange, type Verdict, verdictOf } from './probe.js';
 import type { Program } from './program.js';
 import { numberOf } from './records.js';
 import { type DemoReport, expectEqual } from './report.js';
@@ -94,7 +95,7 @@ export class Steps {
 
   /** Step 6, first half: everything is started again, and converges by itself. */
   async restart(): Promise<string> {
-    const started = now();
+    const started = preciseWallMs();
     await this.#lab.startOrigin();
     await this.#lab.startEdge();
     await this.#lab.startAgent(this.#pops[0]!);
@@ -110,7 +111,7 @@ export class Steps {
       }
     }
     await this.probeAll();
-    const convergedMs = now() - started;
+    const convergedMs = preciseWallMs() - started;
     this.#report.figure('restart_to_converged_ms', convergedMs);
     return `all PoPs enforce version ${RELEASES.length} again ${(convergedMs / 1000).toFixed(1)} s after the first start`;
   }
@@ -161,7 +162,7 @@ export class Steps {
   }
 
   async #observeExpiry(prober: Program, { pop, list, deadlineMs, change }: ExpectedExpiry) {
-    const boundMs = change.untilWallMs + EXPIRY_WAIT_MS - now();
+    const boundMs = change.untilWallMs + EXPIRY_WAIT_MS - preciseWallMs();
     const seen = await prober.line(`change of ${change.id}`, (record) => record['id'] === change.id, boundMs);
     if (seen['error'] !== undefined) throw new Error(`${list.track} at ${pop.name}: ${String(seen['error'])}`);
     const [latenessMs, pauseMs] = [numberOf(seen, 'changedWallMs') - deadlineMs, numberOf(seen, 'pauseMs')];

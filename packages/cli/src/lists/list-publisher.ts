@@ -11,6 +11,7 @@ import {
   type StateSignal,
 } from '@higgins/signals';
 import { CommandError, ExitCode } from '../output.js';
+import { preciseWallMs } from '../wall-clock.js';
 
 /** A track that holds a named list, with the signal that describes it. */
 export interface ListTrack {
@@ -67,7 +68,7 @@ export class ListPublisher {
   async commit(entries: ListEntries, expiry: ExpiryMode): Promise<CommittedList | null> {
     const newest = this.#newest;
     if (newest?.expiry === expiry && this.#sameBytes(newest, { ...newest, entries })) return null;
-    const wallMs = performance.timeOrigin + performance.now();
+    const wallMs = preciseWallMs();
     const version = (newest?.version ?? 0) + 1;
     const list: NamedList = { owner: this.#track.owner, version, createdWallMs: Math.round(wallMs), expiry, entries };
     const options = this.#ttlMs === undefined ? {} : { ttlMs: this.#ttlMs };

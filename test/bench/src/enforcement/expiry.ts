@@ -1,7 +1,6 @@
-import { deadlinesOfAgent, type PopNetwork } from '@higgins/cli';
+import { deadlinesOfAgent, type PopNetwork, preciseWallMs } from '@higgins/cli';
 import { type NamedList, parseListEntries } from '@higgins/signals';
 import type { Outcome } from '../harness/benchmark.js';
-import { wallMs } from '../harness/clock.js';
 import { percentile } from '../harness/statistics.js';
 import type { GuardedList, Pops } from './pops.js';
 import { Prober } from './prober.js';
@@ -64,7 +63,7 @@ async function expiriesAt(pop: PopNetwork, deadlines: ReadonlyMap<string, number
   for (const { list, port } of LISTS) {
     const deadline = [...deadlines].find(([track]) => track.endsWith(`/${list}`))?.[1];
     if (deadline === undefined) throw new Error(`${pop.name} names no deadline of ${list}`);
-    const waitMs = deadline - PROBE_BEFORE_MS - wallMs();
+    const waitMs = deadline - PROBE_BEFORE_MS - preciseWallMs();
     if (waitMs < 0) throw new Error(`${list} expires before it can be probed`);
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     using prober = await Prober.start({ source: SOURCE, destination: pop.address.ipv4, port });

@@ -1,11 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DemoNetwork, ECHO_PROGRAM, type PopNetwork } from '@higgins/cli';
+import { DemoNetwork, ECHO_PROGRAM, type PopNetwork, preciseWallMs } from '@higgins/cli';
 import { Client } from '@higgins/client';
 import { QuicTransport } from '@higgins/quic';
 import { NodeRuntime } from '@higgins/runtime/node';
 import { type Applied, applied, appliedKey, type NamedList, organisationList } from '@higgins/signals';
-import { wallMs } from '../harness/clock.js';
 import { HIGGINS } from '../harness/paths.js';
 import { Program } from '../harness/process.js';
 import { TwoTiers } from '../harness/relays.js';
@@ -85,7 +84,7 @@ export class Pops implements AsyncDisposable {
     const params = { org: ORGANISATION, list };
     const key = appliedKey(organisationList.name(params));
     const acknowledged = Promise.all(POPS.map((pop) => this.#acknowledged(pop, key, value.version, boundMs)));
-    const started = wallMs();
+    const started = preciseWallMs();
     await client.publish(organisationList, params, value, { ttlMs });
     return (await acknowledged).map(({ value: { appliedWallMs }, receivedWallMs }) => ({
       enforcedMs: appliedWallMs - started,
@@ -146,7 +145,7 @@ export class Pops implements AsyncDisposable {
   async #observe(client: Client, pop: string): Promise<void> {
     for await (const { current } of client.subscribeMap(applied, { pop })) {
       for (const [key, value] of current?.value ?? []) {
-        for (const take of this.#seen) take({ pop, key, value, receivedWallMs: wallMs() });
+        for (const take of this.#seen) take({ pop, key, value, receivedWallMs: preciseWallMs() });
       }
     }
   }
@@ -168,9 +167,9 @@ export class Pops implements AsyncDisposable {
 }
 
 async function until(holds: () => boolean, boundMs: number, otherwise: string): Promise<void> {
-  const end = wallMs() + boundMs;
+  const end = preciseWallMs() + boundMs;
   while (!holds()) {
-    if (wallMs() > end) throw new Error(`${otherwise} after ${boundMs} ms`);
+    if (preciseWallMs() > end) throw new Error(`${otherwise} after ${boundMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { wallMs } from '../harness/clock.js';
+import { preciseWallMs } from '@higgins/cli';
 
 const INTERVAL_MS = 1;
 /** A packet without an answer after this time was refused: an answer over a local link takes less than one. */
@@ -35,7 +35,7 @@ export class Prober implements Disposable {
     });
     this.#timer = setInterval(() => {
       const bytes = Buffer.alloc(4);
-      bytes.writeUInt32BE(this.#sentWallMs.push(wallMs()) - 1);
+      bytes.writeUInt32BE(this.#sentWallMs.push(preciseWallMs()) - 1);
       // An error is a refusal, which the missing answer says as well.
       socket.send(bytes, port, destination, () => {});
     }, INTERVAL_MS);
@@ -56,14 +56,14 @@ export class Prober implements Disposable {
    */
   async firstPassed(untilWallMs: number): Promise<VerdictChange> {
     let first = this.#answered.indexOf(true);
-    while (first < 0 && wallMs() < untilWallMs) {
+    while (first < 0 && preciseWallMs() < untilWallMs) {
       await pause(ANSWER_MS_MAX / 4);
       first = this.#answered.indexOf(true);
     }
     if (first < 0) throw new Error('no packet has passed in time');
     if (first === 0) throw new Error('the first packet has passed, expected it to be refused');
     await pause(ANSWER_MS_MAX);
-    const decided = this.#sentWallMs.findIndex((sent) => sent > wallMs() - ANSWER_MS_MAX);
+    const decided = this.#sentWallMs.findIndex((sent) => sent > preciseWallMs() - ANSWER_MS_MAX);
     for (let index = first; index < decided; index++) {
       if (!this.#answered[index]) throw new Error(`packet ${index - first} after the first that passed was refused`);
     }
