@@ -16,10 +16,12 @@ const MAY_IMPORT = {
   'packages/client': ['runtime', 'transport', 'protocol', 'signals'],
   'packages/service': ['runtime'],
   relay: ['runtime', 'transport', 'protocol', 'quic', 'service'],
-  'packages/agent': ['runtime', 'transport', 'quic', 'protocol', 'signals', 'ipdata', 'client', 'netlink', 'service'],
+  'packages/agent': [
+    ...['runtime', 'transport', 'quic', 'protocol', 'signals', 'ipdata', 'balancing', 'client', 'netlink', 'service'],
+  ],
   'packages/cli': [
     ...['runtime', 'transport', 'quic', 'protocol', 'signals', 'ipdata', 'client', 'netlink', 'service'],
-    ...['relay', 'agent'],
+    ...['balancing', 'relay', 'agent'],
   ],
 };
 
@@ -30,10 +32,11 @@ const PURE = [
   { folder: 'packages/runtime/src/virtual', packages: [] },
   { folder: 'packages/transport/src', packages: [] },
   { folder: 'packages/ipdata/src', packages: [] },
-  { folder: 'packages/balancing/src', packages: [] },
+  { folder: 'packages/balancing/src', packages: ['zod'] },
   { folder: 'packages/signals/src', packages: ['cbor-x', 'msgpackr', 'zod'] },
   { folder: 'packages/client/src', packages: [] },
   { folder: 'packages/agent/src/core', packages: [] },
+  { folder: 'packages/agent/src/balancer/core', packages: [] },
 ];
 
 const FORBIDDEN_GLOBALS =

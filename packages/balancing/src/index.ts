@@ -40,6 +40,26 @@ export { jenkinsHash, reciprocalScale } from './jenkins-hash.js';
 export { MEMBERS_MAX, NAME_CHARACTERS_MAX, PRIORITY_MAX, SEQUENCE_SLOTS_MAX, WEIGHT_MAX } from './limits.js';
 export { buildMaglev, defaultTableSize, type MaglevOptions, TABLE_SIZES, type TableSize } from './maglev.js';
 export { FlowPredictor, type HashChoice } from './prediction.js';
+export type {
+  ActiveCheck,
+  Announcement,
+  BalancerConfiguration,
+  DataPath,
+  FrontEnd,
+  HttpCheck,
+  Listener,
+  ListenerLimits,
+  ListenerTimeouts,
+  LoadBalancer,
+  Member,
+  Pool,
+  Protocol,
+  Resolution,
+  Rule,
+  SourceList,
+  TlsCheck,
+  UdpCheck,
+} from './resources/model.js';
 export {
   type ConnectionSample,
   connectionWeights,
