@@ -16,6 +16,7 @@ export * from './messages/frame.js';
 export type * from './messages/message.js';
 export type { MessageParameters, ParameterScope } from './messages/parameters.js';
 export * from './messages/setup.js';
+export * from './model/connect-uri.js';
 export * from './model/higgins-properties.js';
 export * from './model/location.js';
 export * from './model/name-text.js';

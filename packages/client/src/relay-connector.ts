@@ -1,4 +1,4 @@
-import { MOQT_18, SessionTerminationCode, type SetupOptions } from '@higgins/protocol';
+import { MOQT_18, SessionTerminationCode, type SetupOptions, setupOptionsOf } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
 import type { CloseInfo, Connection, ConnectOptions, Transport } from '@higgins/transport';
 import { type ClientCounters, type ClientEvent, reasonOf } from './client-events.js';
@@ -118,7 +118,7 @@ export class RelayConnector {
       connection,
       publisher,
       role: 'client',
-      setup: connection.peer.kind === 'webtransport' ? setup : { ...addressOf(relay.url), ...setup },
+      setup: { ...setupOptionsOf(relay.url), ...setup },
       onEstablished: (link) => outcome.established(link),
       onGoaway: (link, newSessionUri) => this.#move(link, relay, newSessionUri),
       onClosed: (link, info) => {
@@ -166,10 +166,4 @@ export class RelayConnector {
 interface Outcome {
   established(link: Link): void;
   lost(info: CloseInfo): void;
-}
-
-/** Authority and path of a `moqt://` URL, which raw QUIC carries in SETUP (draft-18 §3.1.1). */
-function addressOf(url: string): SetupOptions {
-  const match = /^moqt:\/\/([^/?#]*)([^#]*)/i.exec(url);
-  return match === null ? {} : { authority: match[1] ?? '', path: match[2] ?? '' };
 }

@@ -7,6 +7,7 @@ import {
   type SessionDriver,
   type SessionLimits,
   SessionTerminationCode,
+  setupOptionsOf,
 } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
 import type { Connection, ConnectOptions, ReceiverSet, Transport } from '@higgins/transport';
@@ -178,7 +179,7 @@ export class RelayNode {
       const { transport } = this.#options;
       const connection = await transport.connect({ ...options, protocols: RELAY_PROTOCOLS, signal: abort.signal });
       if (this.#closed || this.core.draining) connection.close(SessionTerminationCode.NO_ERROR, 'relay is closing');
-      else this.#take(connection, 'upstream', placeOf(options.url));
+      else this.#take(connection, 'upstream', setupOptionsOf(options.url));
     } catch (error) {
       if (this.#closed) return;
       this.#tell({ kind: 'upstream-failed', url: options.url, reason: reasonOf(error) });
@@ -230,13 +231,6 @@ export class RelayNode {
 
 function whoIs(peer: Peer) {
   return { session: peer.id, address: peer.connection.peer.address, upstream: peer.kind === 'upstream' };
-}
-
-/** AUTHORITY and PATH, which a client on raw QUIC states in SETUP (draft-18 §10.3.1); WebTransport carries them itself. */
-function placeOf(url: string): { authority?: string; path?: string } {
-  if (!url.startsWith('moqt://')) return {};
-  const { host, pathname, search } = new URL(url);
-  return { authority: host, path: `${pathname === '' ? '/' : pathname}${search}` };
 }
 
 function reasonOf(error: unknown): string {
