@@ -49,7 +49,8 @@ export function readTls(flags: ConnectionFlags): ClientTls {
   };
 }
 
-function readPem(flag: string, file: string): string {
+/** Reads a PEM file that a flag names. Throws CommandError (usage). */
+export function readPem(flag: string, file: string): string {
   try {
     const text = readFileSync(file, 'utf8');
     if (text.includes('-----BEGIN ')) return text;

@@ -7,6 +7,8 @@ export const ExitCode = {
   usage: 2,
   /** A relay or agent could not be reached, or refused us. */
   unreachable: 3,
+  /** `higgins interop` only, as the public runner has it: a case, role or draft that we do not have. */
+  unsupported: 127,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];

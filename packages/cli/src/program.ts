@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.js';
 import { addCertsCommand } from './commands/certs.js';
+import { addInteropCommand } from './commands/interop.js';
 import { addListsCommand } from './commands/lists.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addRelayCommand } from './commands/relay.js';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addStatusCommand(program);
   addCertsCommand(program);
   addValidateConfigCommand(program);
+  addInteropCommand(program);
   // Subcommands inherit neither of these.
   for (const command of descendants(program)) command.exitOverride().showHelpAfterError('(see --help)');
   return program;
