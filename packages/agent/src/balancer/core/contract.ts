@@ -54,7 +54,11 @@ export interface Programmed {
   readonly appliedBootMs: number;
 }
 
-/** The kernel's side of a balancer: makes it so, reads it back, counts. Calls are made one after the other. */
+/**
+ * The kernel's side of a balancer: makes it so, reads it back, counts. Calls are made one after the other, but for
+ * `connections` and `cut`: those are one after the other among themselves, and at the same time as the rest, because a
+ * look at all flows of the node must not delay an ejection.
+ */
 export interface BalancerTarget {
   /** Brings the kernel from whatever it has to `desired`, in transactions that leave no mixed state. */
   apply(desired: DesiredBalancer, signal: AbortSignal): Promise<Programmed>;
