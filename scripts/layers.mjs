@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   'packages/netlink': [],
   protocol: [],
   'packages/ipdata': [],
-  'packages/balancing': [],
+  'packages/balancing': ['ipdata'],
   'packages/signals': ['protocol', 'ipdata'],
   'packages/client': ['runtime', 'transport', 'protocol', 'signals'],
   'packages/service': ['runtime'],

@@ -1,5 +1,5 @@
 import { addToWindow, type RateSlice, reaches, type TrafficSample } from './rate-window.js';
-import type { HealthSettings, OutlierSettings } from './settings.js';
+import type { ActiveCheckSettings, OutlierSettings } from './settings.js';
 
 /** What an operator asked for. `drained`: the drain is over, by its deadline or because no flow is left. */
 export type AdminState = 'enabled' | 'disabled' | 'draining' | 'drained';
@@ -49,7 +49,7 @@ export interface MemberStatus {
 }
 
 /** The state before anything happened. */
-export function newRecord(name: string, { active }: HealthSettings, nowMs: number): MemberRecord {
+export function newRecord(name: string, active: ActiveCheckSettings | null, nowMs: number): MemberRecord {
   return {
     ...{ name, admin: 'enabled', drainDeadlineMs: null },
     ...{ passing: active === null || active.startAvailable ? true : null, checkRun: 0 },
@@ -78,7 +78,7 @@ export function isAvailable({ state }: MemberStatus): boolean {
 }
 
 /** Takes in the result of one active check. */
-export function applyCheck(record: MemberRecord, success: boolean, { active }: HealthSettings): void {
+export function applyCheck(record: MemberRecord, success: boolean, active: ActiveCheckSettings | null): void {
   if (active === null) return;
   record.checkRun = success ? Math.max(record.checkRun, 0) + 1 : Math.min(record.checkRun, 0) - 1;
   if (record.checkRun >= active.rise) record.passing = true;

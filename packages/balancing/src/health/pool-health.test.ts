@@ -54,6 +54,24 @@ describe('active checks', () => {
     for (let atMs = 0; atMs < 9; atMs++) expect(pool.check('a', false, atMs)).toEqual([]);
   });
 
+  it('LOB-12, LOB-59: a member has thresholds of its own, or is not checked at all', () => {
+    const own = { startAvailable: false, rise: 1, fall: 2 };
+    const members: PoolMember[] = [
+      { name: 'inherits', weight: 1 },
+      { name: 'own', weight: 1, active: own },
+      { name: 'unchecked', weight: 1, active: null },
+    ];
+    const pool = create({ active: { fall: 1 } }, members);
+    expect(serving(pool, 0)).toBe('inherits unchecked');
+    pool.check('own', true, 1);
+    for (const { name } of members) pool.check(name, false, 2);
+    expect(serving(pool, 2)).toBe('own unchecked');
+    pool.check('own', false, 3);
+    expect(serving(pool, 3)).toBe('unchecked');
+    pool.configure(healthSettings({ active: { fall: 1 } }), [{ name: 'own', weight: 1, active: null }], 4);
+    expect(serving(pool, 4)).toBe('own');
+  });
+
   it('asks for an early check while one more failure may take a member out', () => {
     const pool = create({ active: { fall: 2 } });
     pool.check('a', false, 1);

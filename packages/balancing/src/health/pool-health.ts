@@ -19,7 +19,7 @@ import {
 } from './member-health.js';
 import type { TrafficSample } from './rate-window.js';
 import { nextStepMs, type PoolEntry, type PoolMember, type PoolMode, type Rotation, rotationOf } from './rotation.js';
-import type { HealthSettings } from './settings.js';
+import type { ActiveCheckSettings, HealthSettings } from './settings.js';
 
 interface Entry extends PoolEntry {
   member: PoolMember;
@@ -69,7 +69,7 @@ export class PoolHealth {
         copyAdmin(known.record, entry.record);
       } else if (settings.slowStartMs > 0) entry.record.returnedAtMs = nowMs;
       this.#entries.set(member.name, entry);
-      this.#adapt(entry.record);
+      this.#adapt(entry);
       transitions.push(...this.#changes(entry, nowMs, 'keep'));
     }
     return [...transitions, ...this.#modeChange(nowMs)];
@@ -77,7 +77,7 @@ export class PoolHealth {
 
   /** The result of one active check. */
   check(name: string, success: boolean, nowMs: number): Transition[] {
-    return this.#event(name, nowMs, (record) => applyCheck(record, success, this.#settings));
+    return this.#event(name, nowMs, (record, member) => applyCheck(record, success, this.#activeOf(member)));
   }
 
   /** Outcomes of real connections since the last call. */
@@ -160,7 +160,8 @@ export class PoolHealth {
     for (const { member, record } of reports) {
       const entry = this.#entries.get(member.name);
       if (entry === undefined || entry.member.definition !== member.definition) continue;
-      const own = this.#adapt(copyRecord(record));
+      const own = copyRecord(record);
+      this.#adapt({ member: entry.member, record: own });
       this.#entries.set(member.name, { ...entry, record: own, status: statusOf(own) });
     }
     this.#mode = this.rotation(nowMs).mode;
@@ -168,16 +169,19 @@ export class PoolHealth {
   }
 
   #enter(member: PoolMember, nowMs: number): Entry {
-    const record = newRecord(member.name, this.#settings, nowMs);
+    const record = newRecord(member.name, this.#activeOf(member), nowMs);
     return { member, record, status: statusOf(record) };
   }
 
   /** States that the settings no longer know end: without checks all pass, without detection or trials breakers close. */
-  #adapt(record: MemberRecord): MemberRecord {
-    if (this.#settings.active === null) record.passing = true;
+  #adapt({ member, record }: PoolEntry): void {
+    if (this.#activeOf(member) === null) record.passing = true;
     if (this.#settings.outlier === null) record.breaker = 'closed';
     if (this.#settings.outlier?.halfOpen === null && record.breaker === 'half-open') record.breaker = 'closed';
-    return record;
+  }
+
+  #activeOf({ active }: PoolMember): ActiveCheckSettings | null {
+    return active === undefined ? this.#settings.active : active;
   }
 
   #entry(name: string): Entry {
@@ -186,10 +190,10 @@ export class PoolHealth {
     return entry;
   }
 
-  #event(name: string, nowMs: number, apply: (record: MemberRecord) => void): Transition[] {
+  #event(name: string, nowMs: number, apply: (record: MemberRecord, member: PoolMember) => void): Transition[] {
     const entry = this.#entry(name);
     const transitions = this.advance(nowMs);
-    apply(entry.record);
+    apply(entry.record, entry.member);
     const flows = entry.record.passing === false ? 'cut' : 'keep';
     transitions.push(...this.#changes(entry, nowMs, flows), ...this.#modeChange(nowMs));
     return transitions;

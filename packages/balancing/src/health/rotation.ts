@@ -1,6 +1,6 @@
 import type { WeightedMember } from '../slot-table.js';
 import { isAvailable, type MemberRecord, statusOf } from './member-health.js';
-import type { HealthSettings } from './settings.js';
+import type { ActiveCheckSettings, HealthSettings } from './settings.js';
 
 /** A member of a pool as it is configured. */
 export interface PoolMember {
@@ -11,6 +11,8 @@ export interface PoolMember {
   readonly priority?: number;
   /** What is checked, for instance address and check as text: under another definition health starts anew. */
   readonly definition?: string;
+  /** Its own instead of the pool's; null: not checked, and counts as healthy. Default: the pool's. */
+  readonly active?: ActiveCheckSettings | null;
 }
 
 /**
