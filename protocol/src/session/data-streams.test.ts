@@ -69,6 +69,23 @@ describe('subgroup streams', () => {
     expect(peer.session.usage).toMatchObject({ heldBytes: 0, waitingStreams: 0, streams: 1 });
   });
 
+  it('that are over before their alias is known count as reset once it is', () => {
+    const { peer, stream, request } = pendingSubscription();
+    const refused = peer.open(false, joinBytes([groupHead(7, 3), nextObject('a')]));
+    peer.advance(2_000);
+    expect(peer.on(refused)).toMatchObject([{ kind: 'stop-sending', code: StreamResetCode.CANCELLED }]);
+    const reset = peer.open(false, joinBytes([groupHead(7, 4), nextObject('b')]));
+    peer.reset(reset, StreamResetCode.DELIVERY_TIMEOUT);
+    peer.write(stream, SUBSCRIBE_OK);
+    expect(kindsOf(peer).slice(-3)).toEqual(['subscribe-ok', 'subgroup-reset', 'subgroup-reset']);
+    expect(peer.notices.slice(-2)).toMatchObject([
+      { request, stream: refused, code: StreamResetCode.CANCELLED, header: { group: 3 } },
+      { request, stream: reset, code: StreamResetCode.DELIVERY_TIMEOUT, header: { group: 4 } },
+    ]);
+    peer.write(stream, done(2), true);
+    expect(kindsOf(peer).at(-1)).toBe('publish-done');
+  });
+
   it('wait within bounds of number and bytes', () => {
     const { peer } = pendingSubscription({ unknownAliasStreamsMax: 2, heldBytesMax: 1000 });
     const streams = [1, 2, 3].map((alias) => peer.open(false, groupHead(alias, 0)));

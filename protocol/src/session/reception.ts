@@ -6,6 +6,7 @@ import type { Vi64 } from '../model/vi64.js';
 import type { PublishDone, RequestId, RequestUpdateParameters } from './contract.js';
 import type { Deadline } from './deadlines.js';
 import type { SessionState } from './state.js';
+import type { LostStream } from './unknown-aliases.js';
 
 /** A data stream of a subscription, as the subscription sees it. */
 export interface SubscriptionStream {
@@ -71,6 +72,12 @@ export class Reception {
   streamStarted(stream: SubscriptionStream): void {
     this.#streams.add(stream);
     this.#streamsSeen++;
+  }
+
+  /** A stream of this subscription's came and went before `establish`: its objects are missing. */
+  streamLost({ stream, header, code }: LostStream): void {
+    this.#streamsSeen++;
+    this.#state.notice({ kind: 'subgroup-reset', request: this.owner.id, stream, header, code });
   }
 
   streamEnded(stream: SubscriptionStream): void {

@@ -36,7 +36,10 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
   reset(code: number): void {
     this.#leave();
     const reception = this.#reception;
-    if (reception === null) return;
+    if (reception === null) {
+      this.#lost(code);
+      return;
+    }
     const { header } = this.#parser;
     this.#state.notice({ kind: 'subgroup-reset', request: reception.owner.id, stream: this.#stream, header, code });
     reception.streamEnded(this);
@@ -48,6 +51,7 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
   abandon(code: number): void {
     this.#leave();
     this.#state.actions.stopSending(this.#stream, code);
+    this.#lost(code);
   }
 
   /** The alias is known: reads what is held, from the start. */
@@ -117,6 +121,12 @@ export class SubgroupReceiver implements StreamHandler, SubscriptionStream, Alia
     else if (joins && !this.#state.unknownAliases.wait(this.#parser.header.trackAlias, this)) {
       this.abandon(StreamResetCode.CANCELLED);
     }
+  }
+
+  // What waited has objects that nobody will get.
+  #lost(code: number): void {
+    if (!this.#waiting) return;
+    this.#state.unknownAliases.lost({ stream: this.#stream, header: this.#parser.header, code });
   }
 
   #ended(): void {

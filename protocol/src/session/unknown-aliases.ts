@@ -1,5 +1,7 @@
 import { StreamResetCode } from '../errors.js';
+import type { SubgroupHeader } from '../model/objects.js';
 import type { Vi64 } from '../model/vi64.js';
+import type { StreamKey } from './contract.js';
 import type { Deadline } from './deadlines.js';
 import type { Reception } from './reception.js';
 import type { SessionState } from './state.js';
@@ -12,6 +14,14 @@ export interface AliasWaiter {
   abandon(code: number): void;
 }
 
+/** A subgroup stream that was over before its alias was known. */
+export interface LostStream {
+  readonly stream: StreamKey;
+  readonly header: SubgroupHeader;
+  /** Of the STOP_SENDING that refused it, or of the peer's reset. */
+  readonly code: number;
+}
+
 /**
  * Data that overtook the SUBSCRIBE_OK or the PUBLISH that names its alias: it waits for a short time, bounded in number
  * here and in bytes by the session's budget (draft-18 §11.3, §11.4.2).
@@ -21,6 +31,8 @@ export class UnknownAliases {
   readonly #waiting = new Map<AliasWaiter, { readonly alias: Vi64; readonly deadline: Deadline }>();
   /** Aliases of subscriptions that are over: late streams of theirs are refused at once (draft-18 §11.1). */
   readonly #retired = new Set<Vi64>();
+  /** Streams whose alias may still become known: whoever it belongs to has lost objects and is told so. */
+  #lost: LostStream[] = [];
 
   constructor(state: SessionState) {
     this.#state = state;
@@ -38,8 +50,7 @@ export class UnknownAliases {
   wait(alias: Vi64, waiter: AliasWaiter): boolean {
     const { unknownAliasStreamsMax, unknownAliasWaitMs } = this.#state.limits;
     if (this.#waiting.size >= unknownAliasStreamsMax) return false;
-    // The publisher may give a retired alias to the same track again, in an answer that is still on its way.
-    if (this.#retired.has(alias) && this.#state.subscriberTracks.pendingCount === 0) return false;
+    if (this.#isOver(alias)) return false;
     const deadline = this.#state.after(unknownAliasWaitMs, () => {
       this.#waiting.delete(waiter);
       waiter.abandon(StreamResetCode.CANCELLED);
@@ -54,9 +65,17 @@ export class UnknownAliases {
     this.#waiting.delete(waiter);
   }
 
-  /** What waited for `alias` goes on, in the order in which it came. */
+  /** It is over; if its alias becomes known, the subscription hears of it. */
+  lost(stream: LostStream): void {
+    if (this.#isOver(stream.header.trackAlias)) return;
+    this.#lost.push(stream);
+    if (this.#lost.length > this.#state.limits.unknownAliasStreamsMax) this.#lost.shift();
+  }
+
+  /** What waited for `alias` goes on, in the order in which it came; what was lost counts as reset. */
   established(alias: Vi64, reception: Reception): void {
     this.#retired.delete(alias);
+    for (const stream of this.#takeLost(alias)) reception.streamLost(stream);
     for (const [waiter, entry] of this.#waiting) {
       if (entry.alias !== alias) continue;
       this.leave(waiter);
@@ -75,6 +94,7 @@ export class UnknownAliases {
   }
 
   retire(alias: Vi64): void {
+    this.#takeLost(alias);
     this.#retired.add(alias);
     if (this.#retired.size <= this.#state.limits.retiredAliasesMax) return;
     for (const oldest of this.#retired) {
@@ -86,5 +106,18 @@ export class UnknownAliases {
   clear(): void {
     this.#waiting.clear();
     this.#retired.clear();
+    this.#lost = [];
+  }
+
+  // The publisher may give a retired alias to the same track again, in an answer that is still on its way.
+  #isOver(alias: Vi64): boolean {
+    return this.#retired.has(alias) && this.#state.subscriberTracks.pendingCount === 0;
+  }
+
+  #takeLost(alias: Vi64): LostStream[] {
+    if (this.#lost.length === 0) return this.#lost;
+    const taken = this.#lost.filter(({ header }) => header.trackAlias === alias);
+    if (taken.length > 0) this.#lost = this.#lost.filter(({ header }) => header.trackAlias !== alias);
+    return taken;
   }
 }

@@ -7,7 +7,7 @@ import type { RelayContext } from './relay-context.js';
 import { dropQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
 import { acceptLive, endLive, lostFeed } from './upstream/accept.js';
 import { fillAccepted, fillEnded, fillFailed, fillObject, fillRange } from './upstream/fills.js';
-import { cancelSource, sourceDone, sourceEstablished, sourceRefused } from './upstream/sources.js';
+import { cancelSource, resumeSource, sourceDone, sourceEstablished, sourceRefused } from './upstream/sources.js';
 
 type Of<Kind extends Notice['kind']> = Extract<Notice, { kind: Kind }>;
 
@@ -127,6 +127,7 @@ function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kin
       const feed = source.feeds.get(notice.stream);
       source.feeds.delete(notice.stream);
       if (feed !== undefined) lostFeed(feed);
+      resumeSource(context, source, notice.header.group);
       return;
     }
   }

@@ -39,20 +39,25 @@ export class Track {
   readonly fetches = new Set<FetchResponse>();
   /** Ends what is held without a subscriber. */
   readonly lingerTimer: WheelTimer;
+  /** Ends the PUBLISHes of ours when no publisher has come back. */
+  readonly orphanTimer: WheelTimer;
   /** Tries again to subscribe where that failed. */
   readonly retryTimer: WheelTimer;
   /** Failures in a row, which space the attempts. */
   failures = 0;
+  /** Groups that an upstream reset since one came to its end; they space the attempts too. */
+  resets = 0;
 
   constructor(
     context: RelayContext,
     name: FullTrackName,
     alias: number,
-    timers: { linger: () => void; retry: () => void; emptied: () => void },
+    timers: { linger: () => void; orphan: () => void; retry: () => void; emptied: () => void },
   ) {
     this.name = name;
     this.alias = alias;
     this.lingerTimer = wheelTimer(timers.linger);
+    this.orphanTimer = wheelTimer(timers.orphan);
     this.retryTimer = wheelTimer(timers.retry);
     this.cache = new TrackCache({
       budget: context.budget,
@@ -74,9 +79,20 @@ export class Track {
     return this.policy.shape === 'state' || this.policy.shape === 'map';
   }
 
-  /** Someone wants its objects. */
+  /** Someone has asked for it. A PUBLISH of ours that was not asked for counts while its receiver takes objects. */
   get wanted(): boolean {
-    return this.subscriptions.size > 0 || this.waiting.size > 0;
+    if (this.waiting.size > 0) return true;
+    for (const subscription of this.subscriptions) {
+      if (subscription.initiator === 'subscriber' || subscription.forward) return true;
+    }
+    return false;
+  }
+
+  /** Someone takes its objects: a publisher that only waits has to send them (draft-18 §9.5). */
+  get demanded(): boolean {
+    for (const subscription of this.waiting) if (subscription.forward) return true;
+    for (const subscription of this.subscriptions) if (subscription.forward) return true;
+    return false;
   }
 
   /** Nothing would be lost with it. */
@@ -89,6 +105,12 @@ export class Track {
   /** An upstream subscription is established. */
   get hasEstablishedSource(): boolean {
     for (const source of this.sources.values()) if (source.state === 'established') return true;
+    return false;
+  }
+
+  /** An upstream subscription brings every new object, so that `largest` is up to date. */
+  get hasLiveSource(): boolean {
+    for (const source of this.sources.values()) if (source.live) return true;
     return false;
   }
 

@@ -1,4 +1,4 @@
-import { findInteger, OBJECT_AGE_MS, SHAPE_EVENT, SHAPE_MAP, SHAPE_STATE } from '@higgins/protocol';
+import { findInteger, OBJECT_AGE_MS, SHAPE_EVENT, SHAPE_MAP, SHAPE_STATE, StreamResetCode } from '@higgins/protocol';
 import { describe, expect, it } from 'vitest';
 import type { TestPeer } from './testing/test-peer.js';
 import { TestPublisher } from './testing/test-publisher.js';
@@ -136,6 +136,44 @@ describe('an upstream loss', () => {
     const ages = client.objects(subscription).map(({ properties }) => findInteger(properties, OBJECT_AGE_MS) ?? 0);
     expect(ages[2]).toBeGreaterThan(1_000);
     expect([ages[0], ages.at(-1)]).toEqual([0, 0]);
+  });
+
+  it.each([
+    ['map', SHAPE_MAP],
+    ['event', SHAPE_EVENT],
+  ])(
+    'BUS-36: on %s tracks a group that the publisher resets in its middle goes on, in order and once',
+    async (_name, shape) => {
+      const { world, publisher } = await twoTiers(shape);
+      const client = await world.client('edge');
+      const { subscription } = client.join(TRACK);
+      await world.pass(20);
+      for (const object of [0, 1]) publisher.publish({ group: 1, object, last: false, ...TTL });
+      await world.pass(20);
+      publisher.reset(StreamResetCode.EXCESSIVE_LOAD);
+      // What a publisher does not send any more on this subscription.
+      publisher.store({ group: 1, object: 2, ...TTL });
+      await world.until(() => client.objects(subscription).length === 3, 5_000);
+      publisher.publish({ group: 1, object: 3, last: true, ...TTL });
+      await world.pass(20);
+      expect(client.places(subscription)).toEqual(['1/0', '1/1', '1/2', '1/3']);
+      expect(client.of('subgroup-reset', subscription)).toEqual([]);
+      expect(publisher.counts).toMatchObject({ subscribe: 2, cancelled: 1 });
+    },
+  );
+
+  it('BUS-36: a reset of a group that a newer one has replaced costs no new subscription', async () => {
+    const { world, publisher } = await twoTiers(SHAPE_STATE);
+    const client = await world.client('edge');
+    const { subscription } = client.join(TRACK);
+    await world.pass(20);
+    publisher.publish({ group: 1, last: false, ...TTL });
+    publisher.publish({ group: 2, ...TTL });
+    await world.pass(20);
+    publisher.reset(StreamResetCode.DELIVERY_TIMEOUT);
+    await world.pass(5_000);
+    expect(client.places(subscription)).toEqual(['1/0', '2/0']);
+    expect(publisher.counts).toMatchObject({ subscribe: 1, cancelled: 0 });
   });
 
   it('BUS-36: a new session of the same publisher goes on where the old one ended', async () => {

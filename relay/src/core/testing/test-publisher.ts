@@ -98,6 +98,15 @@ export class TestPublisher {
     this.peer.pump();
   }
 
+  /** Resets the streams that are open, in the middle of their groups; what is published next opens new ones. */
+  reset(code: number): void {
+    for (const streams of this.#subscriptions.values()) {
+      for (const { stream } of streams.values()) this.peer.session.resetData(stream, code);
+      streams.clear();
+    }
+    this.peer.pump();
+  }
+
   /** Ends every subscription with TRACK_ENDED. */
   end(): void {
     for (const request of this.#subscriptions.keys()) {

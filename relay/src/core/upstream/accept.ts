@@ -34,6 +34,7 @@ export function endLive(context: RelayContext, source: Source, feed: SubgroupFee
   }
   const { live } = feed;
   const { cache, fanOut } = source.track;
+  source.track.resets = 0;
   if (feed.subgroup !== null) endCached(context, source.track, feed);
   // A stream that had nothing new may still be the end of what another one began.
   const begun = live ?? (feed.subgroup === null ? null : fanOut.live(feed.group, feed.subgroup));
@@ -128,7 +129,7 @@ function store(context: RelayContext, from: Source | Fill, object: CachedObject)
     return false;
   }
   // What a FETCH brings counts only where no subscription tells how far the track is.
-  if (from.kind === 'source' || !track.hasEstablishedSource) track.largest = laterOrNull(track.largest, place(object));
+  if (from.kind === 'source' || !track.hasLiveSource) track.largest = laterOrNull(track.largest, place(object));
   if (insertion === 'duplicate') {
     counters.duplicates++;
     return false;

@@ -87,6 +87,21 @@ export function sourceDone(context: RelayContext, source: Source, code: number, 
   retryLater(context, track, null);
 }
 
+/**
+ * The upstream reset a Group in its middle, and sends no more of it to this subscription: another one, with its joining
+ * FETCH, brings the rest. Of a state only the newest Group is worth that. Foreign publishers may mean to leave objects
+ * out (draft-18 §11.4.3), so their resets stand.
+ */
+export function resumeSource(context: RelayContext, source: Source, group: Vi64): void {
+  const { track } = source;
+  const { shape } = track.policy;
+  if (shape === null || track.sources.get(source.peer) !== source) return;
+  if (track.newestIsState && track.largest !== null && group < track.largest.group) return;
+  cancelSource(context, source);
+  track.resets++;
+  retryLater(context, track, RETRY_MS_MIN * 2 ** Math.min(track.resets, 6));
+}
+
 /** The session is over, or the subscription of no use any more: values stay, and nothing ends downstream. */
 export function removeSource(context: RelayContext, source: Source): void {
   const { track, peer, request } = source;

@@ -16,6 +16,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [60, 'an object from a cache hid how fast the network is, so that a late copy got too much time'],
   [214, 'a deadline that moved earlier waited for the disk'],
   [545, 'a writer that lost its disk and whose clock went back wrote groups that everybody took for old'],
+  [10_326, 'a stream that came long before its SUBSCRIBE_OK was refused, and nobody missed the rest of its group'],
 ];
 
 describe('two tiers, three PoPs', () => {
