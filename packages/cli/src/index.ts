@@ -1,5 +1,11 @@
 import { fileURLToPath } from 'node:url';
 
+// A bare MOQT client and the runner's cases, for tests against programs that others wrote.
+export { createAuthority, type IssuedIdentity, issueIdentity } from './certificates/authority.js';
+export { type CaseContext, type InteropCase, interopCases } from './commands/interop/cases.js';
+export { CaseFailure } from './commands/interop/failure.js';
+export { InteropPeer, type InteropPeerOptions } from './commands/interop/peer.js';
+export { type CaseReport, type RunOptions, runCase } from './commands/interop/run.js';
 // What the demo is made of, for measurements in the same kind of network.
 export { DemoNetwork, type PopNetwork } from './demo/network.js';
 export { deadlinesOfAgent } from './local-state.js';
