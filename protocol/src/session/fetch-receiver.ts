@@ -1,6 +1,7 @@
 import { FetchStreamParser } from '../data/fetch-parser.js';
 import { MalformedTrackError, protocolViolation, StreamError, StreamResetCode } from '../errors.js';
 import type { StreamKey } from './contract.js';
+import { giveUpTrack } from './malformed-track.js';
 import type { OwnFetch } from './own-fetch.js';
 import type { SubscriptionStream } from './reception.js';
 import type { SessionState, StreamHandler } from './state.js';
@@ -79,6 +80,8 @@ export class FetchReceiver implements StreamHandler, SubscriptionStream {
   #fail(error: unknown): void {
     if (!(error instanceof StreamError || error instanceof MalformedTrackError)) throw error;
     this.#state.actions.stopSending(this.#stream, error.code);
+    const track = this.#fetch?.track ?? null;
     this.reset(error.code);
+    if (error instanceof MalformedTrackError && track !== null) giveUpTrack(this.#state, track, error.message);
   }
 }

@@ -4,6 +4,8 @@ import type { Location } from '../model/location.js';
 import type { FetchOk, FetchParameters, FetchRange, GroupOrder, RequestId } from './contract.js';
 import { isBackwards, startOf } from './fetch-range.js';
 import { OwnRequest } from './own-request.js';
+import { OwnSubscription } from './own-subscription.js';
+import { PeerPublication } from './peer-publication.js';
 import type { SubscriptionStream } from './reception.js';
 import type { SessionState } from './state.js';
 
@@ -13,6 +15,8 @@ import type { SessionState } from './state.js';
  */
 export class OwnFetch extends OwnRequest {
   readonly groupOrder: GroupOrder;
+  /** The key of the Full Track Name; null if the subscription that it joins is none. */
+  readonly track: string | null;
   readonly #start: Location | null;
   #data: SubscriptionStream | null = null;
   #dataStarted = false;
@@ -22,6 +26,7 @@ export class OwnFetch extends OwnRequest {
     super(state, id, 'fetch', message);
     this.groupOrder = parameters.groupOrder ?? 'ascending';
     this.#start = startOf(range);
+    this.track = trackOf(state, range);
     state.ownFetches.set(id, this);
   }
 
@@ -41,6 +46,12 @@ export class OwnFetch extends OwnRequest {
   dataReset(code: number): void {
     this.#data = null;
     this.cancel(StreamResetCode.CANCELLED);
+    this.state.notice({ kind: 'fetch-reset', request: this.id, code });
+  }
+
+  /** Cancels it, and tells the application so. */
+  giveUp(code: number): void {
+    this.cancel(code);
     this.state.notice({ kind: 'fetch-reset', request: this.id, code });
   }
 
@@ -82,4 +93,10 @@ export class OwnFetch extends OwnRequest {
     if (this.#start === null || !isBackwards(this.#start, end)) return;
     throw protocolViolation(`end location of fetch ${this.id} is before its start`);
   }
+}
+
+function trackOf(state: SessionState, range: FetchRange): string | null {
+  if (range.kind === 'standalone') return range.name.key;
+  const subscription = state.own.get(range.subscription) ?? state.peers.get(range.subscription);
+  return subscription instanceof OwnSubscription || subscription instanceof PeerPublication ? subscription.track : null;
 }

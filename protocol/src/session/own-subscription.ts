@@ -8,7 +8,7 @@ import type { SessionState } from './state.js';
 
 /** A SUBSCRIBE of ours (draft-18 §5.1, §10.7); `publish-done` or `request-error` is its last notice. */
 export class OwnSubscription extends OwnRequest implements ReceptionOwner {
-  readonly #track: string;
+  readonly track: string;
   readonly #reception: Reception;
 
   constructor(
@@ -19,7 +19,7 @@ export class OwnSubscription extends OwnRequest implements ReceptionOwner {
     parameters: SubscribeParameters,
   ) {
     super(state, id, 'subscribe', message);
-    this.#track = key;
+    this.track = key;
     this.#reception = new Reception(state, this);
     this.#reception.noteTimeouts(parameters);
     state.subscriberTracks.pend(key, this);
@@ -59,15 +59,15 @@ export class OwnSubscription extends OwnRequest implements ReceptionOwner {
   }
 
   protected override dispose(): void {
-    this.state.subscriberTracks.settle(this.#track, this);
-    this.state.subscriberTracks.leave(this.#track, this);
+    this.state.subscriberTracks.settle(this.track, this);
+    this.state.subscriberTracks.leave(this.track, this);
     this.#reception.dispose();
   }
 
   #establish(ok: SubscribeOk): void {
     this.#reception.establish(ok.trackAlias, ok.trackProperties);
-    this.state.subscriberTracks.settle(this.#track, this);
-    this.state.subscriberTracks.hold(this.#track, this);
+    this.state.subscriberTracks.settle(this.track, this);
+    this.state.subscriberTracks.hold(this.track, this);
     this.state.notice({ kind: 'subscribe-ok', request: this.id, ok });
     this.#reception.resumeWaiting();
   }

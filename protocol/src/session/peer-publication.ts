@@ -13,7 +13,7 @@ import type { SessionState } from './state.js';
  * taken from the start, before it is answered, within a budget. `publish-done` or `cancelled` is its last notice.
  */
 export class PeerPublication extends PeerRequest implements ReceptionOwner {
-  readonly #track: string;
+  readonly track: string;
   readonly #reception: Reception;
   readonly #updates: OutgoingUpdates;
   #unansweredBytes = 0;
@@ -21,7 +21,7 @@ export class PeerPublication extends PeerRequest implements ReceptionOwner {
 
   constructor(state: SessionState, opened: OpenedRequest, { name, trackAlias, trackProperties }: PublishMessage) {
     super(state, opened, 'publish');
-    this.#track = name.key;
+    this.track = name.key;
     this.#updates = new OutgoingUpdates(state, opened.id);
     this.#reception = new Reception(state, this);
     this.#reception.establish(trackAlias, trackProperties);
@@ -99,7 +99,7 @@ export class PeerPublication extends PeerRequest implements ReceptionOwner {
   }
 
   protected override dispose(): void {
-    this.state.subscriberTracks.leave(this.#track, this);
+    this.state.subscriberTracks.leave(this.track, this);
     this.#reception.dispose();
     this.#releaseBudget();
   }
@@ -115,7 +115,7 @@ export class PeerPublication extends PeerRequest implements ReceptionOwner {
 
   // A SUBSCRIBE of ours that crossed the PUBLISH is over before PUBLISH_OK goes (draft-18 §5.1).
   #giveUpPending(): void {
-    for (const subscription of this.state.subscriberTracks.pending(this.#track)) {
+    for (const subscription of this.state.subscriberTracks.pending(this.track)) {
       const reason = `track is received by the PUBLISH with request id ${this.id}`;
       subscription.giveUp(StreamResetCode.CANCELLED, RequestErrorCode.DUPLICATE_SUBSCRIPTION, reason);
     }

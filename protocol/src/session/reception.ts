@@ -1,10 +1,11 @@
 import { findInteger } from '../data/properties.js';
 import { PropertyType } from '../data/property-types.js';
-import { RequestErrorCode, SessionError, SessionTerminationCode, StreamResetCode } from '../errors.js';
+import { SessionError, SessionTerminationCode, StreamResetCode } from '../errors.js';
 import { DEFAULT_PUBLISHER_PRIORITY } from '../model/objects.js';
 import type { Vi64 } from '../model/vi64.js';
 import type { PublishDone, RequestId, RequestUpdateParameters } from './contract.js';
 import type { Deadline } from './deadlines.js';
+import { giveUpTrack } from './malformed-track.js';
 import type { SessionState } from './state.js';
 import type { LostStream } from './unknown-aliases.js';
 
@@ -17,6 +18,8 @@ export interface SubscriptionStream {
 /** The subscription that receives: a SUBSCRIBE of ours or a PUBLISH of the peer's. */
 export interface ReceptionOwner {
   readonly id: RequestId;
+  /** The key of the Full Track Name. */
+  readonly track: string;
   /** The subscription has to be cancelled with `streamCode`, and the application told with `errorCode`. */
   giveUp(streamCode: number, errorCode: number, reason: string): void;
   /** All that came before PUBLISH_DONE is there, or was waited for long enough. */
@@ -87,7 +90,7 @@ export class Reception {
 
   /** The track contradicts itself: the subscription is cancelled (draft-18 §2.4.2). */
   malformed(reason: string): void {
-    this.owner.giveUp(StreamResetCode.MALFORMED_TRACK, RequestErrorCode.MALFORMED_TRACK, reason);
+    giveUpTrack(this.#state, this.owner.track, reason);
   }
 
   /** Time-outs that are asked for: late streams are waited for that long at least. */

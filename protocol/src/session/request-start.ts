@@ -2,6 +2,7 @@ import { RequestError, RequestErrorCode, StreamResetCode } from '../errors.js';
 import { REQUEST_FIRST, type RequestKind, requestContext } from '../messages/context.js';
 import type { Message } from '../messages/message.js';
 import type { TrackNamespace } from '../model/names.js';
+import { isReservedNamespace } from '../model/reserved-names.js';
 import type { RequestErrorInfo, StreamKey } from './contract.js';
 import type { Deadline } from './deadlines.js';
 import { HeldBytes } from './held-bytes.js';
@@ -141,7 +142,7 @@ export class RequestStart implements StreamHandler {
     }
     const namespace = namespaceOf(message);
     // Both `.` and `.session` are no application's, and no track of `.session` is known (draft-18 §3.2.1, §3.2.2).
-    if (namespace !== null && isReserved(namespace)) {
+    if (namespace !== null && isReservedNamespace(namespace)) {
       throw new RequestError(RequestErrorCode.DOES_NOT_EXIST, 'namespace is reserved');
     }
   }
@@ -179,11 +180,4 @@ function namespaceOf(message: RequestMessage): TrackNamespace | null {
     default:
       return message.name.namespace;
   }
-}
-
-const RESERVED = ['.', '.session'].map((text) => [...new TextEncoder().encode(text)].join());
-
-function isReserved({ fields }: TrackNamespace): boolean {
-  const [first] = fields;
-  return first !== undefined && first.length <= 8 && RESERVED.includes(first.join());
 }

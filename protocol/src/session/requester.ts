@@ -1,5 +1,6 @@
-import { RequestError, RequestErrorCode, StreamResetCode } from '../errors.js';
+import { EncodeError, RequestError, RequestErrorCode, StreamResetCode } from '../errors.js';
 import type { FullTrackName, TrackNamespace } from '../model/names.js';
+import { isReservedNamespace } from '../model/reserved-names.js';
 import type { Vi64 } from '../model/vi64.js';
 import type {
   AuthorizationParameters,
@@ -38,6 +39,7 @@ export class Requester {
   }
 
   publishNamespace(namespace: TrackNamespace, parameters: AuthorizationParameters = {}): RequestId {
+    checkNotReserved(namespace);
     const bytes = this.state.encodeRequest((requestId) => ({
       kind: 'publish-namespace',
       requestId,
@@ -101,9 +103,15 @@ export class Requester {
     return this.state.ended ? id : make(id).id;
   }
 
-  #checkPublishable({ key }: FullTrackName): void {
+  #checkPublishable({ namespace, key }: FullTrackName): void {
+    checkNotReserved(namespace);
     const { publisherTracks, blockedTracks } = this.state;
     const fault = publisherTracks.has(key) ? 'is subscribed to already' : blockedTracks.has(key) ? 'was blocked' : null;
     if (fault !== null) throw new RequestError(RequestErrorCode.DUPLICATE_SUBSCRIPTION, `track ${fault}`);
   }
+}
+
+// Draft-18 §3.2.1, §3.2.2.
+function checkNotReserved(namespace: TrackNamespace): void {
+  if (isReservedNamespace(namespace)) throw new EncodeError('namespace is reserved: nothing may be published under it');
 }

@@ -286,7 +286,7 @@ describe('requests', () => {
   it('rejects reserved namespaces without asking the application', () => {
     const pair = establishedPair();
     for (const path of ['./x', '.session', '.session/x']) pair.client.session.subscribe(track(path), {});
-    pair.client.session.publishNamespace(track('./x').namespace);
+    pair.client.session.subscribeNamespace(track('./x').namespace);
     pair.run();
     const codes = pair.client.all('request-error').map(({ error }) => error.code);
     expect(codes).toEqual(Array(4).fill(RequestErrorCode.DOES_NOT_EXIST));

@@ -42,6 +42,7 @@ export function readKeyValuePairs(bytes: Uint8Array, position = 0, end = bytes.l
 export function writeKeyValuePairs(writer: Writer, pairs: readonly KeyValuePair[]): void {
   let previous: Vi64 = 0;
   for (const { type, value } of inOrder(pairs)) {
+    if (type > VI64_MAX) throw new EncodeError(`pair of type ${type} is above 2^64 - 1`);
     writer.vi64(subtract(type, previous));
     previous = type;
     if (typeof value !== 'object') {
