@@ -8,11 +8,12 @@ use napi_derive::napi;
 
 use crate::batch::{Action, Operation, SetShape, Table};
 use crate::conntrack::{Direction, Filter};
+use crate::counters::Counter;
 use crate::elements::{Data, Entries, Layout};
 use crate::error::{NetlinkError, Result};
 use crate::snapshot::SetState;
 use crate::socket::Socket;
-use crate::{batch, clock, conntrack, snapshot};
+use crate::{batch, clock, conntrack, counters, snapshot};
 
 /// A failure, as data: the TypeScript half makes it an error of the right class.
 #[napi(object)]
@@ -70,6 +71,16 @@ pub struct NativeFilter {
     pub protocol: Option<u8>,
     pub original: Option<NativeDirection>,
     pub reply: Option<NativeDirection>,
+    pub mark: Option<u32>,
+    pub mark_mask: Option<u32>,
+    pub open_only: Option<bool>,
+}
+
+#[napi(object)]
+pub struct NativeCounters {
+    pub names: Vec<String>,
+    pub packets: Float64Array,
+    pub bytes: Float64Array,
 }
 
 /// The answer to any call: a failure, or what was asked for.
@@ -80,6 +91,9 @@ pub struct Answer {
     pub number: Option<u32>,
     pub generation: Option<u32>,
     pub sets: Option<Vec<NativeSet>>,
+    pub counters: Option<NativeCounters>,
+    /// Mark and count in turn.
+    pub marks: Option<Vec<u32>>,
 }
 
 #[napi]
@@ -184,6 +198,19 @@ impl NativeNetlink {
         self.call(Request::DeleteFlows(filter_of(filter)))
     }
 
+    #[napi]
+    pub fn count_flows_by_mark(&self, filter: NativeFilter) -> AsyncTask<Call> {
+        self.call(Request::CountFlowsByMark(filter_of(filter)))
+    }
+
+    #[napi]
+    pub fn counters(&self, family: u8, table: String) -> AsyncTask<Call> {
+        self.call(Request::Counters(Table {
+            family,
+            name: table,
+        }))
+    }
+
     fn call(&self, request: Request) -> AsyncTask<Call> {
         AsyncTask::new(Call {
             socket: Arc::clone(&self.socket),
@@ -199,6 +226,8 @@ enum Request {
     Snapshot(Table, Result<Vec<(String, Layout)>>),
     CountFlows(Result<Filter>),
     DeleteFlows(Result<Filter>),
+    CountFlowsByMark(Result<Filter>),
+    Counters(Table),
 }
 
 /// What a worker thread found.
@@ -206,6 +235,8 @@ pub enum Outcome {
     Done,
     Number(u32),
     Sets(u32, Vec<PackedSet>),
+    Marks(Vec<u32>),
+    Counters(Vec<Counter>),
 }
 
 pub struct Call {
@@ -252,6 +283,17 @@ impl Call {
                 &mut socket,
                 filter.as_ref().map_err(Clone::clone)?,
             )?),
+            Request::CountFlowsByMark(filter) => {
+                let filter = filter.as_ref().map_err(Clone::clone)?;
+                let counts = conntrack::count_by_mark(&mut socket, filter)?;
+                Outcome::Marks(
+                    counts
+                        .into_iter()
+                        .flat_map(|(mark, count)| [mark, count])
+                        .collect(),
+                )
+            }
+            Request::Counters(table) => Outcome::Counters(counters::read(&mut socket, table)?),
         })
     }
 }
@@ -280,6 +322,14 @@ impl Task for Call {
             Ok(Outcome::Sets(generation, sets)) => Answer {
                 generation: Some(generation),
                 sets: Some(sets.into_iter().map(PackedSet::into_native).collect()),
+                ..Answer::default()
+            },
+            Ok(Outcome::Marks(marks)) => Answer {
+                marks: Some(marks),
+                ..Answer::default()
+            },
+            Ok(Outcome::Counters(counters)) => Answer {
+                counters: Some(native_counters(counters)),
                 ..Answer::default()
             },
             Err(error) => Answer {
@@ -357,6 +407,17 @@ impl PackedSet {
             values: self.values.map(Into::into),
             verdicts: self.verdicts,
         }
+    }
+}
+
+fn native_counters(counters: Vec<Counter>) -> NativeCounters {
+    let numbers = |of: fn(&Counter) -> u64| -> Vec<f64> {
+        counters.iter().map(|counter| of(counter) as f64).collect()
+    };
+    NativeCounters {
+        packets: numbers(|counter| counter.packets).into(),
+        bytes: numbers(|counter| counter.bytes).into(),
+        names: counters.into_iter().map(|counter| counter.name).collect(),
     }
 }
 
@@ -442,6 +503,10 @@ fn filter_of(native: NativeFilter) -> Result<Filter> {
             .map(direction_of)
             .transpose()?
             .unwrap_or_default(),
+        mark: native
+            .mark
+            .map(|value| (value, native.mark_mask.unwrap_or(u32::MAX))),
+        open_only: native.open_only.unwrap_or(false),
     })
 }
 

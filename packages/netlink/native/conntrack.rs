@@ -1,5 +1,6 @@
 //! Connection tracking: counting and deleting flows that match a filter.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::error::Result;
@@ -11,8 +12,13 @@ const GET: u16 = SUBSYSTEM | 1;
 const DELETE: u16 = SUBSYSTEM | 2;
 const TUPLE_ORIGINAL: u16 = 1;
 const TUPLE_REPLY: u16 = 2;
+const PROTOCOL_INFO: u16 = 4;
+const MARK: u16 = 8;
 const ID: u16 = 12;
 const ZONE: u16 = 18;
+const MARK_MASK: u16 = 21;
+/// TCP states of flows that carry nothing any more: TIME_WAIT and CLOSE.
+const TCP_ENDED: [u64; 2] = [7, 8];
 const NESTED: u16 = 1 << 15;
 /// Deletions that are under way before their answers are read; the answers fit the receive buffer many times.
 const DELETIONS_IN_FLIGHT_MAX: usize = 64;
@@ -32,6 +38,10 @@ pub struct Filter {
     pub protocol: Option<u8>,
     pub original: Direction,
     pub reply: Direction,
+    /// Value and mask of the flow's mark; sorted out by the kernel.
+    pub mark: Option<(u32, u32)>,
+    /// Leaves out TCP flows that have ended and are only remembered.
+    pub open_only: bool,
 }
 
 /// A flow as needed to delete it: the family and the attributes that name it.
@@ -45,6 +55,15 @@ pub fn count(socket: &mut Socket, filter: &Filter) -> Result<u32> {
     let mut count = 0;
     each(socket, filter, |_, _| count += 1)?;
     Ok(count)
+}
+
+/// The number of flows that match, by mark, in ascending order of marks.
+pub fn count_by_mark(socket: &mut Socket, filter: &Filter) -> Result<BTreeMap<u32, u32>> {
+    let mut counts = BTreeMap::new();
+    each(socket, filter, |_, attributes| {
+        *counts.entry(mark_of(&attributes)).or_insert(0) += 1;
+    })?;
+    Ok(counts)
 }
 
 /// Deletes the flows that match and returns how many; a flow that ended meanwhile is not counted.
@@ -113,7 +132,12 @@ fn each(socket: &mut Socket, filter: &Filter, mut found: impl FnMut(u8, Attribut
     };
     socket.request(
         header,
-        |_| {},
+        |writer| {
+            if let Some((value, mask)) = filter.mark {
+                writer.u32(MARK, value);
+                writer.u32(MARK_MASK, mask);
+            }
+        },
         |message| {
             let attributes = message.attributes();
             if filter.matches(&attributes) {
@@ -140,6 +164,14 @@ impl Filter {
     }
 
     fn matches(&self, attributes: &Attributes) -> bool {
+        // Kernels that do not know the filter answer with every flow.
+        if self
+            .mark
+            .is_some_and(|(value, mask)| mark_of(attributes) & mask != value)
+            || (self.open_only && has_ended(attributes))
+        {
+            return false;
+        }
         let original = Tuple::read(attributes.nested(TUPLE_ORIGINAL));
         let reply = Tuple::read(attributes.nested(TUPLE_REPLY));
         self.protocol
@@ -156,6 +188,15 @@ impl Direction {
             && (self.source_port.is_none() || self.source_port == tuple.source_port)
             && (self.destination_port.is_none() || self.destination_port == tuple.destination_port)
     }
+}
+
+fn mark_of(attributes: &Attributes) -> u32 {
+    unsigned(attributes.get(MARK), 4).unwrap_or(0) as u32
+}
+
+fn has_ended(attributes: &Attributes) -> bool {
+    let tcp = attributes.nested(PROTOCOL_INFO).nested(1);
+    unsigned(tcp.get(1), 1).is_some_and(|state| TCP_ENDED.contains(&state))
 }
 
 #[derive(Default)]

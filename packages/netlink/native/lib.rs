@@ -1,12 +1,13 @@
 //! The native half of @higgins/netlink: nf_tables and conntrack over raw netlink sockets.
 //!
 //! Layers, lowest first: `clock`, `message` (bytes of netlink messages), `socket` (one kernel socket), `elements`,
-//! `batch`, `snapshot` and `conntrack` (what is said over it), `binding` (what JavaScript sees).
+//! `batch`, `snapshot`, `counters` and `conntrack` (what is said over it), `binding` (what JavaScript sees).
 
 pub mod batch;
 mod binding;
 mod clock;
 pub mod conntrack;
+pub mod counters;
 pub mod elements;
 pub mod error;
 pub mod message;

@@ -1,6 +1,7 @@
 export { AddonError, NetlinkError, type NetlinkErrorCode } from './errors.js';
 export { Netlink, type NetlinkOptions } from './netlink.js';
 export type {
+  Counted,
   Entries,
   Family,
   FlowDirection,

@@ -12,6 +12,8 @@ export interface NativeNetlink {
   snapshot(family: number, table: string, sets: readonly { set: string; layout: string }[]): Promise<NativeAnswer>;
   countFlows(filter: object): Promise<NativeAnswer>;
   deleteFlows(filter: object): Promise<NativeAnswer>;
+  countFlowsByMark(filter: object): Promise<NativeAnswer>;
+  counters(family: number, table: string): Promise<NativeAnswer>;
 }
 
 /** Either a failure or what was asked for. */
@@ -20,6 +22,8 @@ export interface NativeAnswer {
   readonly number?: number;
   readonly generation?: number;
   readonly sets?: readonly NativeSet[];
+  readonly counters?: { readonly names: string[]; readonly packets: Float64Array; readonly bytes: Float64Array };
+  readonly marks?: readonly number[];
 }
 
 export interface NativeSet {

@@ -170,6 +170,31 @@ await describeInNamespace('netlink', import.meta.filename, ['network', 'user'], 
     await expect(netlink.countFlows({ original: { source: 'nowhere' } })).rejects.toMatchObject({ code: 'refused' });
   });
 
+  it('counts and deletes tracked flows by their mark, and reads named counters', async () => {
+    nft('flush ruleset');
+    nft(`table inet edge {
+	counter seen { }
+	chain in {
+		type filter hook input priority 0;
+		ip daddr 127.0.0.3 ct mark set 0x4c000001 counter name "seen"
+		ip daddr 127.0.0.4 ct mark set 0x4c000002
+	}
+}`);
+    execFileSync('ip', ['link', 'set', 'lo', 'up']);
+    await exchange(['127.0.0.3', '127.0.0.3', '127.0.0.4', '127.0.0.5']);
+    const netlink = new Netlink();
+    const marked = { mark: 0x4c000000, markMask: 0xff000000, openOnly: true };
+    const expected = [
+      [0x4c000001, 2],
+      [0x4c000002, 1],
+    ] as const;
+    expect(await netlink.countFlowsByMark(marked)).toEqual(new Map(expected));
+    expect(await netlink.deleteFlows({ mark: 0x4c000001 })).toBe(2);
+    expect(await netlink.countFlows(marked)).toBe(1);
+    expect(await netlink.counters(TABLE)).toEqual(new Map([['seen', { packets: 2, bytes: 66 }]]));
+    expect(await netlink.counters({ family: 'inet', name: 'absent' })).toEqual(new Map());
+  });
+
   if (kind === 'user') {
     it('may not have a larger send buffer than wmem_max allows', () => {
       const doubled = Number(execFileSync('sysctl', ['-n', 'net.core.wmem_max'], { encoding: 'utf8' })) * 2;

@@ -1,6 +1,7 @@
 import { NetlinkError } from './errors.js';
 import { loadAddon, type NativeAnswer, type NativeNetlink, type NativeSet } from './native.js';
 import {
+  type Counted,
   FAMILY_NUMBERS,
   type FlowFilter,
   type Layout,
@@ -76,6 +77,21 @@ export class Netlink {
   /** Deletes the connection-tracking entries that match; resolves to how many. */
   async deleteFlows(filter: FlowFilter): Promise<number> {
     return unwrap(await this.#native.deleteFlows(filter)).number ?? 0;
+  }
+
+  /** Numbers of connection-tracking entries that match, by their mark, in one reading. */
+  async countFlowsByMark(filter: FlowFilter): Promise<Map<number, number>> {
+    const { marks = [] } = unwrap(await this.#native.countFlowsByMark(filter));
+    const counts = new Map<number, number>();
+    for (let at = 0; at < marks.length; at += 2) counts.set(marks[at]!, marks[at + 1]!);
+    return counts;
+  }
+
+  /** All named counters of a table, by name; none if the table is not there. */
+  async counters(table: Table): Promise<Map<string, Counted>> {
+    const { counters } = unwrap(await this.#native.counters(FAMILY_NUMBERS[table.family], table.name));
+    const counted = (index: number) => ({ packets: counters!.packets[index]!, bytes: counters!.bytes[index]! });
+    return new Map(counters?.names.map((name, index) => [name, counted(index)]));
   }
 }
 

@@ -95,4 +95,15 @@ export interface FlowFilter {
   readonly protocol?: number;
   readonly original?: FlowDirection;
   readonly reply?: FlowDirection;
+  /** The flow's mark, under `markMask` (default: all bits). */
+  readonly mark?: number;
+  readonly markMask?: number;
+  /** Leaves out TCP flows that have ended and are only remembered (TIME_WAIT, CLOSE). */
+  readonly openOnly?: boolean;
+}
+
+/** What a named counter has seen since it was made. */
+export interface Counted {
+  readonly packets: number;
+  readonly bytes: number;
 }
