@@ -18,6 +18,10 @@ export interface CheckResult {
   readonly latencyMs: number;
   /** Why it failed, for people: at most 200 characters, escaped; null on success. */
   readonly reason: string | null;
+  /** The node itself could not carry it out (no sockets, no ports): `ok` is false, and nothing is known of the member. */
+  readonly inconclusive?: true;
+  /** When the certificate that the member showed ends, in milliseconds since 1970; for `https` and `tls`. */
+  readonly certificateEndsWallMs?: number;
 }
 
 /** Carries out checks; never rejects but with the signal's reason: whatever goes wrong is a failed check. */
@@ -37,6 +41,8 @@ export interface ResolutionResult {
   readonly addresses: readonly string[];
   /** The smallest TTL of the answer's records; null if the source tells none. */
   readonly ttlMs: number | null;
+  /** Families that no server answered for: nothing is known of their addresses, and what was known stays. */
+  readonly unanswered?: readonly Family[];
 }
 
 /** Resolves names; rejects with a ResolutionError when no server has an answer. */

@@ -1,0 +1,73 @@
+import { isIP, type Socket } from 'node:net';
+import {
+  checkServerIdentity,
+  connect,
+  createSecureContext,
+  getCACertificates,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
+import type { CheckOrder } from '../core/contract.js';
+import { type Attempt, checkedPort, type Outcome, outcomeOf } from './probe.js';
+
+/** What the handshake showed, whatever comes after it. */
+export type Seen = Pick<Outcome, 'certificateEndsWallMs'>;
+
+/** Opens TLS connections to members; all share one set of trusted authorities, which is read at the first of them. */
+export class TlsClient {
+  readonly #authorities: readonly string[] | null;
+  #context: SecureContext | null = null;
+
+  /** Trusted authorities in PEM; null: those that come with Node and those of the system. */
+  constructor(authorities: readonly string[] | null) {
+    this.#authorities = authorities;
+  }
+
+  /**
+   * Connects, offers these application protocols, and calls `opened` once the member's certificate is accepted; failures go to `settle`. Sessions are never
+   * resumed, so that each check sees the certificate.
+   */
+  connect(
+    order: CheckOrder,
+    protocols: readonly string[],
+    settle: (outcome: Outcome) => void,
+    opened: (socket: Socket, seen: Seen) => void,
+  ): Attempt {
+    const { verify, serverName } = order.check.tls ?? { verify: true, serverName: null };
+    const name = (serverName ?? order.host).replace(/\.$/, '');
+    this.#context ??= createSecureContext({ ca: [...(this.#authorities ?? trusted())] });
+    const socket = connect({
+      host: order.address,
+      port: checkedPort(order),
+      secureContext: this.#context,
+      // Addresses are verified, but not sent (RFC 6066, section 3).
+      servername: isIP(name) === 0 ? name : '',
+      checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+      rejectUnauthorized: verify,
+      ALPNProtocols: [...protocols],
+    });
+    let isOpen = false;
+    socket.once('secureConnect', () => {
+      isOpen = true;
+      opened(socket, seenOn(socket));
+    });
+    socket.on('error', (error) => settle({ ...outcomeOf(error), ...seenOn(socket) }));
+    // What is left of the handshake and its closure still leave, or the member would log an attack with each check.
+    return { end: () => void (isOpen ? socket.destroySoon() : socket.destroy()) };
+  }
+}
+
+/** Good once the handshake is done and, unless told otherwise, the certificate is valid for the member's name. */
+export function tlsProbe(tls: TlsClient) {
+  return (order: CheckOrder, settle: (outcome: Outcome) => void): Attempt =>
+    tls.connect(order, [], settle, (_, seen) => settle({ failure: null, ...seen }));
+}
+
+function trusted(): string[] {
+  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+}
+
+function seenOn(socket: TLSSocket): Seen {
+  const certificate = socket.getPeerX509Certificate();
+  return certificate === undefined ? {} : { certificateEndsWallMs: certificate.validToDate.getTime() };
+}
