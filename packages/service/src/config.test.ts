@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ConfigError, loadConfig, parseConfig } from './config.js';
+import { ConfigError, loadConfig, parseConfig, parseDocuments } from './config.js';
 
 const schema = z.strictObject({
   listen: z.strictObject({ host: z.string(), port: z.number().int().min(0).max(65535) }),
@@ -48,5 +48,26 @@ describe('parseConfig', () => {
 
   it('says that a file cannot be read', () => {
     expect(() => loadConfig(schema, '/nonexistent/relay.yaml')).toThrow(/relay.yaml: cannot be read/);
+  });
+});
+
+describe('parseDocuments', () => {
+  it('reads every document with the lines of its fields, and leaves empty ones out', () => {
+    const documents = parseDocuments('---\nkind: A\n---\n---\nspec:\n  ports: [1, 2]\n', 'all.yaml');
+    expect(documents.map(({ value }) => value)).toEqual([{ kind: 'A' }, { spec: { ports: [1, 2] } }]);
+    expect(documents[1]?.lineOf(['spec', 'ports', 1])).toBe(6);
+    expect(documents[1]?.lineOf(['spec', 'missing'])).toBe(5);
+    expect(documents[1]?.lineOf(['missing'])).toBeNull();
+  });
+
+  it('refuses with a ConfigError whatever the YAML library throws at', () => {
+    const bomb = [
+      'a: &a [x]',
+      ...[...'bcdefgh'].map((name, i) => `${name}: &${name} [${`*${'abcdefg'[i]},`.repeat(9)}]`),
+    ];
+    for (const text of ['a: *unknown', bomb.join('\n'), '['.repeat(10_000), 'a: 1\na: 2', 'a: [']) {
+      expect(() => parseDocuments(text, 'bad.yaml')).toThrow(ConfigError);
+    }
+    expect(() => parseConfig(schema, 'listen: *unknown', 'bad.yaml')).toThrow(/^bad\.yaml: /);
   });
 });

@@ -1,9 +1,22 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  parseDocument,
+  type YAMLError,
+} from 'yaml';
 import type { z } from 'zod';
 
 /** Largest configuration file that is read, so that a wrong path (a device, a dump) is refused and not loaded. */
 const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Uses of anchors in a document: enough for shared blocks, too few to blow up a small file. */
+const ALIASES_MAX = 100;
 
 /** One thing that is wrong with a configuration file. */
 export interface ConfigProblem {
@@ -37,24 +50,67 @@ export function loadConfig<Schema extends z.ZodType>(schema: Schema, path: strin
 /** As `loadConfig`, from text; `source` is the name that errors carry. */
 export function parseConfig<Schema extends z.ZodType>(schema: Schema, text: string, source: string): z.output<Schema> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
-    throw new ConfigError(
-      source,
-      document.errors.map((error) => ({
-        path: '',
-        line: lines.linePos(error.pos[0]).line,
-        message: lowerFirst(error.message),
-      })),
-    );
-  }
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  const document = guard(source, () => parseDocument(text, { lineCounter: lines, prettyErrors: false }));
+  const { value, lineOf } = read(document, lines, source);
+  const result = schema.safeParse(value ?? {});
   if (result.success) return result.data;
-  const lineAt = (keys: readonly PropertyKey[], key?: string) => findLine(document.contents, keys, key, lines);
   throw new ConfigError(
     source,
-    result.error.issues.flatMap((issue) => problemsOf(issue, lineAt)),
+    result.error.issues.flatMap((issue) => problemsOf(issue, lineOf)),
   );
+}
+
+/** One YAML document as plain data, which is yet to be checked. */
+export interface ConfigDocument {
+  readonly value: unknown;
+  /** 1-based line of the field at `path`, or of the deepest field above it that exists; null if there is none. */
+  lineOf(path: readonly PropertyKey[]): number | null;
+}
+
+/**
+ * Reads all documents of a YAML file; empty ones are left out.
+ *
+ * @throws ConfigError if the file can't be read or is no YAML, with the line of every error
+ */
+export function loadDocuments(path: string): ConfigDocument[] {
+  return parseDocuments(readText(path), path);
+}
+
+/** As `loadDocuments`, from text; `source` is the name that errors carry. */
+export function parseDocuments(text: string, source: string): ConfigDocument[] {
+  const lines = new LineCounter();
+  const documents = guard(source, () => parseAllDocuments(text, { lineCounter: lines, prettyErrors: false }));
+  refuseErrors(
+    source,
+    [...documents].flatMap(({ errors }) => errors),
+    lines,
+  );
+  return [...documents].map((document) => read(document, lines, source)).filter(({ value }) => value !== null);
+}
+
+function read(document: Document.Parsed, lines: LineCounter, source: string): ConfigDocument {
+  refuseErrors(source, document.errors, lines);
+  return {
+    value: guard(source, () => document.toJS({ maxAliasCount: ALIASES_MAX })),
+    lineOf: (path) => findLine(document.contents, path, lines),
+  };
+}
+
+function refuseErrors(source: string, errors: readonly YAMLError[], lines: LineCounter): void {
+  if (errors.length === 0) return;
+  throw new ConfigError(
+    source,
+    errors.map((error) => ({ path: '', line: lines.linePos(error.pos[0]).line, message: lowerFirst(error.message) })),
+  );
+}
+
+/** What the YAML library throws is the file's fault: an unknown alias, too many of them, or too deep a nesting. */
+function guard<T>(source: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw new ConfigError(source, [{ path: '', line: null, message: lowerFirst(reasonOf(cause)) }], { cause });
+  }
 }
 
 function readText(path: string): string {
@@ -69,29 +125,22 @@ function readText(path: string): string {
   }
 }
 
-type LineAt = (keys: readonly PropertyKey[], key?: string) => number | null;
-
-function problemsOf(issue: z.core.$ZodIssue, lineAt: LineAt): ConfigProblem[] {
+function problemsOf(issue: z.core.$ZodIssue, lineOf: ConfigDocument['lineOf']): ConfigProblem[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       path: dotted([...issue.path, key]),
-      line: lineAt(issue.path, key),
+      line: lineOf([...issue.path, key]),
       message: 'unknown key',
     }));
   }
-  return [{ path: dotted(issue.path), line: lineAt(issue.path), message: lowerFirst(issue.message) }];
+  return [{ path: dotted(issue.path), line: lineOf(issue.path), message: lowerFirst(issue.message) }];
 }
 
-/** The line of the node at `keys`, or of the deepest ancestor that exists; of the key `key` below it, if given. */
-function findLine(
-  root: Node | null,
-  keys: readonly PropertyKey[],
-  key: string | undefined,
-  lines: LineCounter,
-): number | null {
+/** The line of the node at `path`, or of the deepest ancestor that exists. */
+function findLine(root: Node | null, path: readonly PropertyKey[], lines: LineCounter): number | null {
   let node: unknown = root;
   let offset: number | undefined;
-  for (const step of key === undefined ? keys : [...keys, key]) {
+  for (const step of path) {
     const pair = isMap(node)
       ? node.items.find((item) => isPair(item) && keyText(item.key) === String(step))
       : undefined;
