@@ -40,6 +40,16 @@ export { jenkinsHash, reciprocalScale } from './jenkins-hash.js';
 export { MEMBERS_MAX, NAME_CHARACTERS_MAX, PRIORITY_MAX, SEQUENCE_SLOTS_MAX, WEIGHT_MAX } from './limits.js';
 export { buildMaglev, defaultTableSize, type MaglevOptions, TABLE_SIZES, type TableSize } from './maglev.js';
 export { FlowPredictor, type HashChoice } from './prediction.js';
+export {
+  checkOf,
+  healthOptionsOf,
+  type PoolSelection,
+  poolMemberOf,
+  seedOf,
+  selectionOptionsOf,
+} from './resources/compile.js';
+export { readConfiguration } from './resources/core-form.js';
+export { DEFAULTS, type Defaults, LOCAL_OWNER } from './resources/defaults.js';
 export type {
   ActiveCheck,
   Announcement,
@@ -60,6 +70,10 @@ export type {
   TlsCheck,
   UdpCheck,
 } from './resources/model.js';
+export { type ProblemPath, pathText, problemText, ResourceError, type ResourceProblem } from './resources/problem.js';
+export { DEFAULT_QUOTAS, defaultQuotasOf, type Quotas, type QuotasOf } from './resources/quotas.js';
+export { type Translation, type Validation, type ValidationOptions, validate } from './resources/validate.js';
+export { type PlainValue, writeConfiguration } from './resources/write.js';
 export {
   type ConnectionSample,
   connectionWeights,

@@ -1,0 +1,55 @@
+import {
+  type BalancerConfiguration,
+  pathText,
+  ResourceError,
+  type ResourceProblem,
+  type ValidationOptions,
+} from '@higgins/balancing';
+import { readDocuments } from '@higgins/balancing/front-ends';
+import { type ConfigDocument, ConfigError, type ConfigProblem, loadDocuments, parseDocuments } from '@higgins/service';
+
+/** A configuration that was read from a file, whichever form it is written in. */
+export interface ConfigurationFile {
+  readonly configuration: BalancerConfiguration;
+  /** Worth knowing, with lines: settings that change nothing, for instance. */
+  readonly notes: readonly ConfigProblem[];
+}
+
+/**
+ * Reads a YAML file in any form: Lobby's (`lb`), Gateway API documents (`apiVersion`, `kind`) or the core's own
+ * (`loadBalancers`). Nothing but the file is touched.
+ *
+ * @throws ConfigError naming every problem with its line, path, value and what was expected
+ */
+export function loadConfigurationFile(path: string, options: ValidationOptions = {}): ConfigurationFile {
+  return translate(loadDocuments(path), path, options);
+}
+
+/** As `loadConfigurationFile`, from text; `source` is the name that errors carry. */
+export function parseConfigurationFile(
+  text: string,
+  source: string,
+  options: ValidationOptions = {},
+): ConfigurationFile {
+  return translate(parseDocuments(text, source), source, options);
+}
+
+function translate(
+  documents: readonly ConfigDocument[],
+  source: string,
+  options: ValidationOptions,
+): ConfigurationFile {
+  const locate = ({ document, path, message }: ResourceProblem): ConfigProblem => ({
+    path: pathText(path),
+    line: documents[document]?.lineOf(path) ?? null,
+    message,
+  });
+  try {
+    const values = documents.map(({ value }) => value);
+    const { configuration, notes } = readDocuments(values, options);
+    return { configuration, notes: notes.map(locate) };
+  } catch (error) {
+    if (!(error instanceof ResourceError)) throw error;
+    throw new ConfigError(source, error.problems.map(locate), { cause: error });
+  }
+}

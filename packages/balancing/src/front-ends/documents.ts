@@ -1,0 +1,35 @@
+import { readConfiguration } from '../resources/core-form.js';
+import type { FrontEnd } from '../resources/model.js';
+import { ResourceError, refusal } from '../resources/problem.js';
+import type { Translation, ValidationOptions } from '../resources/validate.js';
+
+/** What tells the forms apart: a key at the root of the first document. */
+const ROOT_KEYS: Readonly<Record<string, FrontEnd>> = {
+  loadBalancers: 'core',
+};
+
+/** The form that the documents of one source are written in; null if it is none that is known. */
+export function frontEndOf(documents: readonly unknown[]): FrontEnd | null {
+  const [first] = documents;
+  if (typeof first !== 'object' || first === null) return null;
+  const key = Object.keys(ROOT_KEYS).find((candidate) => Object.hasOwn(first, candidate));
+  return key === undefined ? null : ROOT_KEYS[key]!;
+}
+
+/**
+ * Reads the documents of one source in whatever form they are written.
+ *
+ * @throws ResourceError with everything that is wrong.
+ */
+export function readDocuments(documents: readonly unknown[], options: ValidationOptions = {}): Translation {
+  const frontEnd = frontEndOf(documents);
+  if (frontEnd === null) {
+    const message = refusal(documents[0], `a map with one of ${Object.keys(ROOT_KEYS).join(', ')}`);
+    throw new ResourceError([{ document: 0, path: [], message }]);
+  }
+  const surplus = documents
+    .slice(1)
+    .map((value, index) => ({ document: index + 1, path: [], message: refusal(value, 'one document') }));
+  if (surplus.length > 0) throw new ResourceError(surplus);
+  return readConfiguration(documents[0], options);
+}

@@ -1,0 +1,1 @@
+export { frontEndOf, readDocuments } from './documents.js';
