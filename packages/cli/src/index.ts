@@ -6,10 +6,10 @@ export { type CaseContext, type InteropCase, interopCases } from './commands/int
 export { CaseFailure } from './commands/interop/failure.js';
 export { InteropPeer, type InteropPeerOptions } from './commands/interop/peer.js';
 export { type CaseReport, type RunOptions, runCase } from './commands/interop/run.js';
-// What the demo is made of, for measurements in the same kind of network.
-export { DemoNetwork, type PopNetwork } from './demo/network.js';
+// Hosts in namespaces of their own, for measurements in the same kind of network as the demo's.
+export { type IsolatedHost, IsolatedNetwork } from './isolated/network.js';
 export { deadlinesOfAgent } from './local-state.js';
 export { preciseWallMs } from './wall-clock.js';
 
 /** The program that answers UDP packets on the ports that are its arguments. */
-export const ECHO_PROGRAM: string = fileURLToPath(new URL('./demo/echo.js', import.meta.url));
+export const ECHO_PROGRAM: string = fileURLToPath(new URL('./isolated/echo.js', import.meta.url));

@@ -1,10 +1,10 @@
 // The demo itself, inside the namespaces that `main.ts` made.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { StepReport } from '../isolated/report.js';
 import { Acknowledgements } from './acknowledgements.js';
 import { Lab, ORIGIN_PORT } from './lab.js';
 import { LISTS, RELEASES, sourcesOf, UNLISTED } from './lists.js';
-import { DemoReport } from './report.js';
 import { Steps } from './steps.js';
 
 const POPS = ['fra1', 'ams1'];
@@ -20,7 +20,7 @@ const { values } = parseArgs({
 const { directory, ttl } = values;
 if (directory === undefined || ttl === undefined) throw new Error('expected --directory and --ttl');
 
-const report = new DemoReport();
+const report = new StepReport();
 try {
   await run(directory, ttl);
   process.stdout.write('\nEvery step was observed to hold.\n');
@@ -53,15 +53,15 @@ async function run(directory: string, ttl: string): Promise<void> {
 }
 
 async function start(lab: Lab, acknowledgements: Acknowledgements): Promise<string> {
-  for (const name of POPS) await lab.network.addPop(name);
-  const gateways = lab.network.pops.map(({ gateway }) => gateway.ipv4);
+  for (const name of POPS) await lab.network.addHost(name);
+  const gateways = lab.network.hosts.map(({ gateway }) => gateway.ipv4);
   const clients = Object.fromEntries(['publisher', 'observer', ...POPS].map((name) => [name, []]));
   await lab.issueCertificates({ origin: ['127.0.0.1'], edge: ['127.0.0.1', ...gateways], ...clients });
   const sources = LISTS.flatMap((list) => [...Object.values(sourcesOf(list).listed), sourcesOf(list).added]);
   for (const address of new Set([...sources, ...Object.values(UNLISTED)])) lab.network.addOutsideAddress(address);
   await lab.startOrigin();
   await lab.startEdge();
-  for (const pop of lab.network.pops) {
+  for (const pop of lab.network.hosts) {
     await lab.startService(pop);
     await lab.startAgent(pop);
     report.say(`${pop.name}: network namespace with ${pop.address.ipv4} and ${pop.address.ipv6}, agent runs`);

@@ -2,14 +2,14 @@ import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { initAuthority, issueIdentityFiles } from '../certificates/files.js';
+import { type IsolatedHost, IsolatedNetwork } from '../isolated/network.js';
+import { Program } from '../isolated/program.js';
 import { type DemoList, LISTS, listFiles, type Release } from './lists.js';
-import { DemoNetwork, type PopNetwork } from './network.js';
 import type { ExpectedChange } from './probe.js';
-import { Program } from './program.js';
 
 const HIGGINS = fileURLToPath(new URL('../main.js', import.meta.url));
 const PROBER = fileURLToPath(new URL('./prober.js', import.meta.url));
-const ECHO = fileURLToPath(new URL('./echo.js', import.meta.url));
+const ECHO = fileURLToPath(new URL('../isolated/echo.js', import.meta.url));
 
 export const ORIGIN_PORT = 4443;
 export const EDGE_PORT = 4444;
@@ -19,7 +19,7 @@ const START_MS_MAX = 20_000;
 /** Certificates, files and programs of the demo, all below one directory. */
 export class Lab implements AsyncDisposable {
   readonly directory: string;
-  readonly network = new DemoNetwork();
+  readonly network = new IsolatedNetwork();
   readonly ttl: string;
   readonly #logs: string;
   readonly #programs = new Map<string, Program>();
@@ -49,7 +49,7 @@ export class Lab implements AsyncDisposable {
     await this.#ready(this.#start('edge', ['relay', ...flags, ...this.#tlsFlags('edge')]), 'relay listens');
   }
 
-  async startAgent(pop: PopNetwork): Promise<void> {
+  async startAgent(pop: IsolatedHost): Promise<void> {
     const config = this.path(`agent-${pop.name}.yaml`);
     // JSON is YAML.
     writeFileSync(config, JSON.stringify(this.#agentConfig(pop), null, 2));
@@ -58,7 +58,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** The service that the lists guard. */
-  async startService(pop: PopNetwork): Promise<void> {
+  async startService(pop: IsolatedHost): Promise<void> {
     const ports = LISTS.map(({ port }) => String(port));
     const name = `service-${pop.name}`;
     const program = new Program(
@@ -151,7 +151,7 @@ export class Lab implements AsyncDisposable {
     return ['ipv4', 'ipv6'].map((family) => this.path(`${list.provider}-${family}.txt`));
   }
 
-  #agentConfig(pop: PopNetwork): unknown {
+  #agentConfig(pop: IsolatedHost): unknown {
     const { tlsCa, tlsCert, tlsKey } = this.tlsOf(pop.name);
     return {
       pop: pop.name,

@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { diff } from '@higgins/ipdata';
+import type { IsolatedHost } from '../isolated/network.js';
+import type { Program } from '../isolated/program.js';
+import { numberOf } from '../isolated/records.js';
+import { expectEqual, type StepReport } from '../isolated/report.js';
 import { deadlinesOfAgent } from '../local-state.js';
 import { table } from '../output.js';
 import { preciseWallMs } from '../wall-clock.js';
 import type { Acknowledgements } from './acknowledgements.js';
 import type { Lab } from './lab.js';
 import { type DemoList, LISTS, RELEASES, type Release, readRelease, sourcesOf, UNLISTED } from './lists.js';
-import type { PopNetwork } from './network.js';
 import { type ExpectedChange, type Verdict, verdictOf } from './probe.js';
-import type { Program } from './program.js';
-import { numberOf } from './records.js';
-import { type DemoReport, expectEqual } from './report.js';
 
 /** From a commit to the acknowledgement of both PoPs, on a busy machine with two cores. */
 const ENFORCED_MS_MAX = 20_000;
@@ -22,7 +22,7 @@ const EXPIRY_WAIT_MS = 5_000;
 const CONVERGED_MS_MAX = 60_000;
 
 interface ExpectedExpiry {
-  readonly pop: PopNetwork;
+  readonly pop: IsolatedHost;
   readonly list: DemoList;
   readonly deadlineMs: number;
   readonly change: ExpectedChange;
@@ -31,18 +31,18 @@ interface ExpectedExpiry {
 /** The running demo: each method is one step, and resolves with what it observed. */
 export class Steps {
   readonly #lab: Lab;
-  readonly #report: DemoReport;
+  readonly #report: StepReport;
   readonly #acknowledgements: Acknowledgements;
   readonly #publishers = new Map<DemoList, Program>();
 
-  constructor(lab: Lab, report: DemoReport, acknowledgements: Acknowledgements) {
+  constructor(lab: Lab, report: StepReport, acknowledgements: Acknowledgements) {
     this.#lab = lab;
     this.#report = report;
     this.#acknowledgements = acknowledgements;
   }
 
-  get #pops(): readonly PopNetwork[] {
-    return this.#lab.network.pops;
+  get #pops(): readonly IsolatedHost[] {
+    return this.#lab.network.hosts;
   }
 
   /** Steps 2 and 3: a release is committed, and every PoP acknowledges it. */
@@ -69,9 +69,9 @@ export class Steps {
 
   /** Step 5: everything but the kernels is killed; the lists hold until their time is up, and end on it. */
   async expireAlone(): Promise<string> {
-    const [orphan, survivor] = this.#pops as [PopNetwork, PopNetwork];
+    const [orphan, survivor] = this.#pops as [IsolatedHost, IsolatedHost];
     await this.#lab.kill([...LISTS.map(({ provider }) => `publisher-${provider}`), 'origin', 'edge']);
-    const deadlines = new Map<PopNetwork, Map<string, number>>();
+    const deadlines = new Map<IsolatedHost, Map<string, number>>();
     for (const pop of this.#pops) deadlines.set(pop, await deadlinesOfAgent(this.#lab.path(`${pop.name}.sock`)));
     await this.#lab.kill([`agent-${orphan.name}`]);
     this.#report.say(`killed: publishers, both relays, the agent of ${orphan.name}; that of ${survivor.name} is alone`);
@@ -153,7 +153,7 @@ export class Steps {
     return rows;
   }
 
-  #expiry(pop: PopNetwork, list: DemoList, deadlineMs: number): ExpectedExpiry {
+  #expiry(pop: IsolatedHost, list: DemoList, deadlineMs: number): ExpectedExpiry {
     if (Number.isNaN(deadlineMs)) throw new Error(`the agent of ${pop.name} tells no deadline of ${list.track}`);
     const path = this.#path(pop, list, this.#sources(list)[0]!.source);
     const to: Verdict = list.onExpiry === 'open' ? 'passes' : 'refused';
@@ -186,7 +186,7 @@ export class Steps {
   }
 
   /** What each address must get from a list. */
-  #probes(pop: PopNetwork, list: DemoList) {
+  #probes(pop: IsolatedHost, list: DemoList) {
     return this.#sources(list).map(({ source, listed }) => {
       const expected: Verdict = listed === (list.action === 'allow') ? 'passes' : 'refused';
       const to = `the ${list.action} list ${list.provider} at ${pop.name}`;
@@ -206,7 +206,7 @@ export class Steps {
     ];
   }
 
-  #path(pop: PopNetwork, list: DemoList, source: string) {
+  #path(pop: IsolatedHost, list: DemoList, source: string) {
     const destination = source.includes(':') ? pop.address.ipv6 : pop.address.ipv4;
     return { source, destination, port: list.port };
   }

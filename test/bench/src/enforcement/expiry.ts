@@ -1,4 +1,4 @@
-import { deadlinesOfAgent, type PopNetwork, preciseWallMs } from '@higgins/cli';
+import { deadlinesOfAgent, type IsolatedHost, preciseWallMs } from '@higgins/cli';
 import { type NamedList, parseListEntries } from '@higgins/signals';
 import type { Outcome } from '../harness/benchmark.js';
 import { percentile } from '../harness/statistics.js';
@@ -28,7 +28,7 @@ export async function measureExpiry(pops: Pops, progress: (text: string) => void
   for (const [index, { list }] of LISTS.entries()) {
     await pops.commit(list, listOf(), TTL_MS + index * STEP_MS, ENFORCED_MS_MAX);
   }
-  const deadlines = new Map<PopNetwork, Map<string, number>>();
+  const deadlines = new Map<IsolatedHost, Map<string, number>>();
   for (const pop of pops.pops) deadlines.set(pop, await deadlinesOfAgent(pops.socketOf(pop)));
   await pops.killAll();
   progress('publisher, relays and agents are dead; waiting for the lists to expire');
@@ -58,7 +58,7 @@ interface Expiry {
   readonly pauseMs: number;
 }
 
-async function expiriesAt(pop: PopNetwork, deadlines: ReadonlyMap<string, number>): Promise<Expiry[]> {
+async function expiriesAt(pop: IsolatedHost, deadlines: ReadonlyMap<string, number>): Promise<Expiry[]> {
   const expiries: Expiry[] = [];
   for (const { list, port } of LISTS) {
     const deadline = [...deadlines].find(([track]) => track.endsWith(`/${list}`))?.[1];

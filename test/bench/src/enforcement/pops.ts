@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DemoNetwork, ECHO_PROGRAM, type PopNetwork, preciseWallMs } from '@higgins/cli';
+import { ECHO_PROGRAM, type IsolatedHost, IsolatedNetwork, preciseWallMs } from '@higgins/cli';
 import { Client } from '@higgins/client';
 import { QuicTransport } from '@higgins/quic';
 import { NodeRuntime } from '@higgins/runtime/node';
@@ -42,7 +42,7 @@ interface Seen {
  */
 export class Pops implements AsyncDisposable {
   readonly directory: string;
-  readonly #network = new DemoNetwork();
+  readonly #network = new IsolatedNetwork();
   readonly #resources = new AsyncDisposableStack();
   readonly #agents: Program[] = [];
   readonly #seen = new Set<(seen: Seen) => void>();
@@ -54,13 +54,13 @@ export class Pops implements AsyncDisposable {
     this.#resources.use(this.#network);
   }
 
-  get pops(): readonly PopNetwork[] {
-    return this.#network.pops;
+  get pops(): readonly IsolatedHost[] {
+    return this.#network.hosts;
   }
 
   /** Starts everything; agents enforce `lists` from when values come. */
   async start(lists: readonly GuardedList[]): Promise<void> {
-    for (const name of POPS) await this.#network.addPop(name);
+    for (const name of POPS) await this.#network.addHost(name);
     const gateways = this.pops.map(({ gateway }) => gateway.ipv4);
     this.#tiers = this.#resources.use(await TwoTiers.start(this.directory, gateways));
     for (const pop of this.pops) await this.#startPop(pop, this.#tiers, lists);
@@ -73,7 +73,7 @@ export class Pops implements AsyncDisposable {
     this.#network.addOutsideAddress(address);
   }
 
-  socketOf(pop: PopNetwork): string {
+  socketOf(pop: IsolatedHost): string {
     return join(this.directory, `${pop.name}.sock`);
   }
 
@@ -104,7 +104,7 @@ export class Pops implements AsyncDisposable {
     await this.#resources[Symbol.asyncDispose]();
   }
 
-  async #startPop(pop: PopNetwork, tiers: TwoTiers, lists: readonly GuardedList[]): Promise<void> {
+  async #startPop(pop: IsolatedHost, tiers: TwoTiers, lists: readonly GuardedList[]): Promise<void> {
     const ports = lists.map(({ port }) => String(port));
     const service = new Program(`service ${pop.name}`, [...pop.enter, process.execPath, ECHO_PROGRAM, ...ports]);
     this.#resources.use(service);
@@ -117,7 +117,7 @@ export class Pops implements AsyncDisposable {
     await agent.record(({ msg }) => msg === 'agent started', 'line that it has started', START_MS_MAX);
   }
 
-  #agentConfig(pop: PopNetwork, tiers: TwoTiers, lists: readonly GuardedList[]): unknown {
+  #agentConfig(pop: IsolatedHost, tiers: TwoTiers, lists: readonly GuardedList[]): unknown {
     return {
       pop: pop.name,
       stateDirectory: join(this.directory, `state-${pop.name}`),

@@ -1,22 +1,22 @@
 import { writeFileSync } from 'node:fs';
 
-/** One step of the demo, and whether it was observed to hold. */
-export interface DemoStep {
+/** One step, and whether it was observed to hold. */
+export interface Step {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
 }
 
 /** What `--json` writes. */
-export interface DemoResult {
-  readonly steps: readonly DemoStep[];
+export interface StepResult {
+  readonly steps: readonly Step[];
   /** Measured values by name; the unit is the name's last word. */
   readonly figures: Readonly<Record<string, number>>;
 }
 
 /** Prints steps as they happen and gathers what was observed. */
-export class DemoReport {
-  readonly #steps: DemoStep[] = [];
+export class StepReport {
+  readonly #steps: Step[] = [];
   readonly #figures: Record<string, number> = {};
   readonly #startedMs = performance.now();
 
@@ -44,7 +44,7 @@ export class DemoReport {
     this.#figures[name] = Math.round(value * 100) / 100;
   }
 
-  result(): DemoResult {
+  result(): StepResult {
     return { steps: this.#steps, figures: this.#figures };
   }
 

@@ -1,4 +1,4 @@
-// The service that a PoP protects in the demo: answers each UDP packet with its own bytes, on two ports, both families.
+// A service to protect or to reach: answers each UDP packet with its own bytes, on two ports, both families.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 

@@ -11,7 +11,7 @@ interface Waiter {
   readonly resolve: (record: JsonRecord) => void;
 }
 
-/** A program of the demo: one of the real binaries, with its log in a file. */
+/** One of the real programs, with its log in a file. */
 export class Program {
   readonly name: string;
   readonly exited: Promise<void>;

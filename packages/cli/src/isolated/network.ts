@@ -2,23 +2,23 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
-/** A PoP of the demo: a network namespace of its own, joined to ours by one link. */
-export interface PopNetwork {
+/** A host in a network namespace of its own, joined to ours by one link. */
+export interface IsolatedHost {
   readonly name: string;
   /** Address of our end of the link, which relays listen on. */
   readonly gateway: { readonly ipv4: string; readonly ipv6: string };
-  /** Address of the PoP's services. */
+  /** The host's own address. */
   readonly address: { readonly ipv4: string; readonly ipv6: string };
-  /** The command and leading arguments that run a program inside the PoP. */
+  /** The command and leading arguments that run a program on the host. */
   readonly enter: readonly string[];
 }
 
 /**
- * Namespaces and links. It lives inside a network namespace that was made for the demo, so that whatever happens
+ * Namespaces and links. It lives inside a network namespace that was made for it, so that whatever happens
  * nothing of it reaches the machine's own network, and everything goes away with the last process.
  */
-export class DemoNetwork implements Disposable {
-  readonly pops: PopNetwork[] = [];
+export class IsolatedNetwork implements Disposable {
+  readonly hosts: IsolatedHost[] = [];
   readonly #holders: ChildProcess[] = [];
 
   constructor() {
@@ -26,28 +26,28 @@ export class DemoNetwork implements Disposable {
   }
 
   /** Makes a namespace with a link to ours; our end is the PoP's default gateway. */
-  async addPop(name: string): Promise<PopNetwork> {
-    const index = this.pops.length + 1;
+  async addHost(name: string): Promise<IsolatedHost> {
+    const index = this.hosts.length + 1;
     // A namespace lives as long as a process in it: this one does nothing else.
     const holder = spawn('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' });
     await once(holder, 'spawn');
     this.#holders.push(holder);
     const pid = await namespaceOf(holder);
-    const pop: PopNetwork = {
+    const host: IsolatedHost = {
       name,
       gateway: { ipv4: `10.77.${index}.1`, ipv6: `fd77:${index}::1` },
       address: { ipv4: `10.77.${index}.2`, ipv6: `fd77:${index}::2` },
       enter: ['nsenter', `--net=/proc/${pid}/ns/net`],
     };
     ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid));
-    addAddresses([], name, pop.gateway);
-    addAddresses(pop.enter, 'eth0', pop.address);
-    run([...pop.enter, 'ip', 'link', 'set', 'lo', 'up']);
-    run([...pop.enter, 'ip', 'route', 'add', 'default', 'via', pop.gateway.ipv4]);
-    run([...pop.enter, 'ip', '-6', 'route', 'add', 'default', 'via', pop.gateway.ipv6]);
-    await linkIsUp(pop);
-    this.pops.push(pop);
-    return pop;
+    addAddresses([], name, host.gateway);
+    addAddresses(host.enter, 'eth0', host.address);
+    run([...host.enter, 'ip', 'link', 'set', 'lo', 'up']);
+    run([...host.enter, 'ip', 'route', 'add', 'default', 'via', host.gateway.ipv4]);
+    run([...host.enter, 'ip', '-6', 'route', 'add', 'default', 'via', host.gateway.ipv6]);
+    await linkIsUp(host);
+    this.hosts.push(host);
+    return host;
   }
 
   /** Makes an address of the outside world ours, so that packets can be sent from it. */
@@ -73,16 +73,16 @@ function nodad(address: string): string[] {
 }
 
 /**
- * Waits until the PoP's end takes part in neighbour discovery, some 100 ms after the link is up: a solicitation that is
+ * Waits until the host's end takes part in neighbour discovery, some 100 ms after the link is up: a solicitation that is
  * sent before is lost, and repeated only after a second.
  */
-async function linkIsUp(pop: PopNetwork): Promise<void> {
+async function linkIsUp(host: IsolatedHost): Promise<void> {
   for (let turn = 0; turn < 300; turn++) {
-    const routes = run([...pop.enter, 'ip', '-6', 'route', 'show', 'table', 'local', 'dev', 'eth0']);
+    const routes = run([...host.enter, 'ip', '-6', 'route', 'show', 'table', 'local', 'dev', 'eth0']);
     if (routes.includes('multicast ff00::/8')) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`the link to ${pop.name} did not come up within 3 s`);
+  throw new Error(`the link to ${host.name} did not come up within 3 s`);
 }
 
 /** Waits until the holder is in a namespace other than ours: `unshare` needs a moment after the spawn. */
