@@ -19,11 +19,15 @@ export class ControlStreams {
   #goawayReceived = false;
   #setupDeadline: Deadline | null = null;
 
-  /** Opens our control stream and sends SETUP. `onEstablished` is called when the peer's has come. */
+  /**
+   * Opens our control stream and sends SETUP. `onEstablished` is called when the peer's has come. Throws EncodeError for
+   * `path` and `authority` of anyone but a client on raw QUIC.
+   */
   constructor(state: SessionState, setup: SetupOptions, overWebTransport: boolean, onEstablished: () => void) {
     this.#state = state;
     this.#overWebTransport = overWebTransport;
     this.#onEstablished = onEstablished;
+    this.#checkOwnAddress(setup);
     const bytes = state.encode({ kind: 'setup', options: setup }, CONTROL_FIRST);
     this.#own = state.openStream(false, CONTROL_PRIORITY, controlOut);
     state.actions.write(this.#own, bytes, false);
@@ -98,6 +102,12 @@ export class ControlStreams {
     this.#state.established = true;
     this.#state.notice({ kind: 'setup', options: { ...options, ...(tokens && { authorizationTokens: tokens }) } });
     this.#onEstablished();
+  }
+
+  #checkOwnAddress({ path, authority }: SetupOptions): void {
+    if (this.#state.role === 'client' && !this.#overWebTransport) return;
+    if (path === undefined && authority === undefined) return;
+    throw new EncodeError('path and authority are stated by clients on raw QUIC only');
   }
 
   // Only the client of a raw QUIC connection names where it wants to go (draft-18 §10.3.1.1, §10.3.1.2).
