@@ -1,5 +1,5 @@
 import { ReadableStream, type ReadableStreamDefaultController, WritableStream } from 'node:stream/web';
-import type { CloseInfo, Connection, StreamId } from '@higgins/transport';
+import type { Connection, StreamId } from '@higgins/transport';
 
 /** A stream error as WebTransport reports it: `streamErrorCode` is the peer's code. */
 class StreamFault extends Error {
@@ -69,7 +69,7 @@ export class WebTransportShape {
         credit: () => this.#wake(),
         drained: () => this.#wake(),
         closed: (info) => {
-          this.#end(info);
+          this.#end();
           resolve({ closeCode: info.code ?? 0, reason: info.reason });
         },
       });
@@ -180,11 +180,12 @@ export class WebTransportShape {
     for (const go of this.#waiting.splice(0)) go();
   }
 
-  #end({ reason }: CloseInfo): void {
+  // W3C has streams fail with their session. They end instead: `@moq/net` leaves such failures unhandled.
+  #end(): void {
     this.#ended = true;
-    const lost = new Error(`the session is closed: ${reason}`);
-    for (const { controller } of this.#receiving.values()) controller.error(lost);
-    for (const stop of this.#stops.values()) stop(new StreamFault(lost.message, CANCELLED));
+    for (const { controller } of this.#receiving.values()) controller.close();
+    this.#receiving.clear();
+    this.#stops.clear();
     for (const { controller } of [this.#bidirectional, this.#unidirectional, this.#datagrams]) controller.close();
     this.#wake();
   }

@@ -1,0 +1,52 @@
+import { interopCases, runCase } from '@higgins/cli';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { makeIdentity, type TestIdentity } from '../support/identity.js';
+import { SCHEMES } from '../support/our-relay.js';
+import { OurPublisher, pattern, trackOf } from '../support/publishing.js';
+import { Clients } from '../support/session.js';
+import { MoqNetRelay } from './moq-net-relay.js';
+
+let identity: TestIdentity;
+let relay: MoqNetRelay;
+
+beforeAll(async () => {
+  // It reports every step to the console.
+  for (const method of ['debug', 'warn', 'error'] as const) vi.spyOn(console, method).mockImplementation(() => {});
+  identity = await makeIdentity();
+  relay = await MoqNetRelay.start(identity);
+});
+
+afterAll(async () => {
+  await relay?.[Symbol.asyncDispose]();
+  identity?.[Symbol.dispose]();
+});
+
+describe.each(Object.entries(SCHEMES))('@moq/net as the server of our clients over %s', (_, scheme) => {
+  const url = () => `${scheme}://127.0.0.1:${relay.port}/`;
+  const own = (name: string) => `interop/${scheme}/${name}`;
+
+  it.each(interopCases)('BUS-66: $name', async (one) => {
+    await using clients = new Clients(identity);
+    const { runtime, transport } = clients;
+    const options = { runtime, transport, relay: { url: url(), authoritiesPem: identity.authoritiesPem } };
+    const report = await runCase(one, { ...options, timeFactor: 10 });
+    expect(report.failure).toBeUndefined();
+  });
+
+  it('BUS-66: objects go from our publisher through it to our subscriber', async () => {
+    await using clients = new Clients(identity);
+    const publisher = await OurPublisher.announce(await clients.ours(url()), trackOf(own('through'), 't'));
+    const subscriber = await clients.ours(url());
+    const { namespace } = await subscriber.next(['publish-namespace'], 'PUBLISH_NAMESPACE');
+    expect(namespace.key).toBe(trackOf(own('through'), 't').namespace.key);
+    const request = subscriber.command((session) => session.subscribe(trackOf(own('through'), 't'), {}));
+    await subscriber.next(['subscribe-ok'], 'SUBSCRIBE_OK', request);
+    const payloads = [pattern(10, 1), pattern(60_000, 2)];
+    publisher.send(await publisher.subscribed(), 0, payloads);
+    for (const [index, payload] of payloads.entries()) {
+      const { object } = await subscriber.next(['object'], 'an object', request);
+      expect([object.group, object.subgroup, object.object]).toEqual([0, 0, index]);
+      expect(object.payload).toEqual(payload);
+    }
+  });
+});
