@@ -55,6 +55,7 @@ export class Announcements {
     const decision = context.authorizer.authorizePublish(
       peer.principal,
       namespace,
+      null,
       parameters.authorizationTokens ?? [],
     );
     if (!decision.allowed) {
@@ -64,6 +65,7 @@ export class Announcements {
     this.#insert(context, { peer, request, namespace });
     peer.session.acceptRequest(request);
     context.touch(peer);
+    context.namespaces.add(context, namespace);
     for (const track of context.tracks.under(namespace)) ensureSources(context, track);
   }
 
@@ -73,6 +75,7 @@ export class Announcements {
     if (!peer.announcements.delete(request)) return;
     context.counters.namespaces--;
     this.#tree.remove(namespace, announcement);
+    context.namespaces.remove(context, namespace);
     const same = this.#byNamespace.get(namespace.key);
     same?.delete(announcement);
     if (same !== undefined && same.size > 0) return;

@@ -19,10 +19,20 @@ export type Decision =
 export interface Authorizer {
   /** Whether the session is let in at all. */
   authorizeSession(principal: Principal): Decision;
-  /** Whether objects of tracks under `namespace` may come from this peer. */
-  authorizePublish(principal: Principal, namespace: TrackNamespace, tokens: readonly AuthorizationToken[]): Decision;
+  /**
+   * Whether objects may come from this peer: of the one track `name`, or of every track under `namespace` if that is
+   * null. The one does not follow from the other (draft-18 §9.5).
+   */
+  authorizePublish(
+    principal: Principal,
+    namespace: TrackNamespace,
+    name: Uint8Array | null,
+    tokens: readonly AuthorizationToken[],
+  ): Decision;
   /** Whether objects of the track may go to this peer, live or from the cache. */
   authorizeSubscribe(principal: Principal, track: FullTrackName, tokens: readonly AuthorizationToken[]): Decision;
+  /** Whether this peer may learn which namespaces and tracks are published under a prefix (draft-18 §10.18, §10.19). */
+  authorizeDiscovery(principal: Principal, prefix: TrackNamespace, tokens: readonly AuthorizationToken[]): Decision;
 }
 
 const ALLOWED: Decision = { allowed: true };
@@ -40,6 +50,7 @@ export const requireCertificate: Authorizer = {
         },
   authorizePublish: () => ALLOWED,
   authorizeSubscribe: () => ALLOWED,
+  authorizeDiscovery: () => ALLOWED,
 };
 
 /** Lets everyone do everything. */
@@ -47,4 +58,5 @@ export const allowAnyone: Authorizer = {
   authorizeSession: () => ALLOWED,
   authorizePublish: () => ALLOWED,
   authorizeSubscribe: () => ALLOWED,
+  authorizeDiscovery: () => ALLOWED,
 };

@@ -28,6 +28,9 @@ export class Counters {
   recovered = 0;
   subscribesReceived = 0;
   fetchesReceived = 0;
+  publishesReceived = 0;
+  /** PUBLISHes of this relay's, to those who asked for tracks and to upstreams. */
+  publishesSent = 0;
   requestsRejected = 0;
   upstreamSubscribes = 0;
   upstreamFetches = 0;

@@ -13,6 +13,10 @@ export interface RelayLimits {
   readonly fetchesPerSessionMax: number;
   /** Namespaces that one session may announce. */
   readonly namespacesPerSessionMax: number;
+  /** Tracks that one session may PUBLISH. */
+  readonly publicationsPerSessionMax: number;
+  /** Written and unacknowledged bytes of a session, from which on a SUBSCRIBE_NAMESPACE is ended instead of answered. */
+  readonly discoveryBacklogBytes: number;
   /** Bytes of all cached objects together, bookkeeping included. */
   readonly cacheBytesMax: number;
   /** Cached bytes of one track beyond its newest complete group. */
@@ -46,6 +50,8 @@ export const DEFAULT_LIMITS: RelayLimits = {
   subscriptionsPerSessionMax: 20_000,
   fetchesPerSessionMax: 20_000,
   namespacesPerSessionMax: 1_000,
+  publicationsPerSessionMax: 10_000,
+  discoveryBacklogBytes: 4 * 1024 * 1024,
   cacheBytesMax: 256 * 1024 * 1024,
   trackHistoryBytesMax: 8 * 1024 * 1024,
   trackHistoryMs: 60_000,

@@ -1,13 +1,23 @@
 import { type Notice, RequestErrorCode, type RequestErrorInfo, SessionTerminationCode } from '@higgins/protocol';
+import type { PassedAnnouncement } from './announcements.js';
 import { fetch } from './downstream/fetch-requests.js';
+import { offerAccepted } from './downstream/offers.js';
 import { dropSubscription, subscribe, updateSubscription } from './downstream/subscriptions.js';
 import type { OwnRequest, Peer } from './peer.js';
 import { peerAdmitted, peerLeaving } from './peer-life.js';
 import type { RelayContext } from './relay-context.js';
-import { dropQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
+import { dropQuery, type StatusQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
 import { acceptLive, endLive, lostFeed } from './upstream/accept.js';
 import { fillAccepted, fillEnded, fillFailed, fillObject, fillRange } from './upstream/fills.js';
-import { cancelSource, resumeSource, sourceDone, sourceEstablished, sourceRefused } from './upstream/sources.js';
+import { publish, sourceUpdated } from './upstream/publish.js';
+import {
+  cancelSource,
+  resumeSource,
+  sourceDone,
+  sourceEstablished,
+  sourceGone,
+  sourceRefused,
+} from './upstream/sources.js';
 
 type Of<Kind extends Notice['kind']> = Extract<Notice, { kind: Kind }>;
 
@@ -38,9 +48,11 @@ export function noticed(context: RelayContext, peer: Peer, notice: Notice): void
       cancelled(context, peer, notice);
       return;
     case 'publish':
+      publish(context, peer, notice);
+      return;
     case 'subscribe-namespace':
     case 'subscribe-tracks':
-      notServed(context, peer, notice);
+      context.interests.add(context, peer, notice);
       return;
     case 'goaway':
       // One for a single request is a hint; the request goes on until its publisher ends it.
@@ -85,6 +97,15 @@ function answered(context: RelayContext, peer: Peer, notice: Answer): void {
     answeredFill(context, own, notice);
     return;
   }
+  if (own.kind === 'interest') {
+    context.upstreamInterests.answered(context, own, notice);
+    return;
+  }
+  if (own.kind === 'subscription') {
+    if (notice.kind === 'publish-ok') offerAccepted(context, own, notice.ok);
+    else if (notice.kind === 'request-error') dropSubscription(context, own);
+    return;
+  }
   if (notice.kind === 'request-ok' && own.kind === 'status') {
     statusAnswered(context, own, notice.ok);
     return;
@@ -102,6 +123,9 @@ function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kin
       return;
     case 'request-error':
       notice.update ? cancelSource(context, source) : sourceRefused(context, source, notice.error);
+      return;
+    case 'update-ok':
+      sourceUpdated(context, source, notice.ok.largest ?? null);
       return;
     case 'publish-done':
       sourceDone(context, source, notice.done.code, notice.done.reason);
@@ -156,7 +180,7 @@ function answeredFill(context: RelayContext, fill: Extract<OwnRequest, { kind: '
   }
 }
 
-function refused(context: RelayContext, own: OwnRequest, error: RequestErrorInfo): void {
+function refused(context: RelayContext, own: PassedAnnouncement | StatusQuery, error: RequestErrorInfo): void {
   if (own.kind === 'status') statusRefused(context, own, error);
   else if (own.kind === 'announcement') context.announcements.refused(context, own, error.retryIntervalMs);
 }
@@ -174,21 +198,15 @@ function admit(context: RelayContext, peer: Peer, { options }: Of<'setup'>): voi
   context.touch(peer);
 }
 
-/** Publishers announce namespaces and subscribers name tracks: nothing else leads to a track here. */
-function notServed(
-  context: RelayContext,
-  peer: Peer,
-  { kind, request }: Of<'publish' | 'subscribe-namespace' | 'subscribe-tracks'>,
-): void {
-  const reason = `${kind} is not served`;
-  peer.session.reject(request, { code: RequestErrorCode.NOT_SUPPORTED, reason, retryIntervalMs: null });
-  context.touch(peer);
-}
-
 function updated(context: RelayContext, peer: Peer, { request, parameters }: Of<'update'>): void {
   const subscription = peer.subscriptions.get(request);
   if (subscription !== undefined) {
     updateSubscription(context, subscription, parameters);
+    return;
+  }
+  const interest = peer.interests.get(request);
+  if (interest !== undefined) {
+    context.interests.update(context, interest, parameters);
     return;
   }
   context.touch(peer);
@@ -209,6 +227,16 @@ function cancelled(context: RelayContext, peer: Peer, { request }: Of<'cancelled
   const announcement = peer.announcements.get(request);
   if (announcement !== undefined) {
     context.announcements.remove(context, announcement);
+    return;
+  }
+  const interest = peer.interests.get(request);
+  if (interest !== undefined) {
+    context.interests.remove(context, interest);
+    return;
+  }
+  const publication = peer.requests.get(request);
+  if (publication?.kind === 'source') {
+    sourceGone(context, publication);
     return;
   }
   const query = peer.statusQueries.get(request);

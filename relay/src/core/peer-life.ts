@@ -1,9 +1,10 @@
+import { offerAllTo } from './downstream/offers.js';
 import { dropSubscription } from './downstream/subscriptions.js';
 import type { Peer } from './peer.js';
 import type { RelayContext } from './relay-context.js';
 import { dropQuery, statusRefused } from './track-status.js';
 import { dropFill } from './upstream/fills.js';
-import { ensureSources, leaveOldUpstreams, removeSource, retryLater } from './upstream/sources.js';
+import { ensureSources, leaveOldUpstreams, sourceGone } from './upstream/sources.js';
 
 /** The session is up and let in. An upstream is asked for everything that is wanted, and told what is announced here. */
 export function peerAdmitted(context: RelayContext, peer: Peer): void {
@@ -13,6 +14,8 @@ export function peerAdmitted(context: RelayContext, peer: Peer): void {
   context.upstreamUp();
   for (const other of context.upstreams) if (other !== peer) other.leaving = true;
   context.announcements.passAll(context, peer);
+  context.upstreamInterests.passAll(context, peer);
+  offerAllTo(context, peer);
   for (const track of context.tracks) {
     context.timers.cancel(track.retryTimer);
     ensureSources(context, track);
@@ -35,11 +38,15 @@ export function closePeer(context: RelayContext, peer: Peer): void {
   const { admitted, leaving } = peer;
   peer.leaving = true;
   context.timers.cancel(peer.resumeTimer);
+  context.timers.cancel(peer.offerTimer);
   for (const announcement of [...peer.announcements.values()]) context.announcements.remove(context, announcement);
   for (const subscription of [...peer.subscriptions.values()]) dropSubscription(context, subscription);
   for (const response of [...peer.fetches.values()]) response.drop();
   for (const query of [...peer.statusQueries.values()]) dropQuery(context, query);
+  for (const interest of [...peer.interests.values()]) context.interests.remove(context, interest);
+  peer.offers.clear();
   context.announcements.forgetUpstream(peer);
+  context.upstreamInterests.forgetUpstream(context, peer);
   const requests = [...peer.requests.values()];
   peer.requests.clear();
   for (const own of requests) {
@@ -49,9 +56,7 @@ export function closePeer(context: RelayContext, peer: Peer): void {
   }
   for (const own of requests) {
     if (own.kind !== 'source') continue;
-    removeSource(context, own);
-    ensureSources(context, own.track);
-    if (own.track.sources.size === 0) retryLater(context, own.track, null);
+    sourceGone(context, own);
   }
   if (peer.kind !== 'upstream') return;
   if (!admitted) context.upstreamNotReached();

@@ -3,6 +3,9 @@ import type { Announcements } from './announcements.js';
 import type { Authorizer } from './authorizer.js';
 import type { CacheBudget } from './cache/budget.js';
 import type { Counters } from './counters.js';
+import type { Interests } from './discovery/interests.js';
+import type { KnownNamespaces } from './discovery/known-namespaces.js';
+import type { UpstreamInterests } from './discovery/upstream-interests.js';
 import type { RelayLimits } from './limits.js';
 import type { Peer } from './peer.js';
 import type { TimerWheel } from './timer-wheel.js';
@@ -27,6 +30,11 @@ export interface RelayContext {
   readonly budget: CacheBudget;
   readonly tracks: TrackTable;
   readonly announcements: Announcements;
+  /** What is published, as far as is known. */
+  readonly namespaces: KnownNamespaces;
+  /** Who wants to hear of it. */
+  readonly interests: Interests;
+  readonly upstreamInterests: UpstreamInterests;
   /** Sessions that this relay has dialled. */
   readonly upstreams: ReadonlySet<Peer>;
   /** No new requests are taken. */

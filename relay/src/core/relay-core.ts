@@ -4,6 +4,10 @@ import { Announcements } from './announcements.js';
 import { type Authorizer, allowAnyone } from './authorizer.js';
 import { CacheBudget } from './cache/budget.js';
 import { Counters } from './counters.js';
+import { Interests } from './discovery/interests.js';
+import { KnownNamespaces } from './discovery/known-namespaces.js';
+import { UpstreamInterests } from './discovery/upstream-interests.js';
+import { offerMore } from './downstream/offers.js';
 import { DEFAULT_LIMITS, type RelayLimits } from './limits.js';
 import { noticed } from './notices.js';
 import { Peer, type PeerPort } from './peer.js';
@@ -51,6 +55,9 @@ export class RelayCore implements RelayContext {
   readonly budget: CacheBudget;
   readonly tracks: TrackTable;
   readonly announcements = new Announcements();
+  readonly namespaces = new KnownNamespaces();
+  readonly interests = new Interests();
+  readonly upstreamInterests = new UpstreamInterests();
   /** All sessions. */
   readonly peers = new Set<Peer>();
   readonly upstreams = new Set<Peer>();
@@ -83,7 +90,10 @@ export class RelayCore implements RelayContext {
    * itself tells by its `closed` notice.
    */
   attach(port: PeerPort, kind: 'client' | 'upstream', nowMs: number): Peer {
-    const peer = new Peer(this.#nextPeer++, kind, port, (resumed) => this.#resume(resumed));
+    const peer = new Peer(this.#nextPeer++, kind, port, {
+      resume: (due) => this.#resume(due),
+      offer: (due) => this.#enter(this.nowMs, () => offerMore(this, due)),
+    });
     this.#enter(nowMs, () => {
       this.peers.add(peer);
       if (kind === 'upstream') this.upstreams.add(peer);

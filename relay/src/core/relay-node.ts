@@ -141,6 +141,7 @@ export class RelayNode {
       connection,
       pump: () => driver?.pump(),
       waitingBytes: () => driver?.waitingBytes ?? 0,
+      waitingRequests: () => driver?.waitingRequests ?? 0,
     };
     const peer = this.core.attach(port, kind, runtime.bootMs());
     driver = driveSession(connection, session, {

@@ -48,7 +48,14 @@ export class TrackTable {
   /** Forgets the longest known track that nobody wants: cached values give way to tracks in use. */
   #makeRoom(): boolean {
     for (const track of this.#byName.values()) {
-      if (track.wanted || track.fetches.size > 0 || track.sources.size > 0 || track.fills.size > 0) continue;
+      if (
+        track.subscriptions.size > 0 ||
+        track.waiting.size > 0 ||
+        track.fetches.size > 0 ||
+        track.sources.size > 0 ||
+        track.fills.size > 0
+      )
+        continue;
       track.cache.clear();
       this.remove(track);
       return true;

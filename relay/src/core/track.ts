@@ -98,7 +98,12 @@ export class Track {
   /** Nothing would be lost with it. */
   get forgettable(): boolean {
     return (
-      !this.wanted && this.sources.size === 0 && this.fetches.size === 0 && this.fills.size === 0 && this.cache.empty
+      this.subscriptions.size === 0 &&
+      this.waiting.size === 0 &&
+      this.sources.size === 0 &&
+      this.fetches.size === 0 &&
+      this.fills.size === 0 &&
+      this.cache.empty
     );
   }
 

@@ -1,13 +1,15 @@
 import type { FullTrackName } from '@higgins/protocol';
+import { endOrphans } from './downstream/offers.js';
 import type { RelayContext } from './relay-context.js';
 import { Track } from './track.js';
-import { dropSources, ensureSources } from './upstream/sources.js';
+import { ensureSources, restSources } from './upstream/sources.js';
 
 /** The track of that name, made if it is new; null if the relay has too many. */
 export function openTrack(context: RelayContext, name: FullTrackName): Track | null {
   const track = context.tracks.open(name, (alias): Track => {
     const made: Track = new Track(context, name, alias, {
       linger: () => lingerOver(context, made),
+      orphan: () => endOrphans(context, made),
       retry: () => ensureSources(context, made),
       emptied: () => forgetIfEmpty(context, made),
     });
@@ -34,6 +36,7 @@ export function releaseTrack(context: RelayContext, track: Track): void {
 export function forgetIfEmpty(context: RelayContext, track: Track): void {
   if (!track.forgettable) return;
   context.timers.cancel(track.lingerTimer);
+  context.timers.cancel(track.orphanTimer);
   context.timers.cancel(track.retryTimer);
   track.fanOut.close();
   context.tracks.remove(track);
@@ -42,6 +45,6 @@ export function forgetIfEmpty(context: RelayContext, track: Track): void {
 
 function lingerOver(context: RelayContext, track: Track): void {
   if (track.wanted) return;
-  dropSources(context, track);
+  restSources(context, track);
   forgetIfEmpty(context, track);
 }

@@ -62,6 +62,7 @@ export class CatchUp implements SharedSetOwner {
   }
 
   mayShare(subscription: Subscription): boolean {
+    if (subscription.pending) return false;
     if (subscription.recovering && subscription.takenInARow < GROUPS_UNTIL_SHARED) return false;
     subscription.recovering = false;
     return true;
@@ -78,6 +79,12 @@ export class CatchUp implements SharedSetOwner {
 
   /** Opens a Subgroup's stream for one subscriber, starting with `object`. */
   openSingly(subscription: Subscription, live: LiveSubgroup, object: CachedObject): void {
+    if (subscription.pending) {
+      live.singles.delete(subscription);
+      subscription.heldFrom.set(live, object.object);
+      this.#note(subscription, live);
+      return;
+    }
     if (subscription.conflating && subscription.behindSinceMs !== null) {
       live.singles.delete(subscription);
       this.#note(subscription, live);
@@ -124,11 +131,24 @@ export class CatchUp implements SharedSetOwner {
     for (const live of missed) this.#resend(subscription, live);
   }
 
+  /** The peer has accepted a PUBLISH: it gets what has come since then. */
+  release(subscription: Subscription): void {
+    const { missed } = subscription;
+    const newest = this.#fanOut.newest?.group;
+    subscription.missed = [];
+    for (const live of missed) {
+      if (subscription.state !== 'established') break;
+      if (!subscription.conflating || live.group === newest) this.#resend(subscription, live);
+    }
+    subscription.heldFrom.clear();
+  }
+
   /** The subscription ends or pauses. */
   forget(subscription: Subscription, resetCode: number): void {
     const { own, peer } = subscription;
     this.#context.timers.cancel(subscription.timer);
     subscription.missed = [];
+    subscription.heldFrom.clear();
     subscription.behindSinceMs = null;
     if (own === null) return;
     subscription.streamsOpened += own.remove(peer.connection, resetCode);
@@ -180,9 +200,11 @@ export class CatchUp implements SharedSetOwner {
     const { nowMs } = this.#context;
     const group = cache.group(live.group);
     if (group === null) return [];
+    const from = subscription.heldFrom.get(live) ?? 0;
     return group.objects.filter(
       (object) =>
         object.subgroup === live.subgroup &&
+        object.object >= from &&
         subscription.wants(object.group, object.object) &&
         nowMs - object.receivedMs <= subscription.deliveryTimeoutMs &&
         cache.isValid(group, object, nowMs),

@@ -52,6 +52,11 @@ export class FanOut {
     this.#closeEmptySets();
   }
 
+  /** The peer has accepted a PUBLISH: it gets what has come since then, and from now on everything as it comes. */
+  release(subscription: Subscription): void {
+    this.#catchUp.release(subscription);
+  }
+
   reprioritize(subscription: Subscription): void {
     const { connection } = subscription.peer;
     subscription.shared?.set.setPriority(connection, subscription.priority);

@@ -107,7 +107,7 @@ export class FetchResponse {
   /** Finds out where the range ends, and answers FETCH_OK. */
   #begin(): boolean {
     const { track, start, last, order, peer, request, priority } = this.wish;
-    if ((track.largest === null || !track.hasEstablishedSource) && this.#awaitFill(start)) return false;
+    if ((track.largest === null || !track.hasLiveSource) && this.#awaitFill(start)) return false;
     const largest = laterOrNull(track.largest, this.#fillEnd);
     if (largest === null || compareLocations(start, largest) > 0) {
       this.#refuse(largest);
@@ -197,8 +197,7 @@ export class FetchResponse {
   #congested(): boolean {
     const { peer } = this.wish;
     const { fetchBacklogBytes } = this.#context.limits;
-    const { connection } = peer;
-    if (connection.backlogBytes() + peer.port.waitingBytes() + peer.unsentBytes < fetchBacklogBytes) return false;
+    if (peer.outstandingBytes < fetchBacklogBytes) return false;
     peer.pausedFetches.add(this);
     return true;
   }

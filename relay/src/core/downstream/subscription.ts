@@ -16,14 +16,22 @@ import type { PendingJoin } from './fetch-requests.js';
 import type { LiveSubgroup } from './live-subgroup.js';
 import type { SharedSet } from './shared-set.js';
 
-/** A subscriber's wish for one track, from SUBSCRIBE to its end. */
+/** Which message started a subscription: the subscriber's SUBSCRIBE, or this relay's PUBLISH. */
+export type Initiator = 'subscriber' | 'publisher';
+
+/** What one peer gets of one track, from SUBSCRIBE or PUBLISH to its end. */
 export class Subscription {
+  readonly kind = 'subscription';
   readonly peer: Peer;
+  /** The peer's for a SUBSCRIBE, ours for a PUBLISH. */
   readonly request: RequestId;
+  readonly initiator: Initiator;
   readonly track: Track;
   parameters: SubscribeParameters;
   state: 'waiting' | 'established' | 'ended' = 'waiting';
-  /** The alias told in SUBSCRIBE_OK. */
+  /** A PUBLISH that has no answer yet: what comes meanwhile is kept for the time after it. */
+  pending = false;
+  /** The alias told in SUBSCRIBE_OK or PUBLISH. */
   alias: Vi64 = 0;
   /** The first Location that passes the filter, and the last group, null for no end. */
   start: Location = FIRST_LOCATION;
@@ -40,6 +48,8 @@ export class Subscription {
   streamsOpened = 0;
   /** Subgroups that the receiver could not take, in the order of their opening. */
   missed: LiveSubgroup[] = [];
+  /** While it is pending: the first object that is due to it of each Subgroup. */
+  readonly heldFrom = new Map<LiveSubgroup, Vi64>();
   /** Since when it is behind; null if it is not. */
   behindSinceMs: number | null = null;
   /** It was behind, and is served singly until it has taken some groups without a miss. */
@@ -52,12 +62,14 @@ export class Subscription {
   constructor(
     peer: Peer,
     request: RequestId,
+    initiator: Initiator,
     track: Track,
     parameters: SubscribeParameters,
     onTimer: (subscription: Subscription) => void,
   ) {
     this.peer = peer;
     this.request = request;
+    this.initiator = initiator;
     this.track = track;
     this.parameters = parameters;
     this.timer = wheelTimer(() => onTimer(this));

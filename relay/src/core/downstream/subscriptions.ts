@@ -11,7 +11,8 @@ import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
 import { openTrack, releaseTrack } from '../tracks.js';
-import { ensureSources, requestNewGroup, sourceFor } from '../upstream/sources.js';
+import { raiseForward } from '../upstream/publish.js';
+import { ensureSources, isServed, requestNewGroup } from '../upstream/sources.js';
 import { startJoin } from './fetch-requests.js';
 import { Subscription } from './subscription.js';
 
@@ -35,16 +36,30 @@ export function subscribe(context: RelayContext, peer: Peer, { request, name, pa
     reject(context, peer, request, RequestErrorCode.EXCESSIVE_LOAD, 'too many tracks', 10_000);
     return;
   }
-  const subscription = new Subscription(peer, request, track, parameters, (due) => timeUp(context, due));
-  peer.subscriptions.set(request, subscription);
-  peer.subscriptionsByTrack.set(name.key, subscription);
-  track.waiting.add(subscription);
-  context.counters.subscriptions++;
-  context.timers.cancel(track.lingerTimer);
+  const subscription = new Subscription(peer, request, 'subscriber', track, parameters, (due) =>
+    subscriptionTimeUp(context, due),
+  );
+  enterSubscription(context, subscription);
   if (parameters.newGroupRequest !== undefined) requestNewGroup(context, track, parameters.newGroupRequest);
   ensureSources(context, track);
+  raiseForward(context, track);
   admitWaiting(context, track);
   if (subscription.state === 'waiting') wait(context, subscription);
+}
+
+/** Takes a new subscription on record: a SUBSCRIBE waits for a publisher, a PUBLISH of ours has one. */
+export function enterSubscription(context: RelayContext, subscription: Subscription): void {
+  const { peer, request, track, initiator } = subscription;
+  peer.subscriptions.set(request, subscription);
+  peer.subscriptionsByTrack.set(track.name.key, subscription);
+  peer.offers.delete(track);
+  if (initiator === 'subscriber') track.waiting.add(subscription);
+  else {
+    subscription.state = 'established';
+    track.subscriptions.add(subscription);
+  }
+  context.counters.subscriptions++;
+  if (track.wanted) context.timers.cancel(track.lingerTimer);
 }
 
 /** REQUEST_UPDATE on a subscription. */
@@ -73,14 +88,14 @@ export function updateSubscription(
   if (changes.subscriberPriority !== undefined) track.fanOut.reprioritize(subscription);
   if (changes.newGroupRequest !== undefined) requestNewGroup(context, track, changes.newGroupRequest);
   peer.session.acceptUpdate(request, track.largest === null ? {} : { largest: track.largest });
+  raiseForward(context, track);
+  releaseTrack(context, track);
 }
 
 /** Answers those that waited for the track, as far as a publisher is there for them. */
 export function admitWaiting(context: RelayContext, track: Track): void {
   for (const subscription of [...track.waiting]) {
-    if (sourceFor(track, subscription.peer) === null) continue;
-    track.waiting.delete(subscription);
-    context.timers.cancel(subscription.timer);
+    if (!isServed(subscription)) continue;
     admit(context, subscription);
   }
 }
@@ -119,6 +134,8 @@ function admit(context: RelayContext, subscription: Subscription): void {
     refuse(context, subscription, RequestErrorCode.INVALID_RANGE, `group ${endGroup} is over`);
     return;
   }
+  track.waiting.delete(subscription);
+  context.timers.cancel(subscription.timer);
   subscription.state = 'established';
   subscription.joining = largest;
   subscription.alias = peer.session.trackAlias(track.alias);
@@ -146,9 +163,19 @@ function wait(context: RelayContext, subscription: Subscription): void {
   context.timers.schedule(subscription.timer, nowMs + waitMs);
 }
 
-function timeUp(context: RelayContext, subscription: Subscription): void {
+/** It has waited for too long: for its publisher, for the answer to a PUBLISH, or to catch up. */
+export function subscriptionTimeUp(context: RelayContext, subscription: Subscription): void {
+  const { track, peer, request } = subscription;
   if (subscription.state === 'waiting') {
-    refuse(context, subscription, RequestErrorCode.TIMEOUT, 'no publisher of the track in time');
+    // A publisher that has been asked to send, and does not answer that, is there all the same.
+    if (track.hasEstablishedSource) admit(context, subscription);
+    else refuse(context, subscription, RequestErrorCode.TIMEOUT, 'no publisher of the track in time');
+    return;
+  }
+  if (subscription.pending) {
+    peer.session.cancel(request);
+    context.touch(peer);
+    dropSubscription(context, subscription);
     return;
   }
   context.counters.tooFarBehind++;
@@ -173,6 +200,7 @@ function forget(context: RelayContext, subscription: Subscription): void {
   subscription.state = 'ended';
   context.timers.cancel(subscription.timer);
   peer.subscriptions.delete(request);
+  if (subscription.initiator === 'publisher') peer.requests.delete(request);
   peer.subscriptionsByTrack.delete(track.name.key);
   track.waiting.delete(subscription);
   track.subscriptions.delete(subscription);

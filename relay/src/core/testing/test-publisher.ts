@@ -12,6 +12,7 @@ import {
   OBJECT_PUBLISH_TIME_MS,
   OBJECT_TTL_MS,
   PublishDoneCode,
+  type PublishParameters,
   RequestErrorCode,
   type RequestId,
   TRACK_SHAPE,
@@ -48,6 +49,7 @@ export class TestPublisher {
   readonly #stored: Stored[] = [];
   readonly #subscriptions = new Map<RequestId, Map<number, { stream: DataStream; last: number }>>();
   readonly #joining = new Map<RequestId, Location | null>();
+  readonly #offered = new Set<RequestId>();
 
   constructor(peer: TestPeer, name: FullTrackName, options: { shape?: number; properties?: KeyValuePair[] } = {}) {
     this.peer = peer;
@@ -67,6 +69,25 @@ export class TestPublisher {
     const request = this.peer.session.publishNamespace(this.name.namespace);
     this.peer.pump();
     return request;
+  }
+
+  /** PUBLISH for the track; returns the request. What is published goes out on it once its Forward State is 1. */
+  offer(parameters: PublishParameters = {}): RequestId {
+    const largest = this.#largest();
+    const { session } = this.peer;
+    const told = { ...(largest === null ? {} : { largest }), ...parameters };
+    const request = session.publish(this.name, this.#alias, told, this.trackProperties);
+    this.#joining.set(request, largest);
+    this.#offered.add(request);
+    this.#setForward(request, parameters.forward ?? true);
+    this.peer.pump();
+    return request;
+  }
+
+  /** Ends a PUBLISH without a word. */
+  withdraw(request: RequestId): void {
+    this.#subscriptions.delete(request);
+    this.peer.cancel(request);
   }
 
   get subscribed(): number {
@@ -141,6 +162,21 @@ export class TestPublisher {
     this.sent++;
   }
 
+  #setForward(request: RequestId, forward: boolean): void {
+    if (!forward) this.#subscriptions.delete(request);
+    else if (!this.#subscriptions.has(request)) this.#subscriptions.set(request, new Map());
+  }
+
+  #updated(request: RequestId, forward: boolean | undefined): void {
+    this.counts.update++;
+    const largest = this.#largest();
+    if (this.#offered.has(request) && forward !== undefined) {
+      if (forward && !this.#subscriptions.has(request)) this.#joining.set(request, largest);
+      this.#setForward(request, forward);
+    }
+    this.peer.session.acceptUpdate(request, largest === null ? {} : { largest });
+  }
+
   #noticed(notice: Notice): void {
     const { session } = this.peer;
     if (notice.kind === 'subscribe' && notice.name.key === this.name.key) {
@@ -154,9 +190,11 @@ export class TestPublisher {
       this.#subscriptions.set(notice.request, new Map());
       this.#joining.set(notice.request, largest);
     } else if (notice.kind === 'fetch') this.#fetch(notice);
-    else if (notice.kind === 'update') {
-      this.counts.update++;
-      session.acceptUpdate(notice.request);
+    else if (notice.kind === 'update') this.#updated(notice.request, notice.parameters.forward);
+    else if (notice.kind === 'publish-ok' && this.#offered.has(notice.request)) {
+      this.#setForward(notice.request, notice.ok.forward ?? true);
+    } else if (notice.kind === 'request-error' && this.#offered.has(notice.request)) {
+      this.#subscriptions.delete(notice.request);
     } else if (notice.kind === 'cancelled') {
       if (this.#subscriptions.delete(notice.request)) this.counts.cancelled++;
     }

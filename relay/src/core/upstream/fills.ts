@@ -41,7 +41,7 @@ export function fillFor(
 export function fillAccepted(context: RelayContext, fill: Fill, { ok }: Extract<Notice, { kind: 'fetch-ok' }>): void {
   const { track } = fill;
   // Only where no subscription tells more of the track.
-  if (!track.hasEstablishedSource) track.adopt(ok.trackProperties, undefined);
+  if (!track.hasLiveSource) track.adopt(ok.trackProperties, undefined);
   takeEarly(context, fill);
   fill.setEnd(ok.end);
   askers.get(fill)?.fillEnds(inclusiveEnd(ok.end));

@@ -7,6 +7,8 @@ import {
   type SubscribeOk,
   type Vi64,
 } from '@higgins/protocol';
+import { offerToAll } from '../downstream/offers.js';
+import type { Subscription } from '../downstream/subscription.js';
 import { admitWaiting, endSubscription, rejectWaiting } from '../downstream/subscriptions.js';
 import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
@@ -36,6 +38,9 @@ export function publishersOf(context: RelayContext, track: Track, asker: Peer | 
   for (const announcement of context.announcements.covering(track.name.namespace)) {
     if (announcement.peer.usable && announcement.peer !== asker) found.add(announcement.peer);
   }
+  for (const { peer, origin } of track.sources.values()) {
+    if (origin === 'publish' && peer.usable && peer !== asker) found.add(peer);
+  }
   for (const peer of context.upstreams) {
     if (!peer.usable || peer === asker) continue;
     if (asker !== null || hasOtherSubscriber(track, peer)) found.add(peer);
@@ -43,13 +48,13 @@ export function publishersOf(context: RelayContext, track: Track, asker: Peer | 
   return found;
 }
 
-/** An established upstream subscription that may serve `subscriber`: not one that leads back to it. */
-export function sourceFor(track: Track, subscriber: Peer): Source | null {
+/** Whether an established upstream subscription may serve `subscription`: it is live if need be, and leads not back. */
+export function isServed({ track, peer, forward }: Subscription): boolean {
   for (const source of track.sources.values()) {
-    if (source.state !== 'established') continue;
-    if (source.peer !== subscriber || subscriber.kind === 'client') return source;
+    if (forward ? !source.live : source.state !== 'established') continue;
+    if (source.peer !== peer || peer.kind === 'client') return true;
   }
-  return null;
+  return false;
 }
 
 /** SUBSCRIBE_OK. */
@@ -61,6 +66,8 @@ export function sourceEstablished(context: RelayContext, source: Source, ok: Sub
   if (source.join !== null) takeEarly(context, source.join);
   if (source.held !== null && track.policy.shape === 'state') deliverHeld(context, source);
   admitWaiting(context, track);
+  context.timers.cancel(track.orphanTimer);
+  offerToAll(context, track);
   if (!track.wanted) releaseTrack(context, track);
 }
 
@@ -95,11 +102,35 @@ export function sourceDone(context: RelayContext, source: Source, code: number, 
 export function resumeSource(context: RelayContext, source: Source, group: Vi64): void {
   const { track } = source;
   const { shape } = track.policy;
-  if (shape === null || track.sources.get(source.peer) !== source) return;
+  if (shape === null || !source.forwarding || track.sources.get(source.peer) !== source) return;
   if (track.newestIsState && track.largest !== null && group < track.largest.group) return;
+  if (source.origin === 'publish') {
+    openJoin(context, source);
+    context.touch(source.peer);
+    return;
+  }
   cancelSource(context, source);
   track.resets++;
   retryLater(context, track, RETRY_MS_MIN * 2 ** Math.min(track.resets, 6));
+}
+
+/** Its publisher has given it up without a word: others are asked. */
+export function sourceGone(context: RelayContext, source: Source): void {
+  const { track } = source;
+  removeSource(context, source);
+  ensureSources(context, track);
+  if (track.sources.size === 0) retryLater(context, track, null);
+}
+
+/** Takes a new upstream subscription on record. */
+export function addSource(context: RelayContext, source: Source): void {
+  const { track, peer, request, origin } = source;
+  track.sources.set(peer, source);
+  peer.requests.set(request, source);
+  context.counters.upstreamSubscriptions++;
+  if (origin === 'subscribe') return;
+  peer.publications++;
+  context.timers.cancel(track.orphanTimer);
 }
 
 /** The session is over, or the subscription of no use any more: values stay, and nothing ends downstream. */
@@ -109,6 +140,8 @@ export function removeSource(context: RelayContext, source: Source): void {
   track.sources.delete(peer);
   peer.requests.delete(request);
   context.counters.upstreamSubscriptions--;
+  if (source.origin === 'publish') peer.publications--;
+  if (track.subscriptions.size > 0) context.timers.schedule(track.orphanTimer, context.nowMs + context.limits.lingerMs);
   deliverHeld(context, source);
   lostFeeds(source);
   if (source.join !== null) dropFill(context, source.join);
@@ -117,15 +150,26 @@ export function removeSource(context: RelayContext, source: Source): void {
 
 /** Cancels one upstream subscription. */
 export function cancelSource(context: RelayContext, source: Source): void {
-  source.peer.session.cancel(source.request);
+  source.cancel();
   context.touch(source.peer);
   removeSource(context, source);
 }
 
-/** Cancels every upstream subscription of a track. */
-export function dropSources(context: RelayContext, track: Track): void {
+/**
+ * Nobody takes the track's objects: SUBSCRIBEs of ours end. Publishers that offer it stay, and send nothing until they
+ * are asked to; those of an upstream that nobody here is interested in any more do not.
+ */
+export function restSources(context: RelayContext, track: Track): void {
   context.timers.cancel(track.lingerTimer);
-  for (const source of [...track.sources.values()]) cancelSource(context, source);
+  for (const source of [...track.sources.values()]) {
+    const { origin, peer, forwarding } = source;
+    const offered = peer.kind === 'client' || context.upstreamInterests.coversTracks(track.name.namespace);
+    if (origin === 'subscribe' || !offered) cancelSource(context, source);
+    else if (forwarding) {
+      source.update({ forward: false });
+      context.touch(peer);
+    }
+  }
 }
 
 /**
@@ -167,7 +211,7 @@ export function requestNewGroup(context: RelayContext, track: Track, group: Vi64
     if (source.state !== 'established') continue;
     if (source.newGroupRequested !== null && source.newGroupRequested >= group) continue;
     source.newGroupRequested = group;
-    source.peer.session.update(source.request, { newGroupRequest: group });
+    source.update({ newGroupRequest: group });
     context.touch(source.peer);
   }
 }
@@ -189,19 +233,21 @@ function openSource(context: RelayContext, track: Track, peer: Peer): void {
     ...(rendezvousTimeoutMs > 0 ? { rendezvousTimeoutMs } : {}),
     ...newGroupWish(track),
   });
-  const source = new Source(track, peer, request);
-  track.sources.set(peer, source);
-  peer.requests.set(request, source);
+  const source = new Source(track, peer, request, 'subscribe');
+  addSource(context, source);
   context.counters.upstreamSubscribes++;
-  context.counters.upstreamSubscriptions++;
   openJoin(context, source);
   context.touch(peer);
 }
 
-/** The FETCH that brings what the track holds already, and what was missed since the last upstream was lost. */
-function openJoin(context: RelayContext, source: Source): void {
+/**
+ * The FETCH that brings what the track holds already, and what was missed since the last upstream was lost. `largest`:
+ * how far the track was known then.
+ */
+export function openJoin(context: RelayContext, source: Source, largest = source.track.largest): void {
   const { track, peer } = source;
-  const recoverAbove = track.subscriptions.size > 0 ? track.largest : null;
+  if (source.join !== null) return;
+  const recoverAbove = track.subscriptions.size > 0 ? largest : null;
   const newestOnly = track.policy.shape === 'state' || recoverAbove === null;
   const range: FetchRange = newestOnly
     ? { kind: 'relative-joining', subscription: source.request, groupsBack: 0 }
@@ -225,7 +271,8 @@ function patience(context: RelayContext, track: Track): number {
   return Math.min(longest, rendezvousMsMax);
 }
 
-function newGroupWish(track: Track): { newGroupRequest?: Vi64 } {
+/** NEW_GROUP_REQUEST of those that wait (draft-18 §10.2.13). */
+export function newGroupWish(track: Track): { newGroupRequest?: Vi64 } {
   for (const { parameters } of track.waiting) {
     if (parameters.newGroupRequest !== undefined) return { newGroupRequest: parameters.newGroupRequest };
   }
