@@ -1,4 +1,14 @@
 export { type Applied, type AppliedResult, applied, appliedKey } from './applied.js';
+export { type GatewayConfiguration, gatewayConfiguration } from './balancers/gateway-configuration.js';
+export {
+  type NodePools,
+  nodePools,
+  type PoolMemberReason,
+  type PoolMemberReport,
+  type PoolMemberStatus,
+  type PoolReport,
+  type PoolServing,
+} from './balancers/node-pools.js';
 export {
   effectiveTtlMs,
   encodeObjectProperties,

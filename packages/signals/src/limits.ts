@@ -42,3 +42,18 @@ export const SMALL_VALUE_BYTES_MAX = 4096;
 
 /** Bytes of a writer's id, which is a segment of its heartbeat's path. */
 export const WRITER_ID_BYTES_MAX = 256;
+
+/** Pools of a gateway on a node, each address family on its own. */
+export const NODE_POOLS_MAX = 1024;
+
+/** Members of a pool that a node reports. */
+export const NODE_MEMBERS_MAX = 1024;
+
+/** Bytes of the state of a gateway's pools: 20,000 members take about 4 MB. */
+export const NODE_POOLS_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Bytes of a gateway's configuration, 4 MiB: 200 services with 50 members each, every field written. */
+export const GATEWAY_CONFIGURATION_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Characters of an IPv4 or IPv6 address in text. */
+export const ADDRESS_CHARACTERS_MAX = 45;

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { applied, organisationList, parsePath, platformList, publisherHeartbeat, registry, signalOf } from './index.js';
+import {
+  applied,
+  gatewayConfiguration,
+  nodePools,
+  organisationList,
+  parsePath,
+  platformList,
+  publisherHeartbeat,
+  registry,
+  signalOf,
+} from './index.js';
 
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
@@ -10,6 +20,8 @@ describe('registry', () => {
     ['organisation-list', 'org/{org}/lists/{list}', 'state', 8 * HOUR, DAY, 'unset', 7 * DAY],
     ['platform-list', 'platform/lists/{list}', 'state', 8 * HOUR, DAY, 'unset', 7 * DAY],
     ['applied', 'platform/applied/pop/{pop}', 'map', 30 * SECOND, 120 * SECOND, 'hold', 30 * DAY],
+    ['node-pools', 'org/{org}/l4lb/{gateway}/nodes/{node}/pool', 'state', 30 * SECOND, 120 * SECOND, 'hold', 30 * DAY],
+    ['gateway-configuration', 'org/{org}/l4lb/{gateway}/desired', 'state', 8 * HOUR, DAY, 'hold', 30 * DAY],
     ['publisher-heartbeat', 'platform/publisher/{id}', 'state', 5 * SECOND, 20 * SECOND, 'hold', DAY],
   ] as const)('BUS-04: has %s with its defaults', (id, pattern, shape, renewalMs, ttlMs, onExpiry, retentionMs) => {
     const row = registry.find((candidate) => candidate.id === id);
@@ -34,6 +46,8 @@ describe('registry', () => {
       [platformList, platformList.name({ list: 'threats' }, 'canary')],
       [applied, applied.name({ pop: 'fra1' })],
       [publisherHeartbeat, publisherHeartbeat.name({ id: 'p1' })],
+      [nodePools, nodePools.name({ org: 'acme', gateway: 'web', node: 'n1' })],
+      [gatewayConfiguration, gatewayConfiguration.name({ org: 'acme', gateway: 'web' })],
     ] as const;
     for (const [signal, name] of tracks) {
       expect(signalOf(name)).toBe(signal);

@@ -90,7 +90,8 @@ function fromMaps(value: unknown): unknown {
 function withWideIntegers(value: unknown): unknown {
   if (typeof value === 'number')
     return Number.isSafeInteger(value) && Math.abs(value) > 0xffff_ffff ? BigInt(value) : value;
-  if (Array.isArray(value)) return value;
+  // Arrays of numbers hold AS numbers, which 32 bits suffice for: only those of maps are worth a walk.
+  if (Array.isArray(value)) return value[0] instanceof Map ? value.map(withWideIntegers) : value;
   if (!(value instanceof Map)) return value;
   return new Map([...value].map(([key, item]) => [key, withWideIntegers(item)]));
 }
