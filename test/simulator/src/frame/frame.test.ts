@@ -2,7 +2,8 @@ import { RandomStream } from '@higgins/runtime';
 import { describe, expect, it } from 'vitest';
 import { describeFault, drawFaults, type FaultSpace, healAll, scheduleFaults } from './faults.js';
 import { Violation } from './invariant.js';
-import { runSeed } from './run-seed.js';
+import { type RunObserver, replaySeed, runSeed, type Scenario } from './run-seed.js';
+import { shrinkSeed } from './shrink.js';
 import { Simulation } from './simulation.js';
 
 const SPACE: FaultSpace = {
@@ -82,9 +83,9 @@ describe('Simulation', () => {
   it('ends at the step at which an invariant is broken, with what happened before', async () => {
     const scenario = {
       name: 'broken',
-      async run(seed: number, onBuilt: (simulation: Simulation) => void) {
+      async run(seed: number, observer: RunObserver) {
         const simulation = new Simulation(seed);
-        onBuilt(simulation);
+        observer.built(simulation);
         let broken = false;
         simulation.hold({
           id: 'never-broken',
@@ -110,9 +111,9 @@ describe('Simulation', () => {
     for (const immediately of [true, false]) {
       const scenario = {
         name: 'failing',
-        async run(seed: number, onBuilt: (simulation: Simulation) => void) {
+        async run(seed: number, observer: RunObserver) {
           const simulation = new Simulation(seed);
-          onBuilt(simulation);
+          observer.built(simulation);
           const node = simulation.node({ name: 'edge' }, ({ runtime }) => {
             if (immediately) throw new Error('out of luck');
             runtime.at(runtime.bootMs() + 5, () => {
@@ -126,6 +127,58 @@ describe('Simulation', () => {
       const { violation } = await runSeed(scenario, 1);
       expect(violation).toMatchObject({ invariant: 'error', message: expect.stringContaining('out of luck') });
     }
+  });
+});
+
+describe('replaying', () => {
+  /** Breaks when two particular faults overlap; the others do nothing. */
+  const overlapping: Scenario = {
+    name: 'overlapping',
+    async run(seed, observer) {
+      const simulation = new Simulation(seed);
+      observer.built(simulation);
+      for (const name of ['one', 'two', 'three']) simulation.node({ name }, () => {}).start();
+      let down = 0;
+      simulation.hold({
+        id: 'never-both',
+        statement: 'one and two are never down together',
+        observe(observation) {
+          if (observation.kind !== 'fault' || observation.node === 'three') return;
+          down += observation.phase === 'begin' ? 1 : -1;
+          if (down === 2) throw new Violation('never-both', 'both are down');
+        },
+      });
+      const faults = observer.faults([
+        { kind: 'pause', node: 'three', atMs: 10, durationMs: 500 },
+        { kind: 'pause', node: 'one', atMs: 20, durationMs: 800 },
+        { kind: 'crash', node: 'three', atMs: 30, durationMs: 5 },
+        { kind: 'pause', node: 'two', atMs: 100, durationMs: 400 },
+      ]);
+      scheduleFaults(simulation, faults);
+      await simulation.run(1000);
+    },
+  };
+
+  it('shrinks to the faults that are needed, as short as they may be', async () => {
+    const shrunk = await shrinkSeed(overlapping, 1);
+    expect(shrunk).toMatchObject({ kept: [1, 3], result: { violation: { invariant: 'never-both' } } });
+    expect(shrunk!.result.faults.map(({ durationMs }) => durationMs)).toEqual([100, 50]);
+    const alone = {
+      ...overlapping,
+      run: (seed: number, observer: RunObserver) => overlapping.run(seed, { ...observer, faults: () => [] }),
+    };
+    expect(await shrinkSeed(alone, 1)).toBeNull();
+  });
+
+  it('runs a part of the plan, and ends before a step', async () => {
+    const parts = await runSeed(overlapping, 1, { alter: (drawn) => drawn.slice(0, 3) });
+    expect([parts.violation, parts.faults.length]).toEqual([null, 3]);
+    const { result, simulation } = await replaySeed(overlapping, 1, { untilStep: 2, keepAll: true });
+    expect([result.steps, result.violation]).toEqual([2, null]);
+    expect(simulation!.history('three')).toEqual([
+      expect.stringContaining('three started'),
+      expect.stringContaining('begin pause of three'),
+    ]);
   });
 });
 

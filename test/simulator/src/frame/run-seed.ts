@@ -1,14 +1,33 @@
+import type { Fault } from './faults.js';
 import { Violation } from './invariant.js';
 import type { Simulation } from './simulation.js';
+
+/** What a run is asked for beside its seed. */
+export interface RunOptions {
+  /** Changes the plan of faults that the seed drew: for replaying a part of it. Default: as drawn. */
+  readonly alter?: (drawn: readonly Fault[]) => readonly Fault[];
+  /** Ends the run before this step; what had to hold until then was judged. */
+  readonly untilStep?: number;
+  /** Keeps everything that happens, not only the last. */
+  readonly keepAll?: boolean;
+}
+
+/** What a scenario tells while it runs. */
+export interface RunObserver {
+  /** The world is built; nothing has happened yet. */
+  built(simulation: Simulation): void;
+  /** The faults that the seed drew; returns those that are to happen. */
+  faults(drawn: readonly Fault[]): readonly Fault[];
+}
 
 /** A scenario: what a world looks like and what happens in it. */
 export interface Scenario {
   readonly name: string;
   /** Builds the world of a seed and lets it run to its end; throws what does not hold. */
-  run(seed: number, onBuilt: (simulation: Simulation) => void): Promise<void>;
+  run(seed: number, observer: RunObserver): Promise<void>;
 }
 
-/** What became of a seed. */
+/** What became of a seed; plain data. */
 export interface SeedResult {
   readonly scenario: string;
   readonly seed: number;
@@ -16,6 +35,8 @@ export interface SeedResult {
   readonly steps: number;
   readonly virtualMs: number;
   readonly checks: number;
+  /** The faults that happened. */
+  readonly faults: readonly Fault[];
   readonly violation: SeedViolation | null;
 }
 
@@ -29,18 +50,55 @@ export interface SeedViolation {
   readonly history: readonly string[];
 }
 
+/** A finished run with the world that it left, for those who look closer. */
+export interface SeedRun {
+  readonly result: SeedResult;
+  readonly simulation: Simulation | null;
+}
+
+/** Ends a run that has come as far as it was asked to. */
+class StepReached extends Error {}
+
+/** Lines of history that a violation carries. */
+const HISTORY_LINES = 60;
+
 /** Runs one seed of a scenario. */
-export async function runSeed(scenario: Scenario, seed: number): Promise<SeedResult> {
+export async function runSeed(scenario: Scenario, seed: number, options: RunOptions = {}): Promise<SeedResult> {
+  return (await replaySeed(scenario, seed, options)).result;
+}
+
+/** As `runSeed`, with the world as it was at the end. */
+export async function replaySeed(scenario: Scenario, seed: number, options: RunOptions = {}): Promise<SeedRun> {
   let simulation: Simulation | null = null;
+  let faults: readonly Fault[] = [];
   let violation: SeedViolation | null = null;
-  try {
-    await scenario.run(seed, (built) => {
+  const observer: RunObserver = {
+    built(built) {
       simulation = built;
-    });
+      if (options.keepAll) built.historyMax = Number.POSITIVE_INFINITY;
+      if (options.untilStep !== undefined) built.hold(endAt(built, options.untilStep));
+    },
+    faults(drawn) {
+      faults = options.alter?.(drawn) ?? drawn;
+      return faults;
+    },
+  };
+  try {
+    await scenario.run(seed, observer);
   } catch (error) {
-    violation = violationOf(simulation, error);
+    if (!(error instanceof StepReached)) violation = violationOf(simulation, error);
   }
-  return { scenario: scenario.name, seed, ...figuresOf(simulation), violation };
+  return { result: { scenario: scenario.name, seed, ...figuresOf(simulation), faults, violation }, simulation };
+}
+
+function endAt(simulation: Simulation, step: number) {
+  return {
+    id: 'until-step',
+    statement: 'the run ends before this step',
+    check() {
+      if (simulation.world.steps >= step) throw new StepReached();
+    },
+  };
 }
 
 function figuresOf(simulation: Simulation | null) {
@@ -56,6 +114,6 @@ function violationOf(simulation: Simulation | null, error: unknown): SeedViolati
       error instanceof Violation ? error.message : String(error instanceof Error ? (error.stack ?? error) : error),
     step: simulation?.world.steps ?? 0,
     atMs: simulation?.world.nowMs ?? 0,
-    history: simulation?.history().slice(-60) ?? [],
+    history: simulation?.history().slice(-HISTORY_LINES) ?? [],
   };
 }

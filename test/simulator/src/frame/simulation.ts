@@ -4,7 +4,7 @@ import type { Invariant } from './invariant.js';
 import { type Program, SimulatedNode } from './node.js';
 import { describe, type Observation } from './observation.js';
 
-/** How many observations are kept for the report of a violation. */
+/** How many observations are kept for the report of a violation, unless a run asks for more. */
 const HISTORY_MAX = 400;
 
 /** One run: a world, a network, nodes, and the invariants that judge them. */
@@ -14,6 +14,8 @@ export class Simulation {
   /** For what a scenario decides by lot; independent of what the network draws. */
   readonly random: RandomStream;
   readonly nodes = new Map<string, SimulatedNode>();
+  /** Observations that are kept. */
+  historyMax = HISTORY_MAX;
   readonly #invariants: Invariant[] = [];
   readonly #history: { readonly atMs: number; readonly observation: Observation }[] = [];
   readonly #failures: unknown[] = [];
@@ -47,7 +49,7 @@ export class Simulation {
     trace.text(describe(observation));
     if ('payload' in observation) trace.bytes(observation.payload);
     this.#history.push({ atMs: nowMs, observation });
-    if (this.#history.length > HISTORY_MAX) this.#history.shift();
+    if (this.#history.length > this.historyMax) this.#history.shift();
     for (const invariant of this.#invariants) {
       if (invariant.observe === undefined) continue;
       this.#checks += 1;

@@ -13,12 +13,12 @@ export const CONVERGENCE_MS_MAX = 40_000;
 /** Faults of every kind while versions are written, then peace, then the death of everything but the kernels. */
 export const twoTiers: Scenario = {
   name: 'two-tiers',
-  async run(seed, onBuilt) {
+  async run(seed, observer) {
     const simulation = new Simulation(seed, { link: { latencyMs: 2 } });
-    onBuilt(simulation);
+    observer.built(simulation);
     const topology = buildTwoTiers(simulation, { ttlMs: TTL_MS, authorUntilMs: FAULTS_UNTIL_MS });
     topology.start();
-    const overAtMs = scheduleFaults(simulation, plan(simulation));
+    const overAtMs = scheduleFaults(simulation, observer.faults(plan(simulation)));
     await simulation.run(Math.max(overAtMs, FAULTS_UNTIL_MS));
     healAll(simulation);
     await simulation.runUntilTrue(() => topology.converged(), CONVERGENCE_MS_MAX);
