@@ -2,11 +2,10 @@ import { readConfiguration } from '../resources/core-form.js';
 import type { FrontEnd } from '../resources/model.js';
 import { ResourceError, refusal } from '../resources/problem.js';
 import type { Translation, ValidationOptions } from '../resources/validate.js';
+import { readLobby } from './lobby/read.js';
 
 /** What tells the forms apart: a key at the root of the first document. */
-const ROOT_KEYS: Readonly<Record<string, FrontEnd>> = {
-  loadBalancers: 'core',
-};
+const ROOT_KEYS: Readonly<Record<string, FrontEnd>> = { lb: 'lobby', loadBalancers: 'core', apiVersion: 'gateway-api' };
 
 /** The form that the documents of one source are written in; null if it is none that is known. */
 export function frontEndOf(documents: readonly unknown[]): FrontEnd | null {
@@ -31,5 +30,5 @@ export function readDocuments(documents: readonly unknown[], options: Validation
     .slice(1)
     .map((value, index) => ({ document: index + 1, path: [], message: refusal(value, 'one document') }));
   if (surplus.length > 0) throw new ResourceError(surplus);
-  return readConfiguration(documents[0], options);
+  return frontEnd === 'lobby' ? readLobby(documents[0], options) : readConfiguration(documents[0], options);
 }

@@ -17,7 +17,7 @@ import {
 } from './check-values.js';
 import { checkOf, healthOptionsOf } from './compile.js';
 import type { Member, Pool, Resolution } from './model.js';
-import { type ProblemPath, type Report, refusal } from './problem.js';
+import { type ProblemPath, type Report, refusal, shown } from './problem.js';
 
 const DAY_MS = 86_400_000;
 
@@ -36,13 +36,7 @@ export function checkPool(report: Report, note: Report, pool: Pool, checkTypes: 
   if (pool.algorithm === 'least-latency') checkLatencyIsKnown(report, pool);
   const members = under(report, 'members');
   checkUnique(members, pool.members, ({ name }) => name, ['name'], 'a name that no other member of the pool has');
-  checkUnique(
-    under(note, 'members'),
-    pool.members,
-    endpointOf,
-    ['host'],
-    'an address and port that no other member has',
-  );
+  noteTwins(note, pool.members);
   for (const [index, member] of pool.members.entries()) {
     checkMember(under(members, index), under(note, 'members', index), member, checkTypes);
   }
@@ -77,6 +71,17 @@ function checkLatencyIsKnown(report: Report, pool: Pool): void {
   }
 }
 
+/** Two names for one server are allowed, but flows can't be told apart by them. */
+function noteTwins(note: Report, members: readonly Member[]): void {
+  const names = new Map<string, string>();
+  for (const [index, { name, host, port }] of members.entries()) {
+    const endpoint = `${host.toLowerCase()} port ${port}`;
+    const twin = names.get(endpoint);
+    if (twin === undefined) names.set(endpoint, name);
+    else note(['members', index, 'host'], `${endpoint} is the member ${shown(twin)} too: their flows are cut together`);
+  }
+}
+
 function checkMember(report: Report, note: Report, member: Member, checkTypes: readonly string[]): void {
   checkName(report, ['name'], member.name);
   checkPort(report, ['port'], member.port);
@@ -105,10 +110,6 @@ function checkResolution(report: Report, { servers, ttlMs }: Resolution): void {
 
 function isGiven({ servers, ttlMs, members }: Resolution): boolean {
   return servers.length > 0 || ttlMs !== null || members !== 'one';
-}
-
-function endpointOf({ host, port }: Member): string {
-  return `${host.toLowerCase()} port ${port}`;
 }
 
 /** `outlier.ejectionMs` is `passiveCheck.ejectionMs` in the model. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SOURCE_KEY } from '../flow-key.js';
 import { activeCheckSchema } from './core-form-check.js';
-import { DEFAULTS, LOCAL_OWNER } from './defaults.js';
+import { DEFAULTS, defaultBurst, LOCAL_OWNER } from './defaults.js';
 import type { BalancerConfiguration } from './model.js';
 import { ResourceError } from './problem.js';
 import { checkShape } from './shape.js';
@@ -103,9 +103,10 @@ const listenerSchema = z.strictObject({
     .strictObject({
       connectionsPerMember: limit,
       connectionsPerSecond: limit,
-      burst: z.number().default(listener.limits.burst),
+      burst: z.number().optional(),
       connections: limit,
     })
+    .transform((limits) => ({ ...limits, burst: limits.burst ?? defaultBurst(limits.connectionsPerSecond) }))
     .prefault({}),
   timeouts: z
     .strictObject({

@@ -26,7 +26,7 @@ const CORE: Defaults = {
   listener: {
     ...{ addresses: [], interfaces: [], dataPath: 'nat', acceleration: 'off', clientAddress: 'keep' },
     ...{ sourceAddresses: [], allow: null, block: null, mirror: null, localTraffic: false },
-    limits: { connectionsPerMember: null, connectionsPerSecond: null, burst: 5, connections: null },
+    limits: { connectionsPerMember: null, connectionsPerSecond: null, burst: defaultBurst(null), connections: null },
     timeouts: { connectMs: null, idleMs: null, onIdle: 'release', memberConnectMs: null },
   },
   pool: {
@@ -60,6 +60,11 @@ export const DEFAULTS: Readonly<Record<FrontEnd, Defaults>> = {
   },
   'gateway-api': { ...CORE, pool: { ...CORE.pool, whenNoneHealthy: 'fail-open' } },
 };
+
+/** New connections at once above a rate unless told otherwise: those of a tenth of a second, and at least five. */
+export function defaultBurst(connectionsPerSecond: number | null): number {
+  return Math.max(5, Math.ceil((connectionsPerSecond ?? 0) / 10));
+}
 
 /** A check with the parts that its type needs, filled in with the defaults where they are not given. */
 export function checkWithParts(check: ActiveCheck): ActiveCheck {

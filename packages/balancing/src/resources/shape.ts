@@ -39,24 +39,54 @@ interface Finding {
 }
 
 function messageOf(issue: z.core.$ZodRawIssue): string | undefined {
+  const expected = expectation(issue);
+  if (expected === undefined || issue.code === 'unrecognized_keys') return expected;
+  return refusal(issue.code === 'invalid_union' ? judged(issue) : issue.input, expected);
+}
+
+/** What was expected instead; undefined for what the schema words itself. */
+function expectation(issue: z.core.$ZodIssue | z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return refusal(issue.input, TYPE_NAMES[issue.expected] ?? issue.expected);
+      return TYPE_NAMES[issue.expected] ?? issue.expected;
     case 'invalid_value':
-      return refusal(issue.input, oneOf(issue.values.map(valueText)));
+      return oneOf(issue.values.map(String));
     case 'unrecognized_keys':
-      return oneOf(knownKeys(issue.inst));
+      return oneOf(knownKeys(issue));
     case 'invalid_union':
-      return refusal(issue.input, 'another kind of value');
+      return unionText(issue);
     case 'too_small':
-      return refusal(issue.input, sizeText('least', issue.minimum, issue.origin));
+      return sizeText('least', issue.minimum, issue.origin);
     case 'too_big':
-      return refusal(issue.input, sizeText('most', issue.maximum, issue.origin));
-    case 'invalid_format':
-      return refusal(issue.input, `text of the form ${issue.format}`);
+      return sizeText('most', issue.maximum, issue.origin);
     default:
       return undefined;
   }
+}
+
+interface UnionIssue {
+  readonly errors: readonly (readonly z.core.$ZodIssue[])[];
+  /** Of unions that a key decides: the key, and the values that it may have. */
+  readonly discriminator?: string | undefined;
+  readonly options?: readonly unknown[] | undefined;
+}
+
+function unionText({ errors, options }: UnionIssue): string {
+  if (options !== undefined) return oneOf(options.map(String));
+  return errors
+    .flatMap(([first]) => (first === undefined ? [] : [expectation(first) ?? 'another value']))
+    .join(', or ');
+}
+
+/** The value that decides which branch of a union is meant. */
+function judged({
+  input,
+  discriminator,
+}: {
+  readonly input?: unknown;
+  readonly discriminator?: string | undefined;
+}): unknown {
+  return discriminator === undefined ? input : (input as Record<string, unknown>)[discriminator];
 }
 
 /** One finding per unknown key, and of a union the findings of the branch that was meant. */
@@ -79,18 +109,15 @@ function isInside(path: readonly PropertyKey[], code: string): boolean {
   return path.length > 0 || code === 'unrecognized_keys' || code === 'custom';
 }
 
-function knownKeys(inst: unknown): string[] {
-  const shape = (inst as { _zod?: { def?: { shape?: object } } } | undefined)?._zod?.def?.shape;
+function knownKeys(issue: object): string[] {
+  const { inst } = issue as { inst?: { _zod?: { def?: { shape?: object } } } };
+  const shape = inst?._zod?.def?.shape;
   return shape === undefined ? [] : Object.keys(shape);
 }
 
 function oneOf(texts: readonly string[]): string {
   if (texts.length === 0) return 'none';
   return texts.length === 1 ? texts[0]! : `one of ${texts.join(', ')}`;
-}
-
-function valueText(value: unknown): string {
-  return typeof value === 'string' ? value : String(value);
 }
 
 function sizeText(bound: 'least' | 'most', size: number | bigint, origin: string): string {
