@@ -57,7 +57,7 @@ export class CheckTypes {
     if (typeof checkTypes !== 'object' || checkTypes === null) {
       throw new CheckTypeError(
         'module',
-        `${source}: checkTypes is ${typeof checkTypes}, expected an object of functions`,
+        `${source}: checkTypes is ${checkTypes === null ? 'null' : typeof checkTypes}, expected an object of functions`,
       );
     }
     for (const [name, probe] of Object.entries(checkTypes)) {
