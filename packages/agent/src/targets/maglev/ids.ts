@@ -1,0 +1,65 @@
+import { NftError } from '../nft/errors.js';
+import type { DesiredService } from './model.js';
+import { MARK_BASE, MEMBER_NUMBERS_MAX, namesOf } from './names.js';
+
+/** A member as it stands in the kernel. */
+export interface NumberedMember {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  /** Its chain. */
+  readonly chain: string;
+  /** What flows and packets to it are marked with; unique on the node. */
+  readonly mark: number;
+}
+
+/** Members by service id and name. */
+export type Numbering = ReadonlyMap<string, ReadonlyMap<string, NumberedMember>>;
+
+/**
+ * Gives every member a mark. Who has one in the kernel keeps it: live flows carry it. New ones follow the highest that is in
+ * use, so that a number comes back as late as can be.
+ *
+ * @throws NftError `refused` if the node has more members than there are numbers
+ */
+export function numberMembers(services: readonly DesiredService[], existing: ReadonlyMap<string, number>): Numbering {
+  const taken = new Set(existing.values());
+  let last = [...taken].reduce((a, b) => Math.max(a, b), MARK_BASE);
+  const next = (): number => {
+    for (let tries = 0; tries < MEMBER_NUMBERS_MAX; tries++) {
+      last = last >= MARK_BASE + MEMBER_NUMBERS_MAX ? MARK_BASE + 1 : last + 1;
+      if (!taken.has(last)) {
+        taken.add(last);
+        return last;
+      }
+    }
+    throw new NftError('refused', `more than ${MEMBER_NUMBERS_MAX} members on one node`);
+  };
+  return new Map(
+    services.map(({ id, members }) => {
+      const numbered = [...members].map(([name, { address, port }]): [string, NumberedMember] => {
+        const chain = namesOf.member(id, name);
+        return [name, { name, address, port, chain, mark: existing.get(chain) ?? next() }];
+      });
+      return [id, new Map(numbered)];
+    }),
+  );
+}
+
+/** The member's mark in every slot; 0 where nobody serves. */
+export function slotMarks(
+  service: DesiredService,
+  members: ReadonlyMap<string, NumberedMember>,
+  size: number,
+): Uint32Array {
+  const { table } = service;
+  const marks = Uint32Array.from(table.members, (name) => members.get(name)?.mark ?? 0);
+  const slots = new Uint32Array(size);
+  for (let slot = 0; slot < table.slots.length; slot++) slots[slot] = marks[table.slots[slot]!]!;
+  return slots;
+}
+
+/** Marks of the members that have slots. */
+export function servingMarks({ table }: DesiredService, members: ReadonlyMap<string, NumberedMember>): number[] {
+  return table.members.flatMap((name) => members.get(name)?.mark ?? []);
+}

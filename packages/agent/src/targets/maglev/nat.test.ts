@@ -1,0 +1,85 @@
+import { Netlink } from '@higgins/netlink';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { BalancerLab, MEMBER_PORT, MEMBERS } from '../../../../../test/support/balancer-lab.js';
+import { describeInNamespace } from '../../../../../test/support/namespace.js';
+import { until } from '../../../../../test/support/until.js';
+import { predictorOf, type ServiceOptions, serviceOf } from './maglev.fixture.js';
+import { MaglevTarget } from './target.js';
+
+const signal = new AbortController().signal;
+
+await describeInNamespace('maglev target, nat', import.meta.filename, ['network'], () => {
+  let lab: BalancerLab;
+  let target: MaglevTarget;
+
+  beforeEach(async () => {
+    lab = await BalancerLab.create();
+    target = new MaglevTarget({ netlink: new Netlink(), bootMs: () => performance.now() });
+  });
+
+  afterEach(() => lab[Symbol.asyncDispose]());
+
+  const even = (addresses: readonly string[]) => Object.fromEntries(addresses.map((address) => [address, 1]));
+  const apply = async (...services: ServiceOptions[]) => {
+    const desired = { services: services.map(serviceOf) };
+    return { ...(await target.apply(desired, signal)), services: desired.services };
+  };
+
+  it('L4-01, L4-28: TCP and UDP over IPv4 and IPv6 reach a member, and no socket is on the virtual address', async () => {
+    await apply(
+      ...(['tcp', 'udp'] as const).flatMap((protocol): ServiceOptions[] => [
+        { id: `${protocol}4`, protocol, addresses: ['10.9.0.9'], members: even(MEMBERS[4]), memberPort: MEMBER_PORT },
+        { id: `${protocol}6`, protocol, addresses: ['fd09::9'], members: even(MEMBERS[6]), memberPort: MEMBER_PORT },
+      ]),
+    );
+    const [tcp4] = await lab.clients.call<string[]>('connect', { count: 1, address: '10.9.0.9', port: 80 });
+    const [tcp6] = await lab.clients.call<string[]>('connect', { count: 1, address: 'fd09::9', port: 80 });
+    const udp4 = await lab.clients.call<{ name: string }>('exchange', { address: '10.9.0.9', port: 80 });
+    const udp6 = await lab.clients.call<{ name: string }>('exchange', { address: 'fd09::9', port: 80 });
+    expect(
+      [MEMBERS[4], MEMBERS[6], MEMBERS[4], MEMBERS[6]].map((names, index) =>
+        names.includes([tcp4, tcp6, udp4.name, udp6.name][index]!),
+      ),
+    ).toEqual([true, true, true, true]);
+    expect(await target.verify()).toEqual([]);
+  });
+
+  it('L4-24: every flow goes to the predicted member, through additions, removals and changes of weight', async () => {
+    const sources = Array.from({ length: 250 }, (_, index) => ({
+      address: `10.100.${index >> 5}.${1 + (index & 31)}`,
+      port: 20_000 + index * 97,
+    }));
+    const weights = [
+      even(MEMBERS[4].slice(0, 4)),
+      even(MEMBERS[4]),
+      { ...even(MEMBERS[4]), '10.2.0.12': 0 },
+      { ...even(MEMBERS[4]), '10.2.0.13': 7 },
+    ];
+    let sent = 0;
+    for (const [phase, members] of weights.entries()) {
+      const { services } = await apply({
+        id: 'dns',
+        protocol: 'udp',
+        port: 53,
+        addresses: ['10.9.0.0/16'],
+        members,
+        memberPort: MEMBER_PORT,
+      });
+      const destinations = Array.from({ length: 30 }, (_, index) => ({
+        address: `10.9.${phase}.${1 + index}`,
+        port: 53,
+      }));
+      const count = await lab.clients.call<number>('send', { sources, destinations, tag: phase });
+      await until(async () => (await lab.servers.call<number>('received')) >= count);
+      const predict = predictorOf(services[0]!);
+      const wrong = (await lab.servers.call<[string, string][]>('take')).filter(([payload, receiver]) => {
+        const [, index, destination] = payload.split(' ') as [string, string, string];
+        const { address, port } = sources[Number(index)]!;
+        return predict(address, port, destination) !== receiver;
+      });
+      expect(wrong).toEqual([]);
+      sent += count;
+    }
+    expect(sent).toBe(30_000);
+  });
+});

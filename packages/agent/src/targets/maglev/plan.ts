@@ -1,0 +1,260 @@
+import type { SetOperation } from '@higgins/netlink';
+import { compileRuleset, type Placement, placeService } from './compile.js';
+import { batchesOf, bytesOf, type Content, contentChanges } from './contents.js';
+import { type Numbering, numberMembers } from './ids.js';
+import type { DesiredBalancer, DesiredService } from './model.js';
+import { digestOf, namesOf } from './names.js';
+import { type Ruleset, rulesetText, type TableFamily } from './ruleset.js';
+import { type ExistingTable, prepareScript, setLine, switchScript } from './script.js';
+import type { PlacedService } from './selection.js';
+
+/** What is in the kernel of the balancer. */
+export interface ActualBalancer {
+  readonly generation: number;
+  readonly existing: ReadonlyMap<TableFamily, ExistingTable>;
+  /** Digest of the structure that was written last; null if there is none. */
+  readonly structure: string | null;
+  /** Marks by chain of the member. */
+  readonly marks: ReadonlyMap<string, number>;
+  /** Sets that a rule looks into, by family and name as `setKey` makes them. */
+  readonly referenced: ReadonlySet<string>;
+  /** What netlink wrote to sets, by `setKey`. */
+  readonly contents: ReadonlyMap<string, Content>;
+  /** The ruleset that the structure is of, if this process wrote it. */
+  readonly ruleset: Ruleset | null;
+  /** Whether what stands in the kernel is what was written there; otherwise the structure is written anew. */
+  readonly intact: boolean;
+}
+
+/** One transaction. */
+export type Step =
+  | { readonly kind: 'script'; readonly text: string }
+  | {
+      readonly kind: 'elements';
+      readonly family: TableFamily;
+      readonly operations: readonly SetOperation[];
+      readonly generation: number | null;
+    };
+
+/** How to get from what is there to what is wanted, and what is there then. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** Whether the last step replaces the structure. */
+  readonly structure: boolean;
+  readonly ruleset: Ruleset;
+  readonly digest: string;
+  readonly numbering: Numbering;
+  /** What netlink wrote to sets once all steps are done: those that changed, or all. */
+  readonly contents: ReadonlyMap<string, Content>;
+}
+
+/** What the planner needs to know of the tables and the socket. */
+export interface PlanOptions {
+  /** Name of the tables. */
+  readonly table: string;
+  /** Bytes that one batch may have. */
+  readonly batchBytesMax: number;
+}
+
+/**
+ * The transactions that lead from `actual` to `desired`, to be carried out in order; none if all is in place. Pure.
+ *
+ * While the structure stays, they are one batch of elements per table, bound to the generation that was read. Otherwise new
+ * and changed slot maps are first filled beside those in use, where no packet sees them, and one script then replaces the
+ * structure and points at them. A change of slots that is too large for one batch takes the same way.
+ */
+export function planBalancer(desired: DesiredBalancer, actual: ActualBalancer, options: PlanOptions): Plan {
+  const services = [...desired.services].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const numbering = numberMembers(services, actual.marks);
+  const compile = (placementOf: (service: DesiredService) => Placement) =>
+    compileRuleset(services, numbering, placementOf);
+  const inUse = compile((service) => placementInUse(service, actual));
+  const digest = structureDigest(inUse);
+  if (actual.intact && digest === actual.structure) {
+    const steps = elementSteps(inUse, actual);
+    if (steps.every(({ operations }) => bytesOf(operations) <= options.batchBytesMax)) {
+      return { steps, structure: false, ruleset: inUse, digest, numbering, contents: contentsOf(inUse) };
+    }
+  }
+  const ruleset = compile((service) => freshPlacement(service, inUse, actual));
+  return switchPlan({ ruleset, digest: structureDigest(ruleset), numbering }, actual, options);
+}
+
+/**
+ * The same for services of which only the slots changed, without looking at the others. Null if a change is too large for
+ * one batch.
+ */
+export function planSlots(
+  services: readonly DesiredService[],
+  numbering: Numbering,
+  actual: ActualBalancer & { readonly ruleset: Ruleset; readonly structure: string },
+  { batchBytesMax }: PlanOptions,
+): Plan | null {
+  const operations = new Map<TableFamily, SetOperation[]>();
+  const contents = new Map<string, Content>();
+  for (const service of services) {
+    const placed = placeService(service, numbering, placementInUse(service, actual));
+    const family = tableOf(service);
+    for (const [name, content] of contentsOfService(placed)) {
+      const key = setKey(family, name);
+      const changes = contentChanges(name, actual.contents.get(key) ?? null, content);
+      if (changes.length > 0) operations.set(family, [...(operations.get(family) ?? []), ...changes]);
+      contents.set(key, content);
+    }
+  }
+  const { generation, ruleset, structure: digest } = actual;
+  const steps = [...operations].map(([family, changes]): Step & { kind: 'elements' } => ({
+    kind: 'elements',
+    ...{ family, operations: changes, generation },
+  }));
+  if (steps.some((step) => bytesOf(step.operations) > batchBytesMax)) return null;
+  return { steps, structure: false, ruleset, digest, numbering, contents };
+}
+
+/** The sets of a service that change with its slots, and what is to stand there. */
+export function contentsOfService({ service, size, generation, slots, serving }: PlacedService): [string, Content][] {
+  return [
+    [namesOf.slots(service.id, size, generation), slots],
+    ...(service.affinity ? [[namesOf.serving(service.id, generation), serving] satisfies [string, Content]] : []),
+  ];
+}
+
+/** How contents are keyed. */
+export function setKey(family: TableFamily, set: string): string {
+  return `${family} ${set}`;
+}
+
+/** 64 bits over all that a change of structure writes. */
+export function structureDigest(ruleset: Ruleset): string {
+  return digestOf(rulesetText(ruleset), 16);
+}
+
+/** A digest as the element of a set of two marks. */
+export function digestElement(digest: string): string {
+  return `0x${digest.slice(0, 8)} . 0x${digest.slice(8)}`;
+}
+
+/** Elements that differ, one batch per table. */
+export function elementSteps(ruleset: Ruleset, actual: ActualBalancer): (Step & { kind: 'elements' })[] {
+  const { generation } = actual;
+  return [...ruleset].flatMap(([family, { sets }]) => {
+    const operations = [...sets].flatMap(([name, { content }]) =>
+      isContent(content) ? contentChanges(name, actual.contents.get(setKey(family, name)) ?? null, content) : [],
+    );
+    return operations.length === 0 ? [] : [{ kind: 'elements' as const, family, operations, generation }];
+  });
+}
+
+/** Contents of a ruleset, as they are once it is in force. */
+export function contentsOf(ruleset: Ruleset): Map<string, Content> {
+  const contents = new Map<string, Content>();
+  for (const [family, { sets }] of ruleset) {
+    for (const [name, { content }] of sets) if (isContent(content)) contents.set(setKey(family, name), content);
+  }
+  return contents;
+}
+
+/** Whether netlink writes the set. */
+export function isContent(content: Content | 'packets' | null): content is Content {
+  return content !== null && content !== 'packets';
+}
+
+/** The table in which the service's slots stand. */
+export function tableOf({ dataPath }: DesiredService): TableFamily {
+  return dataPath === 'dsr-l2' ? 'netdev' : 'inet';
+}
+
+function switchPlan(
+  wanted: Pick<Plan, 'ruleset' | 'digest' | 'numbering'>,
+  actual: ActualBalancer,
+  options: PlanOptions,
+): Plan {
+  const { table } = options;
+  const prepared = preparations(wanted.ruleset, actual);
+  const missing = prepared.filter(({ exists }) => !exists);
+  const line = ({ family, name }: Preparation) => ({
+    family,
+    line: setLine(table, family, name, wanted.ruleset.get(family)!),
+  });
+  const script: Step[] =
+    missing.length === 0 ? [] : [{ kind: 'script', text: prepareScript(table, missing.map(line)) }];
+  const fills = prepared.flatMap(({ family, operations }) =>
+    batchesOf(operations, options.batchBytesMax).map(
+      (batch): Step => ({ kind: 'elements', family, operations: batch, generation: null }),
+    ),
+  );
+  const change = switchScript({
+    table,
+    existing: withPrepared(actual.existing, missing, wanted.ruleset),
+    before: actual.ruleset,
+    after: wanted.ruleset,
+    oldMark: actual.structure === null ? null : digestElement(actual.structure),
+    newMark: digestElement(wanted.digest),
+  });
+  const steps: Step[] = [...script, ...fills, { kind: 'script', text: change }];
+  return { ...wanted, steps, structure: true, contents: contentsOf(wanted.ruleset) };
+}
+
+interface Preparation {
+  readonly family: TableFamily;
+  readonly name: string;
+  readonly exists: boolean;
+  readonly operations: readonly SetOperation[];
+}
+
+/** Sets that are to be filled before the switch. */
+function preparations(ruleset: Ruleset, actual: ActualBalancer): Preparation[] {
+  return [...ruleset].flatMap(([family, { sets }]) =>
+    [...sets].flatMap(([name, { content }]) => {
+      if (!isContent(content)) return [];
+      const operations = contentChanges(name, actual.contents.get(setKey(family, name)) ?? null, content);
+      const exists = actual.existing.get(family)?.sets.has(name) ?? false;
+      return exists && operations.length === 0 ? [] : [{ family, name, exists, operations }];
+    }),
+  );
+}
+
+function withPrepared(
+  existing: ActualBalancer['existing'],
+  missing: readonly Preparation[],
+  ruleset: Ruleset,
+): ReadonlyMap<TableFamily, ExistingTable> {
+  const after = new Map(existing);
+  for (const { family, name } of missing) {
+    const table = after.get(family) ?? { chains: new Set(), sets: new Map(), objects: new Map() };
+    const kind = ruleset.get(family)!.sets.get(name)!.kind;
+    after.set(family, { ...table, sets: new Map([...table.sets, [name, kind]]) });
+  }
+  return after;
+}
+
+/** The map that rules look into now, if it has the right size. */
+export function placementInUse(service: DesiredService, actual: ActualBalancer): Placement {
+  const size = sizeOf(service, actual);
+  const second = namesOf.slots(service.id, size, 1);
+  return { size, generation: actual.referenced.has(setKey(tableOf(service), second)) ? 1 : 0 };
+}
+
+/** The map in use while its content stays; the other one for another content. */
+function freshPlacement(service: DesiredService, inUse: Ruleset, actual: ActualBalancer): Placement {
+  const placement = placementInUse(service, actual);
+  const family = tableOf(service);
+  const differs = [
+    namesOf.slots(service.id, placement.size, placement.generation),
+    namesOf.serving(service.id, placement.generation),
+  ].some((name) => {
+    const content = inUse.get(family)!.sets.get(name)?.content ?? null;
+    const key = setKey(family, name);
+    if (!isContent(content) || !actual.referenced.has(key)) return false;
+    return contentChanges(name, actual.contents.get(key) ?? null, content).length > 0;
+  });
+  return differs ? { ...placement, generation: placement.generation === 0 ? 1 : 0 } : placement;
+}
+
+/** Slots of the service's map. A table that is read in turn has none while nobody serves: then the map stays as it is. */
+function sizeOf({ id, choice, dataPath }: DesiredService, actual: ActualBalancer): number {
+  if (choice.size > 0) return choice.size;
+  const prefix = setKey(dataPath === 'dsr-l2' ? 'netdev' : 'inet', `s.${id}.slots.`);
+  const known = [...actual.referenced].find((key) => key.startsWith(prefix));
+  return known === undefined ? 1 : Number(known.slice(prefix.length).split('.')[0]);
+}

@@ -1,0 +1,171 @@
+import type { Layout, Netlink, SetContent } from '@higgins/netlink';
+import { runNft } from '../nft/nft-command.js';
+import { type Content, contentRead, wordsOf } from './contents.js';
+import { digestOf, MARK_BASE, SHARED } from './names.js';
+import { type ActualBalancer, setKey } from './plan.js';
+import type { ObjectSpec, TableFamily } from './ruleset.js';
+import type { ExistingTable } from './script.js';
+
+/** Readings before a ruleset that never stands still is taken as it is: elements are bound to its generation anyway. */
+const READINGS_MAX = 8;
+const FAMILIES: readonly TableFamily[] = ['inet', 'ip', 'ip6', 'netdev'];
+
+/** What was read, and whether it is what was written. */
+export interface Reading {
+  readonly actual: ActualBalancer;
+  /** Digest over chains, rules, sets and the elements that only a change of structure touches. */
+  readonly readback: string;
+  /** The digest that was stored after the structure had been written; null if none is. */
+  readonly stored: string | null;
+}
+
+/** Reads everything of the balancer: structure through `nft`, elements over netlink. */
+export async function readBalancer(netlink: Netlink, table: string): Promise<Reading> {
+  for (let reading = 1; ; reading++) {
+    const before = await netlink.generation();
+    const listings = await listTables(table);
+    const elements = await readElements(netlink, table, listings);
+    if ((await netlink.generation()) === before || reading === READINGS_MAX)
+      return assemble(before, listings, elements);
+  }
+}
+
+/** Reads structure and its elements alone, after it was written: contents are those of `ruleset`. */
+export async function readStructure(netlink: Netlink, table: string): Promise<Reading> {
+  for (let reading = 1; ; reading++) {
+    const before = await netlink.generation();
+    const listings = await listTables(table);
+    const elements = await readElements(netlink, table, listings, (name) => contentKind(name) === null);
+    if ((await netlink.generation()) === before || reading === READINGS_MAX)
+      return assemble(before, listings, elements);
+  }
+}
+
+/** The digest that is the one element of a set; null if there is none, or more. */
+export function digestRead(read: SetContent | undefined): string | null {
+  if (read?.count !== 1) return null;
+  const words = wordsOf(read.keys);
+  return words.map((word) => word.toString(16).padStart(8, '0')).join('');
+}
+
+/** What stands in a set that netlink writes, by its name; null for others. */
+export function contentKind(name: string): Content['kind'] | null {
+  if (name.startsWith('list.')) return 'intervals';
+  if (/^s\.[^.]+\.slots\./.test(name)) return 'slots';
+  return /^s\.[^.]+\.serving\./.test(name) ? 'marks' : null;
+}
+
+/** How many slots a slot map has, by its name. */
+export function slotsOfName(name: string): number {
+  return Number(/\.slots\.(\d+)\./.exec(name)?.[1] ?? 0);
+}
+
+interface Listing {
+  readonly existing: ExistingTable;
+  readonly references: readonly string[];
+  /** The listing without what changes by itself. */
+  readonly stable: string;
+}
+
+type Listings = ReadonlyMap<TableFamily, Listing>;
+type Elements = ReadonlyMap<string, SetContent>;
+
+async function listTables(table: string): Promise<Listings> {
+  const { nftables } = JSON.parse(await runNft(['-j', 'list', 'tables'])) as { nftables: JsonItem[] };
+  const present = nftables.flatMap((item) => (item.table?.name === table ? [item.table.family] : []));
+  const families = FAMILIES.filter((family) => present.includes(family));
+  const texts = await Promise.all(families.map((family) => runNft(['-j', '-t', 'list', 'table', family, table])));
+  return new Map(families.map((family, index) => [family, parseListing(texts[index]!)]));
+}
+
+interface JsonItem {
+  readonly table?: { readonly family: string; readonly name: string };
+  readonly chain?: { readonly name: string };
+  readonly set?: { readonly name: string };
+  readonly map?: { readonly name: string };
+  readonly counter?: { readonly name: string };
+  readonly limit?: { readonly name: string };
+  readonly 'ct timeout'?: { readonly name: string };
+  readonly rule?: object;
+}
+
+/** Fields of nft's JSON that change by themselves, or with each load. */
+const VOLATILE = new Set(['metainfo', 'handle', 'packets', 'bytes', 'elem']);
+
+function parseListing(json: string): Listing {
+  const { nftables } = JSON.parse(json) as { nftables: JsonItem[] };
+  const sets = new Map<string, 'set' | 'map'>();
+  const objects = new Map<string, ObjectSpec['kind']>();
+  const references: string[] = [];
+  for (const item of nftables) {
+    for (const kind of ['set', 'map'] as const) if (item[kind]) sets.set(item[kind].name, kind);
+    for (const kind of ['counter', 'limit', 'ct timeout'] as const) if (item[kind]) objects.set(item[kind].name, kind);
+    if (item.rule) for (const [, name] of JSON.stringify(item.rule).matchAll(/@([\w.]+)/g)) references.push(name!);
+  }
+  const chains = new Set(nftables.flatMap(({ chain }) => chain?.name ?? []));
+  const stable = JSON.stringify(nftables, (key, value: unknown) => (VOLATILE.has(key) ? undefined : value));
+  return { existing: { chains, sets, objects }, references, stable };
+}
+
+async function readElements(
+  netlink: Netlink,
+  table: string,
+  listings: Listings,
+  wanted: (name: string) => boolean = () => true,
+): Promise<Elements> {
+  const elements = new Map<string, SetContent>();
+  for (const [family, { existing }] of listings) {
+    const names = [...existing.sets.keys()].filter((name) => wanted(name) && !isFilledByPackets(name));
+    const layoutOf = (name: string): Layout => (contentKind(name) === 'intervals' ? 'interval' : 'plain');
+    const { sets } = await netlink.snapshot(
+      { family, name: table },
+      names.map((set) => ({ set, layout: layoutOf(set) })),
+    );
+    names.forEach((name, index) => void elements.set(setKey(family, name), sets[index]!));
+  }
+  return elements;
+}
+
+function isFilledByPackets(name: string): boolean {
+  return /^s\.[^.]+\.(affinity|open|full)\./.test(name);
+}
+
+function assemble(generation: number, listings: Listings, elements: Elements): Reading {
+  const contents = new Map<string, Content>();
+  const marks = new Map<string, number>();
+  const referenced = new Set<string>();
+  const stable: string[] = [];
+  for (const [family, { existing, references, stable: text }] of listings) {
+    for (const name of references) referenced.add(setKey(family, name));
+    stable.push(text);
+    for (const name of existing.sets.keys()) {
+      const read = elements.get(setKey(family, name));
+      if (!read) continue;
+      const kind = contentKind(name);
+      if (kind) contents.set(setKey(family, name), contentRead(kind, read, slotsOfName(name)));
+      else if (name !== SHARED.structure && name !== SHARED.readback) stable.push(elementsText(name, read));
+      if (name === SHARED.members) addMarks(marks, read);
+    }
+  }
+  const existing = new Map([...listings].map(([family, listing]) => [family, listing.existing]));
+  return {
+    actual: {
+      ...{ generation, existing, marks, referenced, contents, ruleset: null, intact: true },
+      structure: digestRead(elements.get(setKey('inet', SHARED.structure))),
+    },
+    readback: digestOf(stable.join('\n'), 16),
+    stored: digestRead(elements.get(setKey('inet', SHARED.readback))),
+  };
+}
+
+function addMarks(marks: Map<string, number>, read: SetContent): void {
+  wordsOf(read.keys).forEach((mark, index) => {
+    const chain = /^goto (.+)$/.exec(read.verdicts?.[index] ?? '')?.[1];
+    if (chain !== undefined && mark > MARK_BASE) marks.set(chain, mark);
+  });
+}
+
+function elementsText(name: string, { keys, values, verdicts }: SetContent): string {
+  const hex = (bytes: Uint8Array | null) => Buffer.from(bytes ?? []).toString('hex');
+  return `${name} ${hex(keys)} ${hex(values)} ${(verdicts ?? []).join(' ')}`;
+}

@@ -1,0 +1,110 @@
+import { keyExpression } from '@higgins/balancing';
+import { parseIpSet } from '@higgins/ipdata';
+import { intervalsOf } from '../nft/intervals.js';
+import type { Content } from './contents.js';
+import { headerOf } from './dispatch.js';
+import type { NumberedMember } from './ids.js';
+import type { DesiredService } from './model.js';
+import { digestOf, namesOf, type RefusalReason, SHARED } from './names.js';
+import type { TableBuilder } from './ruleset.js';
+
+/** A service and where its members stand in the kernel. */
+export interface PlacedService {
+  readonly service: DesiredService;
+  readonly members: ReadonlyMap<string, NumberedMember>;
+  /** Slots of its map; 1 or more. */
+  readonly size: number;
+  /** Which of the two maps is in use. */
+  readonly generation: 0 | 1;
+  readonly slots: Content;
+  readonly serving: Content;
+}
+
+/** Where a rule keeps the member's mark: on the flow, or on the packet where flows are not tracked. */
+export type MarkField = 'ct mark' | 'meta mark';
+
+/**
+ * Rules that lead from the service's chain to a member's: by affinity, else by the slot. Where neither has anybody, the
+ * next rule of the chain is met.
+ */
+export function addSelection(table: TableBuilder, placed: PlacedService, field: MarkField): void {
+  const { service, size, generation } = placed;
+  const chain = namesOf.service(service.id);
+  const slots = namesOf.slots(service.id, size, generation);
+  table.set('map', slots, `typeof numgen inc mod ${size} : ${field};`, placed.slots);
+  if (service.affinity) addRemembered(table, placed, field);
+  const { choice } = service;
+  const slot =
+    choice.kind === 'turn'
+      ? `numgen inc mod ${size}`
+      : `jhash ${keyExpression(choice.key, service.family)} mod ${choice.size} seed 0x${choice.seed.toString(16)}`;
+  table.rule(chain, `${field} set ${slot} map @${slots}`, `${field} vmap @${SHARED.members}`);
+}
+
+/** A rule of a member's chain by which the client is remembered; none without affinity. */
+export function rememberRule({ affinity, id, family }: DesiredService, field: MarkField): string[] {
+  if (!affinity) return [];
+  const { name } = affinityMap(id, family, affinity, field);
+  return [`update @${name} { ${keyExpression(affinity.key, family)} timeout ${affinity.ttlMs}ms : ${field} }`];
+}
+
+/** Name of the map in which a service remembers its clients; null if it does not. */
+export function affinityName({ affinity, id, family }: DesiredService, field: MarkField): string | null {
+  return affinity && affinityMap(id, family, affinity, field).name;
+}
+
+/** Rules that let in only the sources that may use the service. */
+export function sourceRules(table: TableBuilder, service: DesiredService): string[] {
+  const { family, allow, block } = service;
+  const source = `${headerOf(family)} saddr`;
+  const counted = `counter name "${refusalCounter(table, service, 'source')}"`;
+  return [
+    ...(block.length > 0 ? [`${source} @${list(table, service, block)} ${counted} drop`] : []),
+    ...(allow !== null ? [`${source} != @${list(table, service, allow)} ${counted} goto ${SHARED.refuse}`] : []),
+  ];
+}
+
+/** Counts a flow that is not let in; its name is to be followed by a verdict. */
+export function refusalCounter(table: TableBuilder, { id }: DesiredService, reason: RefusalReason): string {
+  return table.object('counter', namesOf.refused(id, reason), '');
+}
+
+/** Refuses at once: a reset, or an ICMP error. */
+export function refuseRule(table: TableBuilder, service: DesiredService, reason: RefusalReason): string {
+  return `counter name "${refusalCounter(table, service, reason)}" goto ${SHARED.refuse}`;
+}
+
+/** The limit of new flows per second, as the condition of a rule. */
+export function rateLimit(table: TableBuilder, { id, connectionsPerSecond, burst }: DesiredService): string | null {
+  if (connectionsPerSecond === null) return null;
+  const name = `s.${id}.rate.${connectionsPerSecond}.${burst}`;
+  table.object('limit', name, `rate over ${connectionsPerSecond}/second burst ${Math.max(1, burst)} packets;`);
+  return `limit name "${name}"`;
+}
+
+function addRemembered(table: TableBuilder, placed: PlacedService, field: MarkField): void {
+  const { service, generation } = placed;
+  const { name, body } = affinityMap(service.id, service.family, service.affinity!, field);
+  table.set('map', name, body, 'packets');
+  const serving = table.set('set', namesOf.serving(service.id, generation), 'type mark;', placed.serving);
+  table.rule(
+    namesOf.service(service.id),
+    `${field} set ${keyExpression(service.affinity!.key, service.family)} map @${name}`,
+    `${field} @${serving} ${field} vmap @${SHARED.members}`,
+    // A client whose member is out has its mark from the map.
+    `${field} set 0`,
+  );
+}
+
+function affinityMap(id: string, family: 4 | 6, affinity: NonNullable<DesiredService['affinity']>, field: MarkField) {
+  const key = keyExpression({ fields: affinity.key.fields }, family);
+  const body = `typeof ${key} : ${field}; size ${affinity.entriesMax}; flags dynamic,timeout;`;
+  return { name: namesOf.affinity(id, `${keyExpression(affinity.key, family)} ${body}`), body };
+}
+
+function list(table: TableBuilder, { family }: DesiredService, prefixes: readonly string[]): string {
+  const parsed = parseIpSet(prefixes, { duplicates: 'drop' });
+  const content: Content = { kind: 'intervals', intervals: intervalsOf(family === 4 ? parsed.ipv4 : parsed.ipv6) };
+  const digest = digestOf(`${family} ${[...prefixes].sort().join(' ')}`, 12);
+  return table.set('set', namesOf.list(digest), `type ipv${family}_addr; flags interval;`, content);
+}

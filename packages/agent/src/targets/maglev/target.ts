@@ -1,0 +1,304 @@
+import type { FlowFilter, Netlink, SetOperation } from '@higgins/netlink';
+import { NetlinkError } from '@higgins/netlink';
+import type { BalancerTarget, Programmed } from '../../balancer/core/contract.js';
+import { permanentError } from '../nft/apply.js';
+import { NftError } from '../nft/errors.js';
+import { runNft } from '../nft/nft-command.js';
+import { sweepAffinity } from './affinity-sweep.js';
+import { placeService } from './compile.js';
+import { bytesOfWords, contentRead } from './contents.js';
+import { countersOf } from './counters.js';
+import { differences } from './drift.js';
+import type { Numbering } from './ids.js';
+import type { DesiredBalancer, DesiredService, ServiceCounters } from './model.js';
+import { namesOf, SHARED } from './names.js';
+import {
+  type ActualBalancer,
+  contentsOfService,
+  type Plan,
+  type PlanOptions,
+  placementInUse,
+  planBalancer,
+  planSlots,
+  type Step,
+  setKey,
+  tableOf,
+} from './plan.js';
+import { contentKind, digestRead, readBalancer, readStructure, slotsOfName } from './read.js';
+import type { TableFamily } from './ruleset.js';
+import { sameStructure } from './same.js';
+
+/** Plans that are made anew because others changed the ruleset meanwhile, before the change is given up for now. */
+const ATTEMPTS_MAX = 16;
+
+/** What the target works with. */
+export interface MaglevTargetOptions {
+  readonly netlink: Netlink;
+  readonly bootMs: () => number;
+  /** Name of the balancer's tables; default `higgins_lb`. */
+  readonly table?: string;
+  /** Bytes per batch; default is what the socket carries. */
+  readonly batchBytesMax?: number;
+}
+
+/** What is in force, as far as this process knows. */
+interface Known {
+  /** Its generation is the one that nothing but our own transactions led to. */
+  readonly actual: ActualBalancer;
+  readonly services: ReadonlyMap<string, DesiredService>;
+  readonly numbering: Numbering;
+}
+
+/**
+ * A balancer in nf_tables: destination translation and direct server return, in tables of one name. Calls are made one
+ * after the other.
+ *
+ * Nothing is removed when the process ends; the next one reads what is there and goes on with it.
+ */
+export class MaglevTarget implements BalancerTarget {
+  readonly #options: MaglevTargetOptions;
+  readonly #table: string;
+  #known: Known | null = null;
+
+  constructor(options: MaglevTargetOptions) {
+    this.#options = options;
+    this.#table = options.table ?? 'higgins_lb';
+  }
+
+  async apply(desired: DesiredBalancer, signal: AbortSignal): Promise<Programmed> {
+    const done = { transactions: 0, structure: false };
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      signal.throwIfAborted();
+      const known = await this.#current(desired);
+      const plan = planFrom(desired, known, this.#planOptions);
+      const failure = await this.#carryOut(plan.steps, signal);
+      done.transactions += failure ? failure.done : plan.steps.length;
+      if (failure) {
+        await this.#judge(failure.error, known.actual);
+        continue;
+      }
+      await this.#adopt(desired, plan, known);
+      done.structure ||= plan.structure;
+      const appliedBootMs = this.#options.bootMs();
+      await this.#sweep(desired);
+      return { ...done, appliedBootMs };
+    }
+    throw new NftError('contended', `the ruleset changed during each of ${ATTEMPTS_MAX} attempts to change it`);
+  }
+
+  async verify(): Promise<readonly string[]> {
+    const known = this.#known;
+    if (!known) return ['nothing has been applied yet'];
+    if ((await this.#netlink.generation()) === known.actual.generation) return [];
+    const reading = await readBalancer(this.#netlink, this.#table);
+    const found = differences(known.actual, reading);
+    if (found.length > 0) this.#known = null;
+    else this.#known = { ...known, actual: { ...known.actual, generation: reading.actual.generation } };
+    return found;
+  }
+
+  async counters(): Promise<readonly ServiceCounters[]> {
+    const known = this.#known;
+    if (!known) return [];
+    const families = [...known.actual.existing.keys()];
+    const tables = await Promise.all(families.map((family) => this.#netlink.counters({ family, name: this.#table })));
+    return countersOf([...known.services.values()], known.numbering, new Map(tables.flatMap((table) => [...table])));
+  }
+
+  async connections(service: DesiredService, member: string): Promise<number> {
+    const filter = await this.#flowsOf(service, member);
+    return filter ? await this.#netlink.countFlows({ ...filter, openOnly: true }) : 0;
+  }
+
+  async cut(service: DesiredService, member: string): Promise<number> {
+    const filter = await this.#flowsOf(service, member);
+    return filter ? await this.#netlink.deleteFlows(filter) : 0;
+  }
+
+  async flush(): Promise<void> {
+    const families: readonly TableFamily[] = ['inet', 'ip', 'ip6', 'netdev'];
+    const lines = families.flatMap((family) => [
+      `add table ${family} ${this.#table}`,
+      `delete table ${family} ${this.#table}`,
+    ]);
+    await runNft(['-f', '-'], `${lines.join('\n')}\n`);
+    this.#known = null;
+  }
+
+  get #netlink(): Netlink {
+    return this.#options.netlink;
+  }
+
+  get #planOptions(): PlanOptions {
+    return { table: this.#table, batchBytesMax: this.#options.batchBytesMax ?? this.#netlink.batchBytesMax };
+  }
+
+  /** What is in force: as known if nobody else changed the ruleset, else with what this change touches read again. */
+  async #current(desired: DesiredBalancer): Promise<Known> {
+    const known = this.#known;
+    if (known) {
+      const generation = await this.#netlink.generation();
+      if (generation === known.actual.generation) return known;
+      const refreshed = await this.#refresh(desired, known);
+      if (refreshed) return refreshed;
+    }
+    const { actual, readback, stored } = await readBalancer(this.#netlink, this.#table);
+    const intact = actual.structure === null || readback === stored;
+    return { actual: { ...actual, intact }, services: new Map(), numbering: new Map() };
+  }
+
+  /** Somebody else changed something: as a rule, not here. Null if the structure is not the one that was written. */
+  async #refresh(desired: DesiredBalancer, known: Known): Promise<Known | null> {
+    const wanted = [{ family: 'inet' as TableFamily, name: SHARED.structure as string }];
+    for (const service of changedServices(desired, known)) {
+      const placed = placeService(service, known.numbering, placementInUse(service, known.actual));
+      for (const [name] of contentsOfService(placed)) wanted.push({ family: tableOf(service), name });
+    }
+    const contents = new Map(known.actual.contents);
+    let generation = known.actual.generation;
+    for (const family of new Set(wanted.map((set) => set.family))) {
+      const names = wanted.filter((set) => set.family === family).map(({ name }) => name);
+      const snapshot = await this.#snapshot(family, names);
+      if (!snapshot) return null;
+      generation = snapshot.generation;
+      for (const [index, name] of names.entries()) {
+        const read = snapshot.sets[index]!;
+        const kind = contentKind(name);
+        if (kind) contents.set(setKey(family, name), contentRead(kind, read, slotsOfName(name)));
+        else if (digestRead(read) !== known.actual.structure) return null;
+      }
+    }
+    return { ...known, actual: { ...known.actual, generation, contents } };
+  }
+
+  async #snapshot(family: TableFamily, names: readonly string[]) {
+    try {
+      return await this.#netlink.snapshot(
+        { family, name: this.#table },
+        names.map((set) => ({ set, layout: 'plain' as const })),
+      );
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === 'not-found') return null;
+      throw error;
+    }
+  }
+
+  /** Transactions in order, up to the first that is refused. */
+  async #carryOut(steps: readonly Step[], signal: AbortSignal): Promise<{ error: unknown; done: number } | null> {
+    let batches = 0;
+    for (const [done, step] of steps.entries()) {
+      signal.throwIfAborted();
+      try {
+        if (step.kind === 'script') await runNft(['-f', '-'], step.text);
+        else {
+          const generation = step.generation === null ? undefined : step.generation + batches++;
+          await this.#netlink.commit({ family: step.family, name: this.#table }, step.operations, generation);
+        }
+      } catch (error) {
+        return { error, done };
+      }
+    }
+    return null;
+  }
+
+  /** Throws what trying again cannot cure. */
+  async #judge(error: unknown, planned: ActualBalancer): Promise<void> {
+    this.#known = null;
+    if (error instanceof NftError && error.code === 'refused') {
+      const { actual } = await readBalancer(this.#netlink, this.#table);
+      if (actual.structure === planned.structure && actual.generation === planned.generation) throw error;
+      return;
+    }
+    const permanent = permanentError(error);
+    if (permanent) throw permanent;
+  }
+
+  /** Remembers what is in force now; after a change of structure, what it reads back as. */
+  async #adopt(desired: DesiredBalancer, plan: Plan, known: Known): Promise<void> {
+    const services = new Map(desired.services.map((service) => [service.id, service]));
+    const { ruleset, numbering } = plan;
+    if (!plan.structure) {
+      const contents = new Map([...known.actual.contents, ...plan.contents]);
+      const generation = known.actual.generation + plan.steps.length;
+      this.#known = { services, numbering, actual: { ...known.actual, generation, contents, ruleset } };
+      return;
+    }
+    const actual = await this.#storeReadback(plan.digest);
+    this.#known = { services, numbering, actual: { ...actual, contents: plan.contents, ruleset } };
+  }
+
+  /** Stores what the structure reads back as, so that a later process sees whether anybody touched it. */
+  async #storeReadback(digest: string): Promise<ActualBalancer> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const { actual, readback } = await readStructure(this.#netlink, this.#table);
+      if (actual.structure !== digest) break;
+      const operations: SetOperation[] = [
+        { kind: 'flush', set: SHARED.readback },
+        { kind: 'add', set: SHARED.readback, keys: digestBytes(readback), keyBytes: 8 },
+      ];
+      const { generation } = actual;
+      const stored = await this.#netlink.commit({ family: 'inet', name: this.#table }, operations, generation).then(
+        () => true,
+        (error: unknown) => isStale(error),
+      );
+      if (stored) return { ...actual, generation: generation + 1 };
+    }
+    this.#known = null;
+    throw new NftError('contended', `the structure of table ${this.#table} was replaced by another program`);
+  }
+
+  /** Forgets the clients of members that take no new flows. They are not led there any more either way. */
+  async #sweep(desired: DesiredBalancer): Promise<void> {
+    const numbering = this.#known?.numbering;
+    if (!numbering) return;
+    for (const service of desired.services) {
+      if (!service.affinity) continue;
+      const swept = await sweepAffinity(this.#netlink, this.#table, service, numbering);
+      this.#known = this.#known && {
+        ...this.#known,
+        actual: { ...this.#known.actual, generation: this.#known.actual.generation + swept },
+      };
+    }
+  }
+
+  async #flowsOf(service: DesiredService, member: string): Promise<FlowFilter | null> {
+    if (service.dataPath !== 'nat') return null;
+    const mark = this.#known?.numbering.get(service.id)?.get(member)?.mark ?? (await this.#markRead(service, member));
+    return mark === undefined ? null : { mark };
+  }
+
+  /** The mark of a member that this process did not write. */
+  async #markRead({ id }: DesiredService, member: string): Promise<number | undefined> {
+    const { actual } = await readStructure(this.#netlink, this.#table);
+    return actual.marks.get(namesOf.member(id, member));
+  }
+}
+
+/** Services whose table is another than the one that is in force. */
+function changedServices(desired: DesiredBalancer, { services }: Known): DesiredService[] {
+  return desired.services.filter((service) => services.get(service.id)?.table !== service.table);
+}
+
+function planFrom(desired: DesiredBalancer, known: Known, options: PlanOptions): Plan {
+  const { actual, services, numbering } = known;
+  const { ruleset, structure } = actual;
+  const same = (service: DesiredService) => {
+    const before = services.get(service.id);
+    return before !== undefined && sameStructure(before, service);
+  };
+  if (ruleset && structure !== null && services.size === desired.services.length && desired.services.every(same)) {
+    const plan = planSlots(changedServices(desired, known), numbering, { ...actual, ruleset, structure }, options);
+    if (plan) return plan;
+  }
+  return planBalancer(desired, actual, options);
+}
+
+/** False for a stale generation; anything else is thrown on. */
+function isStale(error: unknown): false {
+  if (error instanceof NetlinkError && error.code === 'generation-changed') return false;
+  throw error;
+}
+
+function digestBytes(digest: string): Uint8Array {
+  return bytesOfWords([Number.parseInt(digest.slice(0, 8), 16), Number.parseInt(digest.slice(8), 16)]);
+}

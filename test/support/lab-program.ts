@@ -1,0 +1,156 @@
+// Sends and serves traffic inside a network namespace, told by lines of JSON on standard input:
+//   serve     { addresses, port }                          TCP and UDP servers; a TCP server says its address first
+//   take                                                   what UDP servers received since: payload to address
+//   send      { sources, destinations, tag }               a datagram from each source to each destination
+//   connect   { count, address, port, source?, hold? }     TCP connections, one after the other: who answered, or the error
+//   probe                                                  which of the held connections still answer
+//   exchange  { address, port, source?, sourcePort? }      a datagram that waits for an answer or an ICMP error
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { createConnection, createServer, type Socket as TcpSocket } from 'node:net';
+import { createInterface } from 'node:readline';
+
+interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+const ANSWER_MS_MAX = 5_000;
+const received = new Map<string, string>();
+const senders = new Map<string, Promise<Socket>>();
+const held: { socket: TcpSocket; name: string }[] = [];
+
+const commands: Record<string, (options: never) => Promise<unknown>> = {
+  serve: async ({ addresses, port }: { addresses: readonly string[]; port: number }) => {
+    for (const address of addresses) await Promise.all([serveTcp(address, port), serveUdp(address, port)]);
+    return null;
+  },
+  take: async () => {
+    const taken = [...received];
+    received.clear();
+    return taken;
+  },
+  received: async () => received.size,
+  send: async ({ sources, destinations, tag }: { sources: Endpoint[]; destinations: Endpoint[]; tag: string }) => {
+    const sockets = await Promise.all(sources.map(sender));
+    for (const destination of destinations) {
+      await Promise.all(
+        sockets.map((socket, index) => send(socket, `${tag} ${index} ${destination.address}`, destination)),
+      );
+    }
+    return sources.length * destinations.length;
+  },
+  connect: async (options: { count: number; address: string; port: number; source?: string; hold?: boolean }) => {
+    const names: string[] = [];
+    for (let index = 0; index < options.count; index++) names.push(await connect(options));
+    return names;
+  },
+  probe: async () => Promise.all(held.map(async ({ socket, name }) => (await answers(socket)) === name)),
+  release: async () => {
+    for (const { socket } of held.splice(0)) socket.destroy();
+    return null;
+  },
+  exchange: async ({ address, port, ...from }: Endpoint & { source?: string; sourcePort?: number }) => {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    const startMs = performance.now();
+    socket.bind(from.sourcePort ?? 0, from.source);
+    await once(socket, 'listening');
+    socket.connect(port, address);
+    await once(socket, 'connect');
+    const answer = new Promise<string>((resolve) => {
+      socket.once('message', (payload) => resolve(payload.toString()));
+      socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+      setTimeout(() => resolve('TIMEOUT'), ANSWER_MS_MAX).unref();
+    });
+    socket.send('ask');
+    const name = await answer;
+    socket.close();
+    return { name, afterMs: performance.now() - startMs };
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...options } = JSON.parse(line) as { command: string };
+  const outcome = await commands[command]!(options as never).then(
+    (answer) => ({ answer }),
+    (error: unknown) => ({ error: String(error) }),
+  );
+  process.stdout.write(`${JSON.stringify(outcome)}\n`);
+}
+
+/** Says its address, then answers every line with it. */
+async function serveTcp(address: string, port: number): Promise<void> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.setNoDelay(true);
+    socket.write(`${address}\n`);
+    socket.on('data', () => socket.write(`${address}\n`));
+  });
+  server.listen({ host: address, port, backlog: 4096 });
+  await once(server, 'listening');
+}
+
+async function serveUdp(address: string, port: number): Promise<void> {
+  const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 });
+  socket.on('message', (payload, from) => {
+    const text = payload.toString();
+    if (text === 'ask') socket.send(address, from.port, from.address);
+    else received.set(text, address);
+  });
+  socket.bind(port, address);
+  await once(socket, 'listening');
+}
+
+function sender({ address, port }: Endpoint): Promise<Socket> {
+  const key = `${address} ${port}`;
+  const existing = senders.get(key);
+  if (existing) return existing;
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  socket.on('error', () => {});
+  socket.bind(port, address);
+  const bound = once(socket, 'listening').then(() => socket);
+  senders.set(key, bound);
+  return bound;
+}
+
+function send(socket: Socket, text: string, { address, port }: Endpoint): Promise<void> {
+  return new Promise((resolve) => socket.send(text, port, address, () => resolve()));
+}
+
+async function connect({
+  address,
+  port,
+  source,
+  hold,
+}: {
+  address: string;
+  port: number;
+  source?: string;
+  hold?: boolean;
+}): Promise<string> {
+  const socket = createConnection({ host: address, port, ...(source === undefined ? {} : { localAddress: source }) });
+  socket.setNoDelay(true);
+  const name = await nextLine(socket);
+  if (hold && !/^E[A-Z]+$/.test(name)) held.push({ socket, name });
+  else socket.destroy();
+  return name;
+}
+
+function answers(socket: TcpSocket): Promise<string> {
+  socket.write('?\n');
+  return nextLine(socket);
+}
+
+/** The next line, or the code of what went wrong. */
+function nextLine(socket: TcpSocket): Promise<string> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('ETIMEOUT'), ANSWER_MS_MAX);
+    const done = (text: string) => {
+      clearTimeout(timer);
+      resolve(text);
+    };
+    socket.once('data', (data) => done(data.toString().trim().split('\n').at(-1) ?? ''));
+    socket.once('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    socket.once('close', () => done('ECLOSED'));
+  });
+}
