@@ -7,7 +7,7 @@ import type { OwnRequest, Peer } from './peer.js';
 import { peerAdmitted, peerLeaving } from './peer-life.js';
 import type { RelayContext } from './relay-context.js';
 import { dropQuery, type StatusQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
-import { acceptLive, endLive, lostFeed } from './upstream/accept.js';
+import { acceptDatagram, acceptLive, endLive, lostFeed } from './upstream/accept.js';
 import { fillAccepted, fillEnded, fillFailed, fillObject, fillRange } from './upstream/fills.js';
 import { publish, sourceUpdated } from './upstream/publish.js';
 import {
@@ -141,6 +141,9 @@ function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kin
       if (feed !== undefined) acceptLive(context, source, feed, notice.object);
       return;
     }
+    case 'datagram':
+      acceptDatagram(context, source, notice.object, notice.endOfGroup);
+      return;
     case 'subgroup-end': {
       const feed = source.feeds.get(notice.stream);
       source.feeds.delete(notice.stream);

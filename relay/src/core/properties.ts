@@ -2,6 +2,7 @@ import {
   DEFAULT_PUBLISHER_PRIORITY,
   findFixedInteger,
   findInteger,
+  type GroupOrder,
   OBJECT_AGE_MS,
   OBJECT_PUBLISH_TIME_MS,
   OBJECT_TTL_MS,
@@ -20,6 +21,12 @@ export interface TrackPolicy {
   readonly maxCacheDurationMs: number;
   readonly defaultPriority: number;
   readonly dynamicGroups: boolean;
+  /** The order of Groups for subscribers that state none. */
+  readonly groupOrder: GroupOrder;
+  /** Infinity: none. */
+  readonly objectDeliveryTimeoutMs: number;
+  /** Infinity: none. */
+  readonly subgroupDeliveryTimeoutMs: number;
 }
 
 /** What a relay reads from an object's properties on a Higgins track. */
@@ -38,6 +45,9 @@ export const FOREIGN_POLICY: TrackPolicy = {
   maxCacheDurationMs: Number.POSITIVE_INFINITY,
   defaultPriority: DEFAULT_PUBLISHER_PRIORITY,
   dynamicGroups: false,
+  groupOrder: 'ascending',
+  objectDeliveryTimeoutMs: Number.POSITIVE_INFINITY,
+  subgroupDeliveryTimeoutMs: Number.POSITIVE_INFINITY,
 };
 
 /** Reads a track's properties. */
@@ -48,6 +58,9 @@ export function readTrackPolicy(properties: Uint8Array): TrackPolicy {
     maxCacheDurationMs: numberOf(properties, PropertyType.MAX_CACHE_DURATION) ?? Number.POSITIVE_INFINITY,
     defaultPriority: priority === null ? DEFAULT_PUBLISHER_PRIORITY : Math.min(255, Number(priority)),
     dynamicGroups: numberOf(properties, PropertyType.DYNAMIC_GROUPS) === 1,
+    groupOrder: numberOf(properties, PropertyType.DEFAULT_PUBLISHER_GROUP_ORDER) === 2 ? 'descending' : 'ascending',
+    objectDeliveryTimeoutMs: timeoutOf(numberOf(properties, PropertyType.OBJECT_DELIVERY_TIMEOUT)),
+    subgroupDeliveryTimeoutMs: timeoutOf(numberOf(properties, PropertyType.SUBGROUP_DELIVERY_TIMEOUT)),
   };
 }
 
@@ -62,6 +75,11 @@ export function readObjectTimes(properties: Uint8Array, out: ObjectTimes): void 
 export function withAge(properties: Uint8Array, addedMs: number): Uint8Array {
   const ageMs = numberOf(properties, OBJECT_AGE_MS) ?? 0;
   return withInteger(properties, OBJECT_AGE_MS, Math.ceil(ageMs + addedMs));
+}
+
+/** A delivery timeout in ms; absent and 0 mean that there is none (draft-18 §8). */
+export function timeoutOf(value: Vi64 | null | undefined): number {
+  return value === null || value === undefined || value === 0 ? Number.POSITIVE_INFINITY : Number(value);
 }
 
 function shapeOf(value: number | null): TrackPolicy['shape'] {

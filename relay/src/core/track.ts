@@ -125,6 +125,7 @@ export class Track {
    */
   propertiesAt(object: CachedObject, nowMs: number, fromCache: boolean): Uint8Array {
     const heldMs = nowMs - object.receivedMs;
+    if (object.status !== 'normal') return object.properties;
     if (this.policy.shape === null || (!fromCache && heldMs <= UNCOUNTED_HOLD_MS)) return object.properties;
     return withAge(object.properties, heldMs);
   }

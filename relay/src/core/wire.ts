@@ -1,4 +1,10 @@
-import { encodeSubgroupHeader, encodeSubgroupObject, objectIdDelta, type Vi64 } from '@higgins/protocol';
+import {
+  encodeObjectDatagram,
+  encodeSubgroupHeader,
+  encodeSubgroupObject,
+  objectIdDelta,
+  type Vi64,
+} from '@higgins/protocol';
 import type { CachedObject } from './cache/cached-object.js';
 import type { LiveSubgroup } from './downstream/live-subgroup.js';
 
@@ -20,5 +26,20 @@ export function encodeObject(
   return encodeSubgroupObject({
     delta: objectIdDelta(previous, object.object),
     ...{ properties, hasProperties, status, payload },
+  });
+}
+
+/** An object that belongs to no Subgroup, for receivers that know the track by `alias`. */
+export function encodeDatagram(
+  alias: Vi64,
+  object: CachedObject,
+  properties: Uint8Array,
+  endOfGroup: boolean,
+): Uint8Array {
+  const { group, object: id, priority, status, payload } = object;
+  return encodeObjectDatagram({
+    ...{ trackAlias: alias, group, object: id, priority, status, payload, properties },
+    // A status says it already.
+    endOfGroup: endOfGroup && status === 'normal',
   });
 }

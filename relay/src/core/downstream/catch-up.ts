@@ -1,7 +1,7 @@
-import { PublishDoneCode, type Vi64 } from '@higgins/protocol';
+import { type GroupOrder, PublishDoneCode, type Vi64 } from '@higgins/protocol';
 import type { ReceiverSet } from '@higgins/transport';
 import type { CachedObject } from '../cache/cached-object.js';
-import type { RelayContext } from '../relay-context.js';
+import type { RelayContext, SetListener } from '../relay-context.js';
 import type { Track } from '../track.js';
 import { encodeHead, encodeObject } from '../wire.js';
 import type { FanOut } from './fan-out.js';
@@ -9,6 +9,7 @@ import type { LiveSubgroup } from './live-subgroup.js';
 import type { SharedSetOwner } from './shared-set.js';
 import type { Subscription } from './subscription.js';
 import { endSubscription } from './subscriptions.js';
+import { TimedReceiver } from './timed-receiver.js';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -56,13 +57,16 @@ export class CatchUp implements SharedSetOwner {
   }
 
   /** Unacknowledged bytes from which on a subscription is given no new group. */
-  backlogLimit(conflating: boolean): number {
+  backlogLimit(conflating: boolean, order: GroupOrder): number {
     const { conflationBacklogBytes, subscriptionBacklogBytes } = this.#context.limits;
+    // The transport sends streams of equal priority in the order they were opened: newer groups can go first only if
+    // older ones are still here.
+    if (order === 'descending') return conflationBacklogBytes;
     return conflating && this.#track.policy.shape !== null ? conflationBacklogBytes : subscriptionBacklogBytes;
   }
 
   mayShare(subscription: Subscription): boolean {
-    if (subscription.pending) return false;
+    if (subscription.pending || subscription.subgroupTimeoutMs !== Number.POSITIVE_INFINITY) return false;
     if (subscription.recovering && subscription.takenInARow < GROUPS_UNTIL_SHARED) return false;
     subscription.recovering = false;
     return true;
@@ -118,6 +122,7 @@ export class CatchUp implements SharedSetOwner {
     this.#context.timers.cancel(subscription.timer);
     if (missed.length === 0) return;
     if (!subscription.conflating) {
+      missed.sort(inOrder(subscription.groupOrder));
       for (const live of missed) if (subscription.state === 'established') this.#resend(subscription, live);
       return;
     }
@@ -201,14 +206,13 @@ export class CatchUp implements SharedSetOwner {
     const group = cache.group(live.group);
     if (group === null) return [];
     const from = subscription.heldFrom.get(live) ?? 0;
-    return group.objects.filter(
+    const due = group.objects.filter(
       (object) =>
-        object.subgroup === live.subgroup &&
-        object.object >= from &&
-        subscription.wants(object.group, object.object) &&
-        nowMs - object.receivedMs <= subscription.deliveryTimeoutMs &&
-        cache.isValid(group, object, nowMs),
+        object.subgroup === live.subgroup && object.object >= from && subscription.wants(object.group, object.object),
     );
+    // One that is too late takes the rest of its Subgroup with it (draft-18 §8).
+    const late = due.some(({ receivedMs }) => nowMs - receivedMs > subscription.deliveryTimeoutMs);
+    return late ? [] : due.filter((object) => cache.isValid(group, object, nowMs));
   }
 
   #openOwn(subscription: Subscription, live: LiveSubgroup, first: CachedObject['object']): ReceiverSet {
@@ -219,17 +223,22 @@ export class CatchUp implements SharedSetOwner {
     const firstObject = live.feed.firstObject && first === live.firstObject;
     own.open(key, encodeHead(subscription.alias, live, firstObject, live.feed.hasProperties), {
       publisherPriority: live.publisherPriority,
-      ifBacklogBelow: this.backlogLimit(subscription.conflating),
+      ifBacklogBelow: this.backlogLimit(subscription.conflating, subscription.groupOrder),
     });
     return own;
   }
 
   #ownSet(subscription: Subscription): ReceiverSet {
     if (subscription.own !== null) return subscription.own;
-    const own = this.#context.receiverSet({
+    const listener: SetListener = {
       missed: (_receiver, key) => this.missed(subscription, key),
       drained: () => this.drained(subscription),
-    });
+    };
+    const { subgroupTimeoutMs } = subscription;
+    const own =
+      subgroupTimeoutMs === Number.POSITIVE_INFINITY
+        ? this.#context.receiverSet(listener)
+        : new TimedReceiver(this.#context, subgroupTimeoutMs, listener);
     own.add(subscription.peer.connection, subscription.priority);
     subscription.own = own;
     return own;
@@ -239,4 +248,14 @@ export class CatchUp implements SharedSetOwner {
     this.#context.counters.tooFarBehind++;
     endSubscription(this.#context, subscription, PublishDoneCode.TOO_FAR_BEHIND, 'subscriber is too far behind');
   }
+}
+
+/** What was missed goes out by the publisher's priority, then by Group in the subscription's order (draft-18 §7.2). */
+function inOrder(order: GroupOrder): (a: LiveSubgroup, b: LiveSubgroup) => number {
+  const direction = order === 'descending' ? -1 : 1;
+  return (a, b) => {
+    if (a.publisherPriority !== b.publisherPriority) return a.publisherPriority - b.publisherPriority;
+    if (a.group !== b.group) return a.group < b.group ? -direction : direction;
+    return a.subgroup < b.subgroup ? -1 : Number(a.subgroup > b.subgroup);
+  };
 }

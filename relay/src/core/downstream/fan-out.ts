@@ -3,7 +3,7 @@ import type { CachedObject } from '../cache/cached-object.js';
 import { FIRST_LOCATION } from '../locations.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
-import { encodeHead } from '../wire.js';
+import { encodeDatagram, encodeHead } from '../wire.js';
 import { CatchUp } from './catch-up.js';
 import { LiveSubgroup, type SubgroupFeed } from './live-subgroup.js';
 import { SharedSet } from './shared-set.js';
@@ -64,8 +64,8 @@ export class FanOut {
   }
 
   /** Serves a subscription on streams of its own for a while; what it has not got in full yet is reset. */
-  takeOut(subscription: Subscription): void {
-    subscription.shared?.remove(subscription, StreamResetCode.CANCELLED);
+  takeOut(subscription: Subscription, resetCode: number = StreamResetCode.CANCELLED): void {
+    subscription.shared?.remove(subscription, resetCode);
     this.#singly.add(subscription);
   }
 
@@ -90,6 +90,26 @@ export class FanOut {
     this.#append(live, object, live.lastObject);
     live.fedBy = feed;
     return live;
+  }
+
+  /** Forwards an object that belongs to no Subgroup (draft-18 §11.3). What a receiver can't take is lost. */
+  forwardDatagram(object: CachedObject, endOfGroup: boolean): void {
+    const { nowMs } = this.#context;
+    const ageMs = nowMs - object.receivedMs;
+    const properties = this.#track.propertiesAt(object, nowMs, false);
+    let alias: Vi64 | null = null;
+    let bytes: Uint8Array = NO_BYTES;
+    for (const subscription of this.#track.subscriptions) {
+      if (subscription.pending || !subscription.wants(object.group, object.object)) continue;
+      if (ageMs > Math.min(subscription.deliveryTimeoutMs, subscription.subgroupTimeoutMs)) continue;
+      // One track has one alias in almost all sessions.
+      if (subscription.alias !== alias) {
+        alias = subscription.alias;
+        bytes = encodeDatagram(alias, object, properties, endOfGroup);
+      }
+      if (subscription.peer.connection.datagram(bytes)) this.#context.counters.delivered++;
+      else this.#context.counters.dropped++;
+    }
   }
 
   /** FIN: every object of the Subgroup has been forwarded. */
@@ -153,7 +173,7 @@ export class FanOut {
     }
     set.set.open(live.key, encodeHead(set.alias, live, live.feed.firstObject, live.feed.hasProperties), {
       publisherPriority: live.publisherPriority,
-      ifBacklogBelow: this.#catchUp.backlogLimit(set.conflating),
+      ifBacklogBelow: this.#catchUp.backlogLimit(set.conflating, set.order),
     });
     live.sets.push(set);
     this.#context.counters.fanOutCalls++;
@@ -161,6 +181,7 @@ export class FanOut {
 
   #append(live: LiveSubgroup, object: CachedObject, previous: Vi64 | null): void {
     const { counters } = this.#context;
+    if (this.#context.nowMs > object.receivedMs) this.#dropLate(live, object);
     // Without a receiver nothing is encoded.
     let bytes: Uint8Array | null = null;
     const encoded = () => this.#catchUp.encode(object, previous, live, false);
@@ -182,6 +203,22 @@ export class FanOut {
     live.lastObject = object.object;
   }
 
+  /** An object that was held back is too late for some: they get no more of its Subgroup (draft-18 §8). */
+  #dropLate(live: LiveSubgroup, object: CachedObject): void {
+    const ageMs = this.#context.nowMs - object.receivedMs;
+    for (const set of live.sets) {
+      for (const member of set.members.values()) {
+        if (ageMs > member.deliveryTimeoutMs) this.takeOut(member, StreamResetCode.DELIVERY_TIMEOUT);
+      }
+    }
+    for (const [subscription, key] of live.singles) {
+      if (subscription.pending || ageMs <= subscription.deliveryTimeoutMs) continue;
+      if (key !== null) subscription.own?.reset(key, StreamResetCode.DELIVERY_TIMEOUT);
+      live.singles.delete(subscription);
+      this.#context.counters.dropped++;
+    }
+  }
+
   /** Puts a subscription into the set for its kind, if everything from `next` on is due to it. */
   #share(subscription: Subscription, next: Location | null): boolean {
     const { start } = subscription;
@@ -194,10 +231,10 @@ export class FanOut {
     return true;
   }
 
-  #setFor({ alias, conflating }: Subscription): SharedSet {
-    const found = this.#sets.find((set) => set.alias === alias && set.conflating === conflating);
+  #setFor(subscription: Subscription): SharedSet {
+    const found = this.#sets.find((set) => set.fits(subscription));
     if (found !== undefined) return found;
-    const set = new SharedSet(this.#context, alias, conflating, this.#catchUp);
+    const set = new SharedSet(this.#context, subscription, this.#catchUp);
     this.#sets.push(set);
     return set;
   }

@@ -18,6 +18,7 @@ import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
 import { fillFor } from '../upstream/fills.js';
 import { type FetchSegment, segmentsOf } from './fetch-segments.js';
+import { streamPriority } from './timed-receiver.js';
 
 /** What a FETCH asks for, once that is clear. `last` is inclusive. */
 export interface FetchWish {
@@ -117,7 +118,7 @@ export class FetchResponse {
     if (order === 'descending' && !track.cache.known.covers(start, end) && this.#awaitFill(start)) return false;
     this.#last = end;
     peer.session.acceptFetch(request, { endOfTrack: false, end: wireEnd(end), trackProperties: track.properties });
-    this.#stream = peer.session.openFetch(request, priority);
+    this.#stream = peer.session.openFetch(request, streamPriority(priority, track.policy.defaultPriority));
     this.#context.touch(peer);
     this.#segments = segmentsOf(track.cache, start, end, order);
     this.#position = this.#segments[0]?.start ?? start;

@@ -28,7 +28,9 @@ export function offerToAll(context: RelayContext, track: Track): void {
 /** The peer asks for tracks under a prefix: it gets those that have a publisher. */
 export function offerAllUnder(context: RelayContext, interest: TrackInterest): void {
   for (const track of context.tracks.under(interest.prefix)) {
-    if (track.hasEstablishedSource) offer(context, interest.peer, track, interest);
+    if (!track.hasEstablishedSource) continue;
+    offer(context, interest.peer, track, interest);
+    raiseForward(context, track);
   }
 }
 
@@ -44,6 +46,7 @@ export function offerMore(context: RelayContext, peer: Peer): void {
     if (peer.offersThisTurn >= OFFERS_PER_TURN_MAX) break;
     peer.offers.delete(track);
     send(context, peer, track, interest);
+    raiseForward(context, track);
   }
   if (peer.offersThisTurn > 0) context.timers.schedule(peer.offerTimer, context.nowMs);
 }

@@ -1,4 +1,4 @@
-import { compareLocations, type Location, type Vi64 } from '@higgins/protocol';
+import { compareLocations, type GroupOrder, type Location, type Vi64 } from '@higgins/protocol';
 import type { Connection, ReceiverSet } from '@higgins/transport';
 import { FIRST_LOCATION } from '../locations.js';
 import type { RelayContext, SetListener } from '../relay-context.js';
@@ -11,21 +11,23 @@ export interface SharedSetOwner {
 }
 
 /**
- * The subscriptions of one track that receive identical bytes and are treated alike: one wire variant (alias), and
- * either all of them allow groups to be skipped or none does.
+ * The subscriptions of one track that receive identical bytes and are treated alike: one wire variant (alias), either
+ * all of them allow groups to be skipped or none does, and one Group order.
  */
 export class SharedSet implements SetListener {
   readonly alias: Vi64;
   readonly conflating: boolean;
+  readonly order: GroupOrder;
   readonly set: ReceiverSet;
   readonly members = new Map<Connection, Subscription>();
   /** No member's filter starts later: a stream from here on is due to all. */
   start: Location = FIRST_LOCATION;
   readonly #owner: SharedSetOwner;
 
-  constructor(context: RelayContext, alias: Vi64, conflating: boolean, owner: SharedSetOwner) {
+  constructor(context: RelayContext, { alias, conflating, groupOrder }: Subscription, owner: SharedSetOwner) {
     this.alias = alias;
     this.conflating = conflating;
+    this.order = groupOrder;
     this.#owner = owner;
     this.set = context.receiverSet(this);
   }
@@ -35,6 +37,11 @@ export class SharedSet implements SetListener {
     this.set.add(subscription.peer.connection, subscription.priority);
     subscription.shared = this;
     if (compareLocations(subscription.start, this.start) > 0) this.start = subscription.start;
+  }
+
+  /** Whether the subscription is of the set's kind. */
+  fits({ alias, conflating, groupOrder }: Subscription): boolean {
+    return this.alias === alias && this.conflating === conflating && this.order === groupOrder;
   }
 
   /** Takes a member out; its open streams are reset with the code, or left as they are when absent. */

@@ -10,6 +10,7 @@ import {
 import type { ReceiverSet } from '@higgins/transport';
 import { after, FIRST_LOCATION } from '../locations.js';
 import type { Peer } from '../peer.js';
+import { timeoutOf } from '../properties.js';
 import { type WheelTimer, wheelTimer } from '../timer-wheel.js';
 import type { Track } from '../track.js';
 import type { PendingJoin } from './fetch-requests.js';
@@ -84,18 +85,24 @@ export class Subscription {
   }
 
   get groupOrder(): GroupOrder {
-    return this.parameters.groupOrder ?? 'ascending';
+    return this.parameters.groupOrder ?? this.track.policy.groupOrder;
   }
 
-  /** How old an object may be when it is sent, in ms; Infinity: any age. */
+  /** How old an object may be when it is sent, in ms; Infinity: any age. The smaller wish of both sides (draft-18 §8). */
   get deliveryTimeoutMs(): number {
-    const timeout = Number(this.parameters.objectDeliveryTimeoutMs ?? 0);
-    return timeout === 0 ? Number.POSITIVE_INFINITY : timeout;
+    const { objectDeliveryTimeoutMs } = this.track.policy;
+    return Math.min(objectDeliveryTimeoutMs, timeoutOf(this.parameters.objectDeliveryTimeoutMs));
+  }
+
+  /** How long a Subgroup may take to be delivered once all of it has been published, in ms; Infinity: any time. */
+  get subgroupTimeoutMs(): number {
+    const { subgroupDeliveryTimeoutMs } = this.track.policy;
+    return Math.min(subgroupDeliveryTimeoutMs, timeoutOf(this.parameters.subgroupDeliveryTimeoutMs));
   }
 
   /** The subscriber allows the relay to skip older groups. */
   get conflating(): boolean {
-    return this.deliveryTimeoutMs !== Number.POSITIVE_INFINITY;
+    return timeoutOf(this.parameters.objectDeliveryTimeoutMs) !== Number.POSITIVE_INFINITY;
   }
 
   /** Whether an object at that place is due to the subscriber. */

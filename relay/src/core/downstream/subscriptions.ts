@@ -70,7 +70,7 @@ export function updateSubscription(
 ): void {
   const { peer, request, track } = subscription;
   const wasForwarding = subscription.forward;
-  const hadTimeout = subscription.conflating;
+  const { conflating, subgroupTimeoutMs } = subscription;
   subscription.parameters = merge(subscription.parameters, changes);
   context.touch(peer);
   if (subscription.state !== 'established') {
@@ -78,7 +78,10 @@ export function updateSubscription(
     return;
   }
   if (changes.filter !== undefined) subscription.applyFilter(changes.filter, track.largest);
-  const moved = changes.filter !== undefined || hadTimeout !== subscription.conflating;
+  const moved =
+    changes.filter !== undefined ||
+    conflating !== subscription.conflating ||
+    subgroupTimeoutMs !== subscription.subgroupTimeoutMs;
   if (wasForwarding && (moved || !subscription.forward)) track.fanOut.leave(subscription, StreamResetCode.CANCELLED);
   if (!wasForwarding && subscription.forward) {
     subscription.joining = track.largest;

@@ -90,7 +90,10 @@ export class TestPeer {
   /** Objects of a subscription or a fetch, in the order they came. */
   objects(request: RequestId): ReceivedObject[] {
     return this.notices.flatMap((notice) =>
-      (notice.kind === 'object' || notice.kind === 'fetch-object') && notice.request === request ? [notice.object] : [],
+      (notice.kind === 'object' || notice.kind === 'fetch-object' || notice.kind === 'datagram') &&
+      notice.request === request
+        ? [notice.object]
+        : [],
     );
   }
 

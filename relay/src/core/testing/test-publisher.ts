@@ -11,6 +11,7 @@ import {
   type Notice,
   OBJECT_PUBLISH_TIME_MS,
   OBJECT_TTL_MS,
+  type ObjectStatus,
   PublishDoneCode,
   type PublishParameters,
   RequestErrorCode,
@@ -34,6 +35,7 @@ interface Stored {
   readonly object: number;
   readonly payload: Uint8Array;
   readonly properties: Uint8Array;
+  readonly datagram?: boolean;
 }
 
 /** An original publisher of one track: answers SUBSCRIBE and FETCH, and sends what is published to every subscription. */
@@ -116,6 +118,23 @@ export class TestPublisher {
   /** Sends an object to every subscription, stored or not. */
   send(stored: Stored, last: boolean): void {
     for (const [request, streams] of this.#subscriptions) this.#sendTo(request, streams, stored, last);
+    this.peer.pump();
+  }
+
+  /** Sends an object as a datagram to every subscription, and stores it unless it is a status. */
+  datagram(
+    object: Pick<TestObject, 'group' | 'object' | 'payload'> & { status?: ObjectStatus; endOfGroup?: boolean },
+  ): void {
+    const { group, object: id = 0, payload = `${group}/${id}`, status = 'normal', endOfGroup = false } = object;
+    const bytes = typeof payload === 'string' ? new TextEncoder().encode(payload) : payload;
+    const properties = new Uint8Array(0);
+    if (status === 'normal') this.#stored.push({ group, object: id, payload: bytes, properties, datagram: true });
+    for (const request of this.#subscriptions.keys()) {
+      this.peer.session.sendDatagram(request, {
+        ...{ group, object: id, priority: 100, endOfGroup, status, properties },
+        payload: status === 'normal' ? bytes : properties,
+      });
+    }
     this.peer.pump();
   }
 
@@ -227,7 +246,7 @@ export class TestPublisher {
       .filter((one) => !isBefore(one, from) && !isBefore(largest, one))
       .sort((a, b) => a.group - b.group || a.object - b.object);
     for (const one of due) {
-      const object = { ...one, subgroup: 0, status: 'normal' as const, priority: 100 };
+      const object = { ...one, subgroup: one.datagram ? null : 0, status: 'normal' as const, priority: 100 };
       session.writeData(stream, encoder.object(object), false);
     }
     session.writeData(stream, new Uint8Array(0), true);

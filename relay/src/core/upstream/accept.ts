@@ -26,6 +26,20 @@ export function acceptLive(context: RelayContext, source: Source, feed: Subgroup
   if (source.heldBytes > context.limits.resumeHoldBytesMax) deliverHeld(context, source);
 }
 
+/** An object that came as a datagram; what is being recovered does not hold it up. */
+export function acceptDatagram(
+  context: RelayContext,
+  source: Source,
+  received: ReceivedObject,
+  endOfGroup: boolean,
+): void {
+  const { track } = source;
+  const object = readObject(context, track, received, context.nowMs, true);
+  if (!store(context, source, object)) return;
+  if (endOfGroup || object.status !== 'normal') track.cache.endGroup(object.group, object.object, context.nowMs);
+  track.fanOut.forwardDatagram(object, endOfGroup);
+}
+
 /** FIN of a live stream: all objects of the Subgroup have come. */
 export function endLive(context: RelayContext, source: Source, feed: SubgroupFeed): void {
   if (source.held !== null) {
@@ -86,7 +100,12 @@ export function recover(context: RelayContext, track: Track, object: CachedObjec
   const newest = track.fanOut.newest;
   // Of a state only the newest counts; anything else is due to everyone, in whichever order it comes.
   if (track.policy.shape === 'state' && newest !== null && newest.group >= object.group) return;
-  if (object.subgroup === null || expired(context, object)) return;
+  if (expired(context, object)) return;
+  if (object.subgroup === null) {
+    track.fanOut.forwardDatagram(object, false);
+    context.counters.recovered++;
+    return;
+  }
   const known = track.fanOut.live(object.group, object.subgroup);
   const feed = known?.feed ?? fetchedFeed(object, track);
   const live = track.fanOut.forward(object, feed);

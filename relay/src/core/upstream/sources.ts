@@ -17,6 +17,7 @@ import { releaseTrack } from '../tracks.js';
 import { deliverHeld, lostFeeds } from './accept.js';
 import { Fill } from './fill.js';
 import { dropFill, takeEarly } from './fills.js';
+import { raiseForward } from './publish.js';
 import { Source } from './source.js';
 
 /** The first retry of a failed upstream SUBSCRIBE comes after so long, later ones after twice as long each. */
@@ -68,6 +69,7 @@ export function sourceEstablished(context: RelayContext, source: Source, ok: Sub
   admitWaiting(context, track);
   context.timers.cancel(track.orphanTimer);
   offerToAll(context, track);
+  raiseForward(context, track);
   if (!track.wanted) releaseTrack(context, track);
 }
 
