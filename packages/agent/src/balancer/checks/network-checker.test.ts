@@ -273,6 +273,14 @@ it('aborts with the signal’s reason and leaves no connection behind, on the wi
   expect(clock.world.pending).toBe(0);
 });
 
+it.each(['tcp', 'udp', 'http', 'https', 'tls'])('a %s check can end before it has begun to connect', async (type) => {
+  const controller = new AbortController();
+  const result = checker.run(order(type, 9), controller.signal);
+  controller.abort(new Error('shut down'));
+  await expect(result).rejects.toThrow('shut down');
+  expect(clock.world.pending).toBe(0);
+});
+
 it('lets so many on the wire, the others in their order, each with its whole time', async () => {
   checker = new NetworkChecker({ clock: clock.runtime, atATimeMax: 2 });
   const { sockets, port } = await hungServer();

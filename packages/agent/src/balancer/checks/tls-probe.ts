@@ -10,6 +10,9 @@ import {
 import type { CheckOrder } from '../core/contract.js';
 import { type Attempt, checkedPort, type Outcome, outcomeOf } from './probe.js';
 
+/** Without the hybrid post-quantum groups: a check has nothing to hide, and they cost a quarter of its time. */
+const CURVES = 'X25519:P-256:P-384:P-521';
+
 /** What the handshake showed, whatever comes after it. */
 export type Seen = Pick<Outcome, 'certificateEndsWallMs'>;
 
@@ -35,7 +38,7 @@ export class TlsClient {
   ): Attempt {
     const { verify, serverName } = order.check.tls ?? { verify: true, serverName: null };
     const name = (serverName ?? order.host).replace(/\.$/, '');
-    this.#context ??= createSecureContext({ ca: [...(this.#authorities ?? trusted())] });
+    this.#context ??= createSecureContext({ ca: [...(this.#authorities ?? trusted())], ecdhCurve: CURVES });
     const socket = connect({
       host: order.address,
       port: checkedPort(order),
