@@ -17,7 +17,7 @@ export default defineConfig({
             'scripts/*.test.mjs',
             '{protocol,relay}/src/**/*.test.ts',
             'packages/*/src/**/*.test.ts',
-            'test/{simulator,bench,vectors,interop,fuzz}/src/**/*.test.ts',
+            'test/{simulator,bench,vectors,interop,fuzz,conformance}/src/**/*.test.ts',
           ],
           testTimeout: 60_000,
         },
