@@ -45,6 +45,9 @@ export interface SubscribeOptions {
   readonly signal?: AbortSignal;
 }
 
+/** MOQT_IMPLEMENTATION of SETUP: name and version, nothing more (draft-18 §10.3.1.5). */
+const IMPLEMENTATION = 'higgins-client/0.1.0';
+
 /**
  * A participant of the bus: publishes and subscribes over one session with the best relay that answers.
  *
@@ -85,7 +88,7 @@ export class Client implements AsyncDisposable {
       relays,
       publisher,
       counters,
-      setup: authorizationTokens === undefined ? {} : { authorizationTokens },
+      setup: { implementation: IMPLEMENTATION, ...(authorizationTokens && { authorizationTokens }) },
       onUp: (link) => this.#up(link),
       onDown: () => this.#down(),
       onEvent,
@@ -194,7 +197,7 @@ export class Client implements AsyncDisposable {
       runtime,
       connection,
       role: 'server',
-      setup: {},
+      setup: { implementation: IMPLEMENTATION },
       publisher: this.publisher,
       onEstablished: () => undefined,
       onGoaway: () => undefined,
