@@ -1,8 +1,9 @@
 import type { RelayServer } from '@higgins/relay';
-import { parsePath } from '@higgins/signals';
+import { organisationList, parsePath } from '@higgins/signals';
 import { Broadcast, Path, Time, type Track } from '@moq/net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeIdentity, type TestIdentity } from '../support/identity.js';
+import { listOf, openClient, versionOf } from '../support/lists.js';
 import { SCHEMES, startOurRelay } from '../support/our-relay.js';
 import { OurPublisher, pattern, trackOf } from '../support/publishing.js';
 import { Clients } from '../support/session.js';
@@ -83,6 +84,22 @@ describe.each(Object.entries(SCHEMES))('@moq/net as a client of our relay over %
     // Property 0x3800, an integer: 5; and 0x3803, bytes.
     publisher.send(await publisher.subscribed(), 0, [pattern(9, 1)], Uint8Array.of(0xb8, 0, 5, 3, 2, 0xaa, 0xbb));
     expect((await track.readFrame())?.payload).toEqual(pattern(9, 1));
+  });
+
+  it('BUS-16: the SDK follows a list that it publishes; without properties the registry’s TTL holds', async () => {
+    await using resources = new AsyncDisposableStack();
+    const clients = resources.use(new Clients(identity));
+    const list = `foreign-${scheme}`;
+    const track = publish(await clients.theirs(url()), `org/acme/lists/${list}`).createTrack('current');
+    const send = (version: number) => track.writeFrame(frame(organisationList.encode(listOf(version))));
+    send(1);
+    const reader = await openClient(resources, identity, url(), 'reader');
+    const first = await versionOf(reader, list, 1);
+    expect(first).toMatchObject({ ttlMs: organisationList.ttlMs, publishMs: null, freshness: 'live' });
+    expect(first.value).toEqual(listOf(1));
+    const second = versionOf(reader, list, 2);
+    send(2);
+    expect((await second).value).toEqual(listOf(2));
   });
 
   it.each(

@@ -15,7 +15,7 @@ const GROUPS_MAX = 1_000;
  */
 export class MoqNetRelay implements AsyncDisposable {
   readonly sessions = new Set<MoqNet.Established>();
-  readonly #broadcasts = new Map<Path.Valid, { owner: MoqNet.Established; broadcast: Broadcast.Producer }>();
+  readonly #broadcasts = new Map<Path.Valid, { owner: MoqNet.Established | null; broadcast: Broadcast.Producer }>();
   #server: TestServer | null = null;
 
   static async start(identity: TestIdentity): Promise<MoqNetRelay> {
@@ -32,6 +32,14 @@ export class MoqNetRelay implements AsyncDisposable {
 
   get port(): number {
     return this.#server?.port ?? 0;
+  }
+
+  /** A broadcast of its own, published on every session. */
+  offer(path: Path.Valid): Broadcast.Producer {
+    const broadcast = new Broadcast.Producer();
+    this.#broadcasts.set(path, { owner: null, broadcast });
+    for (const session of this.sessions) session.publish(path, broadcast);
+    return broadcast;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

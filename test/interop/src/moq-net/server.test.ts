@@ -1,6 +1,9 @@
 import { interopCases, runCase } from '@higgins/cli';
+import { organisationList } from '@higgins/signals';
+import { Path, Time } from '@moq/net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeIdentity, type TestIdentity } from '../support/identity.js';
+import { listOf, openClient, versionOf } from '../support/lists.js';
 import { SCHEMES } from '../support/our-relay.js';
 import { OurPublisher, pattern, trackOf } from '../support/publishing.js';
 import { Clients } from '../support/session.js';
@@ -48,5 +51,21 @@ describe.each(Object.entries(SCHEMES))('@moq/net as the server of our clients ov
       expect([object.group, object.subgroup, object.object]).toEqual([0, 0, index]);
       expect(object.payload).toEqual(payload);
     }
+  });
+
+  it('BUS-16: the SDK follows a list that it publishes; without properties the registry’s TTL holds', async () => {
+    await using resources = new AsyncDisposableStack();
+    const list = `direct-${scheme}`;
+    const track = relay.offer(Path.from('org/acme/lists', list)).createTrack('current');
+    const send = (version: number) =>
+      track.writeFrame({ payload: organisationList.encode(listOf(version)), timestamp: Time.Timestamp.now() });
+    send(1);
+    const reader = await openClient(resources, identity, url(), 'reader');
+    const first = await versionOf(reader, list, 1);
+    expect(first).toMatchObject({ ttlMs: organisationList.ttlMs, publishMs: null, freshness: 'live' });
+    expect(first.value).toEqual(listOf(1));
+    const second = versionOf(reader, list, 2);
+    send(2);
+    expect((await second).value).toEqual(listOf(2));
   });
 });
