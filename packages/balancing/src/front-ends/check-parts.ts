@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { bytesSchema } from '../resources/core-form-check.js';
 import type { HttpCheck, TlsCheck, UdpCheck } from '../resources/model.js';
+import { textLike } from '../resources/shape.js';
 
 /** A status code, or a range of them as text: `200`, `"200-299"`. */
 const statusSchema = z
-  .union([z.number(), z.string().regex(/^\d{3}-\d{3}$/, 'expected a status code, or a range such as "200-299"')])
+  .union([z.number(), textLike(/^\d{3}-\d{3}$/, 'a status code, or a range such as "200-299"')])
   .transform((status): [number, number] => {
     const [from, to = from] = String(status).split('-').map(Number);
     return [from!, to!];

@@ -1,7 +1,8 @@
 import { readConfiguration } from '../resources/core-form.js';
 import type { FrontEnd } from '../resources/model.js';
 import { ResourceError, refusal } from '../resources/problem.js';
-import type { Translation, ValidationOptions } from '../resources/validate.js';
+import type { Translation } from '../resources/validate.js';
+import { type GatewayOptions, readGatewayApi } from './gateway-api/read.js';
 import { readLobby } from './lobby/read.js';
 
 /** What tells the forms apart: a key at the root of the first document. */
@@ -20,15 +21,15 @@ export function frontEndOf(documents: readonly unknown[]): FrontEnd | null {
  *
  * @throws ResourceError with everything that is wrong.
  */
-export function readDocuments(documents: readonly unknown[], options: ValidationOptions = {}): Translation {
+export function readDocuments(documents: readonly unknown[], options: GatewayOptions = {}): Translation {
   const frontEnd = frontEndOf(documents);
   if (frontEnd === null) {
     const message = refusal(documents[0], `a map with one of ${Object.keys(ROOT_KEYS).join(', ')}`);
     throw new ResourceError([{ document: 0, path: [], message }]);
   }
-  const surplus = documents
-    .slice(1)
-    .map((value, index) => ({ document: index + 1, path: [], message: refusal(value, 'one document') }));
-  if (surplus.length > 0) throw new ResourceError(surplus);
+  if (frontEnd === 'gateway-api') return readGatewayApi(documents, options);
+  if (documents.length > 1) {
+    throw new ResourceError([{ document: 1, path: [], message: refusal(documents[1], 'the end of the file') }]);
+  }
   return frontEnd === 'lobby' ? readLobby(documents[0], options) : readConfiguration(documents[0], options);
 }

@@ -3,13 +3,22 @@ import type { ProblemPath, ResourceProblem } from '../resources/problem.js';
 import { pathText, ResourceError } from '../resources/problem.js';
 import { type Translation, type ValidationOptions, validate } from '../resources/validate.js';
 
-/** Where a field of the model stands in the source: below the resource's place, or at another place altogether. */
-export type FieldNames = Readonly<Record<string, ProblemPath>>;
-
-interface Place {
+/** A place in the source. */
+export interface Location {
   readonly document: number;
   readonly path: ProblemPath;
+}
+
+/** Where fields of the model stand in the source: below the resource's place, or at another place altogether. */
+export type FieldNames = Readonly<Record<string, ProblemPath | Location>>;
+
+interface Place extends Location {
   readonly fields: FieldNames;
+}
+
+/** A place below another. */
+export function at({ document, path }: Location, ...keys: ProblemPath): Location {
+  return { document, path: [...path, ...keys] };
 }
 
 /**
@@ -17,25 +26,25 @@ interface Place {
  * the words of the source. The translators add what only their form can break.
  */
 export class Origins {
-  readonly problems: ResourceProblem[] = [];
+  readonly #problems: ResourceProblem[] = [];
   readonly #notes: ResourceProblem[] = [];
   readonly #places = new Map<object, Place>();
 
   /**
    * Notes a resource's place; `fields` names its fields, nested ones with dots (`limits.burst`). Returns the resource.
    */
-  place<T extends object>(resource: T, document: number, path: ProblemPath, fields: FieldNames = {}): T {
+  place<T extends object>(resource: T, { document, path }: Location, fields: FieldNames = {}): T {
     this.#places.set(resource, { document, path, fields });
     return resource;
   }
 
   /** Something that the source's form forbids. */
-  refuse(document: number, path: ProblemPath, message: string): void {
-    this.problems.push({ document, path, message });
+  refuse({ document, path }: Location, message: string): void {
+    this.#problems.push({ document, path, message });
   }
 
   /** Something worth knowing. */
-  note(document: number, path: ProblemPath, message: string): void {
+  note({ document, path }: Location, message: string): void {
     this.#notes.push({ document, path, message });
   }
 
@@ -47,7 +56,7 @@ export class Origins {
   finish(configuration: BalancerConfiguration, options: ValidationOptions): Translation {
     const { problems, notes } = validate(configuration, options);
     const relocate = (problem: ResourceProblem) => this.#relocate(configuration, problem);
-    const all = firstPerPath([...this.problems, ...problems.map(relocate)]);
+    const all = firstPerPath([...this.#problems, ...problems.map(relocate)]);
     if (all.length > 0) throw new ResourceError(all);
     return { configuration, notes: [...this.#notes, ...notes.map(relocate)] };
   }
@@ -64,23 +73,22 @@ export class Origins {
       place = found;
       rest = path.slice(index + 1);
     }
-    return { document: place.document, ...inWordsOf(place, rest, message) };
+    return inWordsOf(place, rest, message);
   }
 }
 
 /** The longest prefix of the field that has a name gives the place; a field without one stands in the message. */
-function inWordsOf(
-  { path, fields }: Place,
-  rest: ProblemPath,
-  message: string,
-): { path: ProblemPath; message: string } {
-  const unit = typeof rest.at(-1) === 'string' && String(rest.at(-1)).endsWith('Ms') ? ', in milliseconds' : '';
+function inWordsOf(place: Place, rest: ProblemPath, message: string): ResourceProblem {
+  const inMilliseconds = typeof rest.at(-1) === 'string' && String(rest.at(-1)).endsWith('Ms');
+  const text = inMilliseconds ? `${message}, in milliseconds` : message;
   for (let length = rest.length; length > 0; length--) {
-    const named = fields[pathText(rest.slice(0, length))];
+    const named = place.fields[pathText(rest.slice(0, length))];
     if (named === undefined) continue;
-    return { path: [...path, ...named, ...rest.slice(length)], message: message + unit };
+    const { document, path } = 'document' in named ? named : at(place, ...named);
+    return { document, path: [...path, ...rest.slice(length)], message: text };
   }
-  return { path, message: rest.length === 0 ? message : `${pathText(rest)}: ${message}` };
+  const { document, path } = place;
+  return { document, path, message: rest.length === 0 ? message : `${pathText(rest)}: ${text}` };
 }
 
 /** A rule of the model may repeat what the translator said about the same field. */

@@ -1,16 +1,14 @@
 import { z } from 'zod';
 import { checkWithParts, DEFAULT_HTTP_CHECK, DEFAULT_TLS_CHECK, DEFAULTS } from './defaults.js';
 import type { ActiveCheck } from './model.js';
+import { textLike } from './shape.js';
 
 const { check } = DEFAULTS.core;
 const encoder = new TextEncoder();
 
 /** Text, or any bytes in hexadecimal. */
 export const bytesSchema = z
-  .union([
-    z.string(),
-    z.strictObject({ hex: z.string().regex(/^(?:[0-9a-f]{2})*$/i, 'expected pairs of hexadecimal digits') }),
-  ])
+  .union([z.string(), z.strictObject({ hex: textLike(/^(?:[0-9a-f]{2})*$/i, 'pairs of hexadecimal digits') })])
   .transform((value) => (typeof value === 'string' ? encoder.encode(value) : bytesOfHex(value.hex)));
 
 const httpSchema = z.strictObject({

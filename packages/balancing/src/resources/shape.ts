@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { type ProblemPath, type ResourceProblem, refusal, shown } from './problem.js';
 
 /** What a value of unknown shape turned out to be. */
@@ -31,6 +31,11 @@ export function checkShape<Schema extends z.ZodType>(
     .flatMap(flatten)
     .map(({ path, message }) => ({ document, path: [...base, ...path], message }));
   return { ok: false, problems };
+}
+
+/** Text of a form that a pattern describes. */
+export function textLike(pattern: RegExp, expected: string) {
+  return z.string().regex(pattern, { error: (issue) => refusal(issue.input, expected) });
 }
 
 interface Finding {

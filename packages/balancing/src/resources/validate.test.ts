@@ -140,7 +140,7 @@ const BAD: readonly [Change | readonly Change[], string][] = [
   ],
   [
     pool(['activeCheck'], { type: 'udp', udp: { payload: { hex: '0' } } }),
-    'pools[0].activeCheck.udp.payload.hex: expected pairs of hexadecimal digits',
+    'pools[0].activeCheck.udp.payload.hex: "0" is refused, expected pairs of hexadecimal digits',
   ],
   [
     pool(['activeCheck'], { type: 'udp', udp: { payload: 'x'.repeat(1_201) } }),

@@ -1,10 +1,10 @@
 import { DEFAULTS, defaultBurst, LOCAL_OWNER } from '../../resources/defaults.js';
 import type { Listener, LoadBalancer, Pool } from '../../resources/model.js';
-import { type ProblemPath, ResourceError, refusal } from '../../resources/problem.js';
+import { ResourceError, refusal } from '../../resources/problem.js';
 import { checkShape } from '../../resources/shape.js';
 import type { Translation, ValidationOptions } from '../../resources/validate.js';
 import type { Algorithm } from '../../selector.js';
-import { Origins } from '../origins.js';
+import { at, type Location, Origins } from '../origins.js';
 import { type LobbyGroup, type LobbyTarget, lobbySchema } from './schema.js';
 import { memberOf } from './upstream.js';
 
@@ -71,48 +71,55 @@ export function readLobby(value: unknown, options: ValidationOptions = {}): Tran
   for (const index of lb.keys()) {
     if (index === 0) continue;
     const expected = 'an engine that the file does not have yet: all targets of an engine stand in one entry';
-    origins.refuse(0, ['lb', index, 'engine'], refusal(lb[index]!.engine, expected));
+    origins.refuse({ document: 0, path: ['lb', index, 'engine'] }, refusal(lb[index]!.engine, expected));
   }
   const targets = lb.flatMap((engine, index) =>
-    engine.targets.map((target, position) => ({ target, path: ['lb', index, 'targets', position] })),
+    engine.targets.map((target, position) => ({
+      target,
+      place: { document: 0, path: ['lb', index, 'targets', position] },
+    })),
   );
   refuseRepeatedUpstreams(targets, origins);
   const loadBalancer: LoadBalancer = {
     ...{ owner: LOCAL_OWNER, name: LOBBY_NAME, frontEnd: 'lobby', addresses: [], seed: null, announcement: null },
     chainPriority: lb[0]!.priority ?? DEFAULTS.lobby.chainPriority,
-    listeners: targets.map(({ target, path }) => listenerOf(target, path, origins)),
-    pools: targets.map(({ target, path }) => poolOf(target, path, origins)),
+    listeners: targets.map(({ target, place }) => listenerOf(target, place, origins)),
+    pools: targets.map(({ target, place }) => poolOf(target, place, origins)),
   };
-  origins.place(loadBalancer, 0, ['lb', 0], {
-    chainPriority: ['priority'],
-    listeners: ['targets'],
-    pools: ['targets'],
-  });
+  origins.place(
+    loadBalancer,
+    { document: 0, path: ['lb', 0] },
+    {
+      chainPriority: ['priority'],
+      listeners: ['targets'],
+      pools: ['targets'],
+    },
+  );
   return origins.finish({ loadBalancers: [loadBalancer] }, options);
 }
 
 interface Located {
   readonly target: LobbyTarget;
-  readonly path: ProblemPath;
+  readonly place: Location;
 }
 
 /** Names of upstreams are unique in the file, not only in their group: events and commands name an upstream alone. */
 function refuseRepeatedUpstreams(targets: readonly Located[], origins: Origins): void {
   const seen = new Set<string>();
-  for (const { target, path } of targets) {
+  for (const { target, place } of targets) {
     for (const [index, { name }] of target.upstream_group.upstreams.entries()) {
-      const at = [...path, 'upstream_group', 'upstreams', index, 'name'];
-      if (seen.has(name)) origins.refuse(0, at, refusal(name, 'a name that no other upstream of the file has'));
+      const field = at(place, 'upstream_group', 'upstreams', index, 'name');
+      if (seen.has(name)) origins.refuse(field, refusal(name, 'a name that no other upstream of the file has'));
       seen.add(name);
     }
   }
 }
 
-function listenerOf(target: LobbyTarget, path: ProblemPath, origins: Origins): Listener {
+function listenerOf(target: LobbyTarget, place: Location, origins: Origins): Listener {
   const { protocol, rate_limit: limits, timeouts, upstream_group: group } = target;
   if (protocol === 'http') {
     const reason = 'balancing single requests needs the proxy data path, which this version does not have';
-    origins.refuse(0, [...path, 'protocol'], refusal(protocol, `tcp, udp or sctp: ${reason}`));
+    origins.refuse(at(place, 'protocol'), refusal(protocol, `tcp, udp or sctp: ${reason}`));
   }
   const translates = target.mode === 'nat' ? DEFAULTS.lobby.listener.clientAddress : 'keep';
   const listener: Listener = {
@@ -137,10 +144,10 @@ function listenerOf(target: LobbyTarget, path: ProblemPath, origins: Origins): L
     ...{ sourceAddresses: target.source_address, allow: target.allow, block: target.block },
     ...{ mirror: target.mirror, localTraffic: target.local },
   };
-  return origins.place(listener, 0, path, LISTENER_FIELDS);
+  return origins.place(listener, place, LISTENER_FIELDS);
 }
 
-function poolOf(target: LobbyTarget, path: ProblemPath, origins: Origins): Pool {
+function poolOf(target: LobbyTarget, place: Location, origins: Origins): Pool {
   const group = target.upstream_group;
   const { persistence, passive_check: passive } = group;
   const pool: Pool = {
@@ -162,10 +169,10 @@ function poolOf(target: LobbyTarget, path: ProblemPath, origins: Origins): Pool 
     whenNoneHealthy: group.when_none_available === 'open' ? 'fail-open' : 'reject',
     drainMs: milliseconds(group.drain_time),
     members: group.upstreams.map((upstream, index) =>
-      memberOf(upstream, target.protocol, [...path, 'upstream_group', 'upstreams', index], origins),
+      memberOf(upstream, target.protocol, at(place, 'upstream_group', 'upstreams', index), origins),
     ),
   };
-  return origins.place(pool, 0, path, POOL_FIELDS);
+  return origins.place(pool, place, POOL_FIELDS);
 }
 
 function milliseconds(seconds: number | null): number | null {
