@@ -7,6 +7,8 @@ const FILES = {
   nftables: '/usr/sbin/nft',
   iproute2: '/usr/sbin/ip',
   chromium: '/usr/bin/chromium',
+  clang: '/usr/bin/clang',
+  'libbpf-dev': '/usr/include/bpf/bpf_helpers.h',
 };
 
 /** Makes sure that the packages are there; returns the names of those that still are not. */

@@ -1,4 +1,4 @@
-//! The native half of @higgins/netlink: nf_tables and conntrack over raw netlink sockets.
+//! The native half of @higgins/netlink: nf_tables and conntrack over raw netlink sockets, and direct server return in XDP.
 //!
 //! Layers, lowest first: `clock`, `message` (bytes of netlink messages), `socket` (one kernel socket), `elements`,
 //! `batch`, `snapshot`, `counters` and `conntrack` (what is said over it), `binding` (what JavaScript sees).
@@ -13,3 +13,4 @@ pub mod error;
 pub mod message;
 pub mod snapshot;
 pub mod socket;
+pub mod xdp;

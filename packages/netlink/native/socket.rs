@@ -1,4 +1,4 @@
-//! One NETLINK_NETFILTER socket in the network namespace of the process.
+//! One netlink socket in the network namespace of the process.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -41,14 +41,20 @@ pub struct Verdict {
 }
 
 impl Socket {
-    /// Opens the socket; `send_buffer_bytes` asks for a smaller send buffer than the largest that can be had.
+    /// Opens a socket to nf_tables and conntrack; `send_buffer_bytes` asks for a smaller send buffer than the largest that
+    /// can be had.
     pub fn open(send_buffer_bytes: Option<u32>) -> Result<Self> {
+        Self::open_protocol(libc::NETLINK_NETFILTER, send_buffer_bytes)
+    }
+
+    /// The same for another protocol of netlink.
+    pub fn open_protocol(protocol: libc::c_int, send_buffer_bytes: Option<u32>) -> Result<Self> {
         // SAFETY: a plain system call; the descriptor is owned by nobody else.
         let descriptor = unsafe {
             let raw = libc::socket(
                 libc::AF_NETLINK,
                 libc::SOCK_RAW | libc::SOCK_CLOEXEC,
-                libc::NETLINK_NETFILTER,
+                protocol,
             );
             if raw < 0 {
                 return Err(NetlinkError::last_os("opening a netlink socket"));

@@ -13,3 +13,16 @@ export type {
   Snapshot,
   Table,
 } from './operations.js';
+export { Xdp, type XdpOptions, xdpDevices, xdpObstacle } from './xdp.js';
+export type {
+  XdpApplied,
+  XdpCount,
+  XdpCounters,
+  XdpDevice,
+  XdpHop,
+  XdpKeyField,
+  XdpMember,
+  XdpPassed,
+  XdpService,
+  XdpVerdict,
+} from './xdp-services.js';

@@ -35,8 +35,50 @@ export interface NativeSet {
   readonly verdicts?: string[];
 }
 
+/** The XDP half of the addon. */
+export interface NativeXdp {
+  apply(services: readonly NativeXdpService[]): Promise<NativeXdpAnswer>;
+  verify(): Promise<NativeXdpAnswer>;
+  counters(): Promise<NativeXdpAnswer>;
+  remove(): Promise<NativeXdpAnswer>;
+  run(frame: Uint8Array, device: string): NativeXdpAnswer;
+}
+
+export interface NativeXdpService {
+  readonly id: string;
+  readonly family: number;
+  readonly protocol: number;
+  readonly port: number;
+  readonly devices: readonly string[];
+  readonly addresses: Uint8Array;
+  readonly seed: number;
+  readonly fields: readonly string[];
+  readonly sourceBits?: number;
+  readonly routed: boolean;
+  readonly members: readonly { name: string; address?: Uint8Array; device?: string; mac?: Uint8Array }[];
+  readonly slots: Uint16Array;
+}
+
+/** Either a failure or what was asked for. */
+export interface NativeXdpAnswer {
+  readonly failure?: { readonly errno: number; readonly message: string };
+  readonly program?: boolean;
+  readonly tables?: number;
+  readonly differences?: readonly string[];
+  readonly counts?: readonly { service: string; member: string; packets: number; bytes: number }[];
+  readonly passed?: readonly number[];
+  readonly verdict?: number;
+  readonly frame?: Uint8Array;
+  readonly devices?: readonly { name: string; receives: boolean; transmits: boolean }[];
+}
+
 interface Addon {
   readonly NativeNetlink: new (sendBufferBytes?: number) => NativeNetlink;
+  readonly NativeXdp: {
+    new (directory: string, isGeneric: boolean): NativeXdp;
+    obstacle(): string | null;
+    devices(): NativeXdpAnswer;
+  };
 }
 
 let loaded: Addon | undefined;

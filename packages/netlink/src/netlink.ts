@@ -35,7 +35,7 @@ export class Netlink {
     try {
       this.#native = new NativeNetlink(options.sendBufferBytes);
     } catch (error) {
-      throw socketError(error);
+      throw constructorError(error);
     }
   }
 
@@ -95,8 +95,8 @@ export class Netlink {
   }
 }
 
-/** The addon's constructor can only throw a text, which ends with the error number. */
-function socketError(error: unknown): NetlinkError {
+/** A constructor of the addon can only throw a text, which ends with the error number. */
+export function constructorError(error: unknown): NetlinkError {
   const message = error instanceof Error ? error.message : String(error);
   const [, text, errno] = /^(.*) \(errno (\d+)\)$/.exec(message) ?? [null, message, '0'];
   return new NetlinkError(Number(errno), null, text ?? message);
