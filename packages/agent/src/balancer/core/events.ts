@@ -53,6 +53,8 @@ export type BalancerOccurrence =
   | { readonly kind: 'kernel-drift'; readonly findings: readonly string[] }
   | { readonly kind: 'conntrack-high'; readonly entries: number; readonly entriesMax: number }
   | { readonly kind: 'conntrack-normal'; readonly entries: number; readonly entriesMax: number }
+  /** The certificate that a member showed in a check ends soon, or has ended. */
+  | ({ readonly kind: 'certificate-ending'; readonly endsAtWallMs: number } & MemberName)
   /** `kept`: the addresses that go on being used; empty if there never were any. */
   | { readonly kind: 'name-stale'; readonly host: string; readonly reason: string; readonly kept: readonly string[] }
   | { readonly kind: 'name-resolved'; readonly host: string; readonly addresses: readonly string[] };

@@ -198,6 +198,8 @@ export interface CheckStatus {
   readonly smoothedLatencyMs: number | null;
   /** Why the last one failed; null if it did not. */
   readonly lastFailure: string | null;
+  /** When the certificate that the member showed last ends; null where none was seen. */
+  readonly certificateEndsWallMs: number | null;
 }
 
 /** A name that members have in place of an address. */

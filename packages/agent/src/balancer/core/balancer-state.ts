@@ -1,0 +1,155 @@
+import type { BalancerConfiguration, MemberReport, Selection, Transition } from '@higgins/balancing';
+import type { DesiredBalancer, DesiredService } from '../../targets/maglev/model.js';
+import type { CheckPlan } from './check-book.js';
+import { compileService, isIdle, sameService } from './compile.js';
+import type { Layout, ServicePlan } from './layout.js';
+import { instancesOf } from './members.js';
+import type { NameBook } from './name-book.js';
+import { earlier, type Now } from './now.js';
+import { type Load, PoolRuntime } from './pool-runtime.js';
+
+/** What was saved of pools, by key. */
+export type SavedPools = ReadonlyMap<string, readonly Pick<MemberReport, 'member' | 'record'>[]>;
+
+/** What loads and limits are known by. */
+export interface Loads {
+  load(pool: PoolRuntime): Load;
+  /** Members of the service that are at their limit of connections. */
+  full(service: string): ReadonlySet<string>;
+}
+
+/** A configuration at work: its pools, and the services that they amount to. */
+export class BalancerState {
+  readonly configuration: BalancerConfiguration;
+  readonly layout: Layout;
+  readonly pools: ReadonlyMap<string, PoolRuntime>;
+  readonly #plans: ReadonlyMap<string, readonly ServicePlan[]>;
+  #services: Map<string, DesiredService>;
+  #selections = new Map<string, Selection>();
+
+  private constructor(
+    configuration: BalancerConfiguration,
+    layout: Layout,
+    pools: ReadonlyMap<string, PoolRuntime>,
+    before: BalancerState | null,
+  ) {
+    this.configuration = configuration;
+    this.layout = layout;
+    this.pools = pools;
+    this.#plans = Map.groupBy(layout.services, ({ pool }) => pool.key);
+    // Services that stay as they are stay the same objects: nobody need look into them.
+    this.#services = new Map(before === null ? [] : before.#services);
+  }
+
+  /** The first configuration of a life. @throws ConfigurationError; BalancingError. */
+  static create(
+    configuration: BalancerConfiguration,
+    layout: Layout,
+    options: { readonly names: NameBook; readonly saved: SavedPools; readonly now: Now },
+  ): BalancerState {
+    const { names, saved, now } = options;
+    const pools = [...layout.pools].map(
+      ([key, plan]) => [key, PoolRuntime.create(plan, instancesOf(plan, names), saved.get(key) ?? [], now)] as const,
+    );
+    return new BalancerState(configuration, layout, new Map(pools), null);
+  }
+
+  /** Another configuration after this one, which stays as it is: what both have keeps its state. @throws as `create`. */
+  reconfigured(
+    configuration: BalancerConfiguration,
+    layout: Layout,
+    names: NameBook,
+    now: Now,
+  ): readonly [BalancerState, ReadonlyMap<string, Transition[]>] {
+    const pools = new Map<string, PoolRuntime>();
+    const transitions = new Map<string, Transition[]>();
+    for (const [key, plan] of layout.pools) {
+      const instances = instancesOf(plan, names);
+      const before = this.pools.get(key);
+      if (before === undefined) pools.set(key, PoolRuntime.create(plan, instances, [], now));
+      else {
+        const [pool, changes] = before.reconfigured(plan, instances, now);
+        pools.set(key, pool);
+        transitions.set(key, changes);
+      }
+    }
+    return [new BalancerState(configuration, layout, pools, this), transitions];
+  }
+
+  service(id: string): DesiredService | null {
+    return this.#services.get(id) ?? null;
+  }
+
+  selection(id: string): Selection | null {
+    return this.#selections.get(id) ?? null;
+  }
+
+  /** The services of a pool. */
+  plansOf(pool: string): readonly ServicePlan[] {
+    return this.#plans.get(pool) ?? [];
+  }
+
+  /** The checks of all members. */
+  *checks(): Iterable<CheckPlan> {
+    for (const pool of this.pools.values()) {
+      for (const { check } of pool.instances.values()) if (check !== null) yield check;
+    }
+  }
+
+  /** When a pool next has something to do. */
+  nextBootMs(): number | null {
+    let next: number | null = null;
+    for (const pool of this.pools.values()) next = earlier(next, pool.nextBootMs());
+    return next;
+  }
+
+  /** Whether `compile` may give something else than it did last. */
+  get dirty(): boolean {
+    return [...this.pools.values()].some(({ dirty }) => dirty);
+  }
+
+  /** What the kernel is to do, as compiled last. */
+  get desired(): DesiredBalancer {
+    return { services: [...this.#services.values()] };
+  }
+
+  /** Brings `desired` up to date; whether it changed. */
+  compile(loads: Loads, now: Now): boolean {
+    const before = this.#services;
+    const services = new Map<string, DesiredService>();
+    const selections = new Map<string, Selection>();
+    for (const plan of this.layout.services) {
+      const pool = this.pools.get(plan.pool.key)!;
+      if (isIdle(plan, pool.instances) && this.#otherFamilyServes(plan)) continue;
+      const known = pool.dirty || !this.#selections.has(plan.id) ? undefined : before.get(plan.id);
+      services.set(plan.id, known ?? this.#compile(plan, selections, loads, now));
+    }
+    for (const pool of this.pools.values()) pool.dirty = false;
+    this.#services = services;
+    return before.size !== services.size || [...services].some(([id, service]) => before.get(id) !== service);
+  }
+
+  /** `selections`: what pools gave in this round, for services without full members. */
+  #compile(plan: ServicePlan, selections: Map<string, Selection>, loads: Loads, now: Now): DesiredService {
+    const pool = this.pools.get(plan.pool.key)!;
+    const full = loads.full(plan.id);
+    const selection =
+      (full.size === 0 ? selections.get(plan.pool.key) : undefined) ?? pool.selection(full, loads.load(pool), now);
+    if (full.size === 0) selections.set(plan.pool.key, selection);
+    this.#selections.set(plan.id, selection);
+    const service = compileService(plan, pool.instances, selection);
+    const known = this.#services.get(plan.id);
+    return known !== undefined && sameService(known, service) ? known : service;
+  }
+
+  #otherFamilyServes(plan: ServicePlan): boolean {
+    const { loadBalancer, listener } = plan;
+    return this.layout.services.some(
+      (other) =>
+        other.loadBalancer === loadBalancer &&
+        other.listener === listener &&
+        other.family !== plan.family &&
+        this.pools.get(other.pool.key)!.instances.size > 0,
+    );
+  }
+}

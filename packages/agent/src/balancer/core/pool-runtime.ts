@@ -1,0 +1,234 @@
+import {
+  buildSampled,
+  connectionWeights,
+  latencyWeights,
+  type MemberReport,
+  type MemberStatus,
+  PoolHealth,
+  type Rotation,
+  SAMPLED_TABLE_SIZE,
+  type Selection,
+  select,
+  type Transition,
+  type WeightedMember,
+} from '@higgins/balancing';
+import { type PoolPlan, tableSizeOf } from './layout.js';
+import { COUNT_INTERVAL_MS, LATENCY_INTERVAL_MS } from './limits.js';
+import { type Instance, sameInstances } from './members.js';
+import { earlier, type Now } from './now.js';
+
+/** What an operator or the configuration wants of a member. */
+export interface WantedAdmin {
+  readonly state: 'enabled' | 'draining' | 'disabled';
+  /** For `draining`: when it ends at the latest; null: when no flow is left. */
+  readonly deadlineBootMs: number | null;
+}
+
+/** What sampled algorithms weigh. */
+export interface Load {
+  connections(member: string): number;
+  latencyMs(member: string): number | null;
+  /** New flows since the last weighing. */
+  readonly arrivals: number;
+}
+
+/** One pool in one family at work: who is in it, how they are, and what that makes of the slots. */
+export class PoolRuntime {
+  readonly plan: PoolPlan;
+  readonly #health: PoolHealth;
+  #instances: ReadonlyMap<string, Instance>;
+  #statuses: Map<string, MemberStatus>;
+  #timeoutBootMs: number | null = null;
+  #weights: ReadonlyMap<string, number> | null = null;
+  #weighBootMs: number | null;
+  /** Whether slots may be others than when they were last asked for. */
+  dirty = true;
+
+  private constructor(plan: PoolPlan, health: PoolHealth, instances: ReadonlyMap<string, Instance>, bootMs: number) {
+    this.plan = plan;
+    this.#health = health;
+    this.#instances = instances;
+    this.#statuses = statusesOf(health);
+    this.#weighBootMs = this.#weighs ? bootMs : null;
+    this.#arm(bootMs);
+  }
+
+  /** A pool of which nothing is known, or what `saved` says. @throws BalancingError for members that make no pool. */
+  static create(
+    plan: PoolPlan,
+    instances: ReadonlyMap<string, Instance>,
+    saved: readonly Pick<MemberReport, 'member' | 'record'>[],
+    now: Now,
+  ): PoolRuntime {
+    const health = new PoolHealth(plan.settings, membersOf(instances), now.bootMs);
+    health.restore(saved, now.bootMs);
+    return new PoolRuntime(plan, health, instances, now.bootMs);
+  }
+
+  /** The pool under another configuration; this one stays as it is. @throws BalancingError as `create`. */
+  reconfigured(
+    plan: PoolPlan,
+    instances: ReadonlyMap<string, Instance>,
+    now: Now,
+  ): readonly [PoolRuntime, Transition[]] {
+    const health = new PoolHealth(this.plan.settings, membersOf(this.#instances), now.bootMs);
+    health.restore(this.#health.report(), now.bootMs);
+    const transitions = health.configure(plan.settings, membersOf(instances), now.bootMs);
+    const pool = new PoolRuntime(plan, health, instances, now.bootMs);
+    pool.#weights = this.#weights;
+    return [pool, transitions];
+  }
+
+  get instances(): ReadonlyMap<string, Instance> {
+    return this.#instances;
+  }
+
+  /** The state of every member, as of the last event. */
+  get statuses(): ReadonlyMap<string, MemberStatus> {
+    return this.#statuses;
+  }
+
+  /** Members at other addresses, as names were resolved; null if nothing changed. */
+  move(instances: ReadonlyMap<string, Instance>, now: Now): Transition[] | null {
+    if (sameInstances(instances, this.#instances)) return null;
+    const transitions = this.#health.configure(this.plan.settings, membersOf(instances), now.bootMs);
+    this.#instances = instances;
+    this.#statuses = statusesOf(this.#health);
+    this.dirty = true;
+    return this.#took(transitions, now);
+  }
+
+  check(member: string, success: boolean, now: Now): Transition[] {
+    return this.#took(this.#health.check(member, success, now.bootMs), now);
+  }
+
+  isSuspicious(member: string): boolean {
+    return this.#health.isSuspicious(member);
+  }
+
+  traffic(member: string, sample: { successes: number; failures: number }, now: Now): Transition[] {
+    return this.#took(this.#health.traffic(member, sample, now.bootMs), now);
+  }
+
+  /** A draining member has no flow left. */
+  empty(member: string, now: Now): Transition[] {
+    return this.#took(this.#health.empty(member, now.bootMs), now);
+  }
+
+  advance(now: Now): Transition[] {
+    const due = this.#timeoutBootMs !== null && this.#timeoutBootMs <= now.bootMs;
+    if (due) this.dirty = true;
+    return due ? this.#took(this.#health.advance(now.bootMs), now) : [];
+  }
+
+  /** Makes every member's administrative state what `wanted` says; a drain that has begun keeps its deadline. */
+  administer(wanted: (instance: Instance) => WantedAdmin, now: Now): Transition[] {
+    const transitions: Transition[] = [];
+    for (const { record } of this.#health.report()) {
+      const { state, deadlineBootMs } = wanted(this.#instances.get(record.name)!);
+      const isDraining = record.admin === 'draining' || record.admin === 'drained';
+      if (state === 'draining' ? isDraining : state === record.admin) continue;
+      if (state === 'draining') transitions.push(...this.#health.drain(record.name, deadlineBootMs, now.bootMs));
+      else if (state === 'disabled') transitions.push(...this.#health.disable(record.name, now.bootMs));
+      else transitions.push(...this.#health.enable(record.name, now.bootMs));
+    }
+    return this.#took(transitions, now);
+  }
+
+  /** Gives a drain that is under way another deadline. */
+  redrain(member: string, deadlineBootMs: number | null, now: Now): Transition[] {
+    if (this.#statuses.get(member)?.state !== 'draining') return [];
+    return this.#took(this.#health.drain(member, deadlineBootMs, now.bootMs), now);
+  }
+
+  /** When a drain ends at the latest; null: when no flow is left. */
+  drainDeadlineOf(member: string): number | null {
+    return this.report().find((each) => each.member.name === member)?.record.drainDeadlineMs ?? null;
+  }
+
+  report(): MemberReport[] {
+    return this.#health.report();
+  }
+
+  rotation(now: Now): Rotation {
+    return this.#health.rotation(now.bootMs);
+  }
+
+  /** When `advance` or `weigh` next has something to do. */
+  nextBootMs(): number | null {
+    return earlier(this.#timeoutBootMs, this.#weighBootMs);
+  }
+
+  /** Weighs members by load, where the algorithm does and it is time. */
+  weigh(load: Load, now: Now): boolean {
+    if (this.#weighBootMs === null || this.#weighBootMs > now.bootMs) return false;
+    const byLatency = this.plan.pool.algorithm === 'least-latency';
+    this.#weighBootMs = now.bootMs + (byLatency ? LATENCY_INTERVAL_MS : COUNT_INTERVAL_MS);
+    this.#weights = this.#weighed(serving(this.rotation(now).members), load);
+    this.dirty = true;
+    return true;
+  }
+
+  /** Slots for the members that serve now; those in `full` stand aside while there is anybody else. */
+  selection(full: ReadonlySet<string>, load: Load, now: Now): Selection {
+    const members = withoutFull(this.rotation(now).members, full);
+    const { plan } = this;
+    const { algorithm } = plan.pool;
+    if (!this.#weighs) {
+      return select(members, { algorithm, seed: plan.seed, tableSize: tableSizeOf(plan, this.#instances.size) });
+    }
+    if (serving(members).some(({ name }) => this.#weights?.has(name) !== true)) {
+      this.#weights = this.#weighed(serving(members), load);
+    }
+    const weights = this.#weights ?? new Map<string, number>();
+    const weighed = members.map((member) => ({ ...member, weight: weights.get(member.name) ?? 0 }));
+    const table = buildSampled(weighed, SAMPLED_TABLE_SIZE);
+    return { table, choice: { kind: 'turn', size: table.slots.length }, failoverSafe: false, weights };
+  }
+
+  get #weighs(): boolean {
+    const { algorithm } = this.plan.pool;
+    return algorithm === 'least-connections' || algorithm === 'least-latency';
+  }
+
+  #weighed(members: readonly WeightedMember[], load: Load): ReadonlyMap<string, number> {
+    if (members.length === 0) return new Map();
+    if (this.plan.pool.algorithm === 'least-connections') {
+      const samples = members.map(({ name, weight }) => ({ name, weight, connections: load.connections(name) }));
+      return connectionWeights(samples, load.arrivals);
+    }
+    const samples = members.map(({ name, weight }) => ({ name, weight, latencyMs: load.latencyMs(name) }));
+    return latencyWeights(samples, this.#weights ?? new Map());
+  }
+
+  #took(transitions: Transition[], now: Now): Transition[] {
+    for (const transition of transitions) {
+      this.dirty = true;
+      if (transition.kind === 'member') this.#statuses.set(transition.member, transition.to);
+    }
+    this.#arm(now.bootMs);
+    return transitions;
+  }
+
+  #arm(bootMs: number): void {
+    this.#timeoutBootMs = this.#health.nextTimeoutMs(bootMs);
+  }
+}
+
+function membersOf(instances: ReadonlyMap<string, Instance>) {
+  return [...instances.values()].map(({ health }) => health);
+}
+
+function statusesOf(health: PoolHealth): Map<string, MemberStatus> {
+  return new Map(health.report().map(({ member, status }) => [member.name, status]));
+}
+
+function serving(members: readonly WeightedMember[]): WeightedMember[] {
+  return members.filter(({ weight, sharePercent = 100 }) => weight > 0 && sharePercent > 0);
+}
+
+/** Full members stand aside, but not all at once: the kernel refuses what is above the limit. */
+function withoutFull(members: readonly WeightedMember[], full: ReadonlySet<string>): readonly WeightedMember[] {
+  if (full.size === 0 || serving(members).every(({ name }) => full.has(name))) return members;
+  return members.map((member) => (full.has(member.name) ? { ...member, sharePercent: 0 } : member));
+}
