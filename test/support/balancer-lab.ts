@@ -1,4 +1,4 @@
-import { Host, type Program, shell } from './lab.js';
+import { Host, Program, shell } from './lab.js';
 
 /** Addresses of members, five per family, all on one machine. */
 export const MEMBERS = {
@@ -19,6 +19,7 @@ export class BalancerLab implements AsyncDisposable {
   readonly backend: Host;
   readonly clients: Program;
   readonly servers: Program;
+  #local: Program | null = null;
 
   private constructor(client: Host, backend: Host) {
     this.client = client;
@@ -45,7 +46,24 @@ export class BalancerLab implements AsyncDisposable {
     return lab;
   }
 
+  /** Brings both machines and the node's ruleset to where they were after `create`. */
+  async reset(): Promise<void> {
+    shell('nft flush ruleset');
+    this.backend.run('nft flush ruleset');
+    for (const program of [this.clients, this.servers, this.#local]) {
+      await program?.call('release');
+      await program?.call('take');
+    }
+  }
+
+  /** A program on the node itself. */
+  localProgram(): Program {
+    this.#local ??= new Program();
+    return this.#local;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#local?.[Symbol.asyncDispose]();
     await this.client[Symbol.asyncDispose]();
     await this.backend[Symbol.asyncDispose]();
     for (const device of ['c0', 'b0']) shell(`ip link delete ${device} || true`);

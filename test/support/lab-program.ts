@@ -3,6 +3,7 @@
 //   take                                                   what UDP servers received since: payload to address
 //   send      { sources, destinations, tag }               a datagram from each source to each destination
 //   connect   { count, address, port, source?, hold? }     TCP connections, one after the other: who answered, or the error
+//   release                                                closes all connections that are held or served
 //   probe                                                  which of the held connections still answer
 //   exchange  { address, port, source?, sourcePort? }      a datagram that waits for an answer or an ICMP error
 import { createSocket, type Socket } from 'node:dgram';
@@ -18,6 +19,7 @@ interface Endpoint {
 const ANSWER_MS_MAX = 5_000;
 const received = new Map<string, string>();
 const senders = new Map<string, Promise<Socket>>();
+const served = new Set<TcpSocket>();
 const held: { socket: TcpSocket; name: string }[] = [];
 
 const commands: Record<string, (options: never) => Promise<unknown>> = {
@@ -48,6 +50,7 @@ const commands: Record<string, (options: never) => Promise<unknown>> = {
   probe: async () => Promise.all(held.map(async ({ socket, name }) => (await answers(socket)) === name)),
   release: async () => {
     for (const { socket } of held.splice(0)) socket.destroy();
+    for (const socket of served) socket.destroy();
     return null;
   },
   exchange: async ({ address, port, ...from }: Endpoint & { source?: string; sourcePort?: number }) => {
@@ -81,6 +84,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 /** Says its address, then answers every line with it. */
 async function serveTcp(address: string, port: number): Promise<void> {
   const server = createServer((socket) => {
+    served.add(socket.on('close', () => served.delete(socket)));
     socket.on('error', () => {});
     socket.setNoDelay(true);
     socket.write(`${address}\n`);

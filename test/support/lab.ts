@@ -62,8 +62,8 @@ export class Program implements AsyncDisposable {
 
   /** `enter` is what the command line starts with; empty for the test's own namespace. */
   constructor(enter: readonly string[] = []) {
-    const [command, ...args] = [...enter, process.execPath, PROGRAM] as [string, ...string[]];
-    this.#process = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const [command, ...args] = [...enter, process.execPath, PROGRAM];
+    this.#process = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#answers = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
   }
 
@@ -86,8 +86,8 @@ export class Program implements AsyncDisposable {
 
 /** Runs a command line in the test's own namespace, or where `enter` leads, and returns what it says. */
 export function shell(command: string, enter: readonly string[] = []): string {
-  const [program, ...args] = [...enter, 'sh', '-ec', command] as [string, ...string[]];
-  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 });
+  const [program, ...args] = [...enter, 'sh', '-ec', command];
+  return execFileSync(program!, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 });
 }
 
 function nodad(address: string): string {

@@ -1,5 +1,5 @@
 import { Netlink } from '@higgins/netlink';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { BalancerLab, MEMBER_PORT, MEMBERS } from '../../../../../test/support/balancer-lab.js';
 import { describeInNamespace } from '../../../../../test/support/namespace.js';
 import { until } from '../../../../../test/support/until.js';
@@ -12,12 +12,18 @@ await describeInNamespace('maglev target, nat', import.meta.filename, ['network'
   let lab: BalancerLab;
   let target: MaglevTarget;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     lab = await BalancerLab.create();
-    target = new MaglevTarget({ netlink: new Netlink(), bootMs: () => performance.now() });
   });
 
-  afterEach(() => lab[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    await lab.reset();
+    const netlink = new Netlink();
+    await netlink.deleteFlows({});
+    target = new MaglevTarget({ netlink, bootMs: () => performance.now() });
+  });
+
+  afterAll(() => lab[Symbol.asyncDispose]());
 
   const even = (addresses: readonly string[]) => Object.fromEntries(addresses.map((address) => [address, 1]));
   const apply = async (...services: ServiceOptions[]) => {
@@ -36,11 +42,8 @@ await describeInNamespace('maglev target, nat', import.meta.filename, ['network'
     const [tcp6] = await lab.clients.call<string[]>('connect', { count: 1, address: 'fd09::9', port: 80 });
     const udp4 = await lab.clients.call<{ name: string }>('exchange', { address: '10.9.0.9', port: 80 });
     const udp6 = await lab.clients.call<{ name: string }>('exchange', { address: 'fd09::9', port: 80 });
-    expect(
-      [MEMBERS[4], MEMBERS[6], MEMBERS[4], MEMBERS[6]].map((names, index) =>
-        names.includes([tcp4, tcp6, udp4.name, udp6.name][index]!),
-      ),
-    ).toEqual([true, true, true, true]);
+    expect(MEMBERS[4]).toEqual(expect.arrayContaining([tcp4, udp4.name]));
+    expect(MEMBERS[6]).toEqual(expect.arrayContaining([tcp6, udp6.name]));
     expect(await target.verify()).toEqual([]);
   });
 

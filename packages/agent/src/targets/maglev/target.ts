@@ -77,10 +77,11 @@ export class MaglevTarget implements BalancerTarget {
         await this.#judge(failure.error, known.actual);
         continue;
       }
+      const changed = changedServices(desired, known);
       await this.#adopt(desired, plan, known);
       done.structure ||= plan.structure;
       const appliedBootMs = this.#options.bootMs();
-      await this.#sweep(desired);
+      await this.#sweep(changed);
       return { ...done, appliedBootMs };
     }
     throw new NftError('contended', `the ruleset changed during each of ${ATTEMPTS_MAX} attempts to change it`);
@@ -248,16 +249,13 @@ export class MaglevTarget implements BalancerTarget {
   }
 
   /** Forgets the clients of members that take no new flows. They are not led there any more either way. */
-  async #sweep(desired: DesiredBalancer): Promise<void> {
-    const numbering = this.#known?.numbering;
-    if (!numbering) return;
-    for (const service of desired.services) {
-      if (!service.affinity) continue;
-      const swept = await sweepAffinity(this.#netlink, this.#table, service, numbering);
-      this.#known = this.#known && {
-        ...this.#known,
-        actual: { ...this.#known.actual, generation: this.#known.actual.generation + swept },
-      };
+  async #sweep(services: readonly DesiredService[]): Promise<void> {
+    for (const service of services) {
+      const known = this.#known;
+      if (!service.affinity || !known) continue;
+      const transactions = await sweepAffinity(this.#netlink, this.#table, service, known.numbering);
+      const generation = known.actual.generation + transactions;
+      this.#known = { ...known, actual: { ...known.actual, generation } };
     }
   }
 
