@@ -1,11 +1,5 @@
-import {
-  type BalancerConfiguration,
-  pathText,
-  ResourceError,
-  type ResourceProblem,
-  type ValidationOptions,
-} from '@higgins/balancing';
-import { readDocuments } from '@higgins/balancing/front-ends';
+import { type BalancerConfiguration, pathText, ResourceError, type ResourceProblem } from '@higgins/balancing';
+import { type GatewayOptions, readDocuments } from '@higgins/balancing/front-ends';
 import { type ConfigDocument, ConfigError, type ConfigProblem, loadDocuments, parseDocuments } from '@higgins/service';
 
 /** A configuration that was read from a file, whichever form it is written in. */
@@ -21,24 +15,16 @@ export interface ConfigurationFile {
  *
  * @throws ConfigError naming every problem with its line, path, value and what was expected
  */
-export function loadConfigurationFile(path: string, options: ValidationOptions = {}): ConfigurationFile {
+export function loadConfigurationFile(path: string, options: GatewayOptions = {}): ConfigurationFile {
   return translate(loadDocuments(path), path, options);
 }
 
 /** As `loadConfigurationFile`, from text; `source` is the name that errors carry. */
-export function parseConfigurationFile(
-  text: string,
-  source: string,
-  options: ValidationOptions = {},
-): ConfigurationFile {
+export function parseConfigurationFile(text: string, source: string, options: GatewayOptions = {}): ConfigurationFile {
   return translate(parseDocuments(text, source), source, options);
 }
 
-function translate(
-  documents: readonly ConfigDocument[],
-  source: string,
-  options: ValidationOptions,
-): ConfigurationFile {
+function translate(documents: readonly ConfigDocument[], source: string, options: GatewayOptions): ConfigurationFile {
   const locate = ({ document, path, message }: ResourceProblem): ConfigProblem => ({
     path: pathText(path),
     line: documents[document]?.lineOf(path) ?? null,
@@ -50,6 +36,7 @@ function translate(
     return { configuration, notes: notes.map(locate) };
   } catch (error) {
     if (!(error instanceof ResourceError)) throw error;
-    throw new ConfigError(source, error.problems.map(locate), { cause: error });
+    const problems = error.problems.map(locate).sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+    throw new ConfigError(source, problems, { cause: error });
   }
 }
