@@ -2,6 +2,7 @@ import type { Transition } from '@higgins/balancing';
 import type { ServiceCounters } from '../../targets/maglev/model.js';
 import type { BalancerAction } from './actions.js';
 import type { BalancerState } from './balancer-state.js';
+import { CertificateWatch } from './certificate-watch.js';
 import { CheckBook } from './check-book.js';
 import { type ConfigurationRequest, Configurations } from './configurations.js';
 import type { CheckResult, ResolutionResult } from './contract.js';
@@ -51,6 +52,7 @@ export class BalancerCore {
   readonly drains: DrainBook;
   readonly #sampler: FlowSampler;
   readonly #drainWatch = new DrainWatch();
+  readonly #certificates = new CertificateWatch();
   readonly #cuts = new CutBook();
   readonly #events = new EventQueue();
   readonly #publications = new PublicationQueue();
@@ -92,6 +94,11 @@ export class BalancerCore {
       suspicious ||= pool.isSuspicious(plan.member);
     }
     this.checks.schedule(key, suspicious);
+    const { certificateEndsWallMs: endsAtWallMs } = result;
+    const name = this.state?.pools.get(plan.pool)?.plan.name;
+    if (endsAtWallMs === undefined || name === undefined) return;
+    if (!this.#certificates.see(key, endsAtWallMs, now)) return;
+    this.note({ kind: 'certificate-ending', ...name, member: plan.member, endsAtWallMs }, now);
   }
 
   resolved(key: string, result: ResolutionResult, now: Now): void {
@@ -299,7 +306,7 @@ export class BalancerCore {
   #inForce({ source }: ConfigurationRequest, now: Now): void {
     const { state } = this;
     if (state === null) return;
-    this.checks.retain(new Set([...state.checks()].map(({ key }) => key)));
+    this.#retainChecks();
     const services = new Set(state.layout.services.map(({ id }) => id));
     this.traffic.retain(services);
     this.#sampler.retain(services);
@@ -314,6 +321,14 @@ export class BalancerCore {
     if (state === null) return;
     this.loads.follow(state);
     for (const plan of state.checks()) this.checks.add(plan, now);
+  }
+
+  /** Members that are in no state any more are checked no more. */
+  #retainChecks(): void {
+    const states = this.configurations.states;
+    const keys = new Set(states.flatMap((state) => [...state.checks()].map(({ key }) => key)));
+    this.checks.retain(keys);
+    this.#certificates.retain(keys);
   }
 
   /** Brings the desired state up to date and has it programmed if it changed, or `always`; its number. */
@@ -354,6 +369,7 @@ export class BalancerCore {
     for (const state of this.configurations.states) {
       for (const pool of state.pools.values()) this.#move(state, pool, now);
     }
+    this.#retainChecks();
   }
 
   #move(state: BalancerState, pool: PoolRuntime, now: Now): void {

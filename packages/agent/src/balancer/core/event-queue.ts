@@ -55,6 +55,7 @@ function severityOf(occurrence: BalancerOccurrence): Severity {
     case 'configuration-refused':
     case 'configuration-stale':
     case 'kernel-drift':
+    case 'certificate-ending':
     case 'conntrack-high':
     case 'name-stale':
       return 'warning';
