@@ -3,9 +3,11 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { runOnThreads, type SeedOrder } from './command/pool.js';
 import { resultText, summaryOf, summaryText } from './command/report.js';
+import { type MutantResult, mutantText, runMutant } from './command/run-mutants.js';
 import { describeFault, type Fault } from './frame/faults.js';
 import { replaySeed, type Scenario, type SeedResult } from './frame/run-seed.js';
 import { shrinkSeed } from './frame/shrink.js';
+import { mutants } from './mutants/index.js';
 import { scenarios } from './scenarios/index.js';
 
 interface Options {
@@ -20,6 +22,7 @@ interface Options {
   readonly trace: readonly string[];
   readonly timeline?: boolean;
   readonly shrink?: boolean;
+  readonly mutants?: boolean;
 }
 
 const command = new Command('simulate')
@@ -40,7 +43,11 @@ const command = new Command('simulate')
   )
   .option('--timeline', 'prints everything that happened')
   .option('--shrink', 'looks for the smallest plan of faults that breaks the same invariant')
-  .action((options: Options) => (options.seed === undefined ? runMany(options) : runOne(options, options.seed)));
+  .option('--mutants', 'breaks the production code in each known way, and tells which breaks the invariants notice')
+  .action((options: Options) => {
+    if (options.mutants) return runMutants(options);
+    return options.seed === undefined ? runMany(options) : runOne(options, options.seed);
+  });
 
 await command.parseAsync();
 
@@ -55,6 +62,23 @@ async function runMany(options: Options): Promise<void> {
     console.log(resultText(result));
   });
   await finish(options, results, performance.now() - startedMs);
+}
+
+async function runMutants({ seeds, jobs, json }: Options): Promise<void> {
+  const results: MutantResult[] = [];
+  const waiting = mutants[Symbol.iterator]();
+  const work = async () => {
+    for (const mutant of waiting) {
+      const result = await runMutant(mutant, seeds);
+      results.push(result);
+      console.log(mutantText(result));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, jobs) }, work));
+  const escaped = results.filter(({ caught }) => caught === null).length;
+  console.log(`${results.length - escaped} mutants caught, ${escaped} escaped, in up to ${seeds} seeds each`);
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ mutants: results }, null, 2)}\n`);
+  if (escaped > 0) process.exitCode = 1;
 }
 
 async function runOne(options: Options, seed: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Scenario } from '../frame/run-seed.js';
-import { twoTiers } from './two-tiers.js';
+import { longTtl, twoTiers } from './two-tiers.js';
 
 /** Every scenario, by name. */
-export const scenarios: readonly Scenario[] = [twoTiers];
+export const scenarios: readonly Scenario[] = [twoTiers, longTtl];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runSeed } from '../frame/run-seed.js';
-import { twoTiers } from './two-tiers.js';
+import { longTtl, twoTiers } from './two-tiers.js';
 
 /** A fixed sample; `pnpm simulate` runs more. Together they have every kind of fault. */
 const SEEDS = [1, 7, 101, 208, 343, 512];
@@ -30,6 +30,10 @@ describe('two tiers, three PoPs', () => {
     expect(first.steps).toBeGreaterThan(1000);
     const second = await runSeed(twoTiers, seed);
     expect(second).toEqual(first);
+  });
+
+  it.each(SEEDS)('BUS-36: seed %i converges without the help of a renewal', async (seed) => {
+    expect((await runSeed(longTtl, seed)).violation).toBeNull();
   });
 
   it('BUS-136: other seeds have other traces', async () => {
