@@ -13,7 +13,8 @@ use crate::elements::{Data, Entries, Layout};
 use crate::error::{NetlinkError, Result};
 use crate::snapshot::SetState;
 use crate::socket::Socket;
-use crate::{batch, clock, conntrack, counters, snapshot};
+use crate::structure::Structure;
+use crate::{batch, clock, conntrack, counters, snapshot, structure};
 
 /// A failure, as data: the TypeScript half makes it an error of the right class.
 #[napi(object)]
@@ -83,6 +84,16 @@ pub struct NativeCounters {
     pub bytes: Float64Array,
 }
 
+#[napi(object)]
+pub struct NativeStructure {
+    pub chains: Vec<String>,
+    pub sets: Vec<String>,
+    pub maps: Vec<String>,
+    pub objects: Vec<String>,
+    pub object_types: Vec<u32>,
+    pub rules: Uint8Array,
+}
+
 /// The answer to any call: a failure, or what was asked for.
 #[napi(object)]
 #[derive(Default)]
@@ -92,6 +103,7 @@ pub struct Answer {
     pub generation: Option<u32>,
     pub sets: Option<Vec<NativeSet>>,
     pub counters: Option<NativeCounters>,
+    pub structure: Option<NativeStructure>,
     /// Mark and count in turn.
     pub marks: Option<Vec<u32>>,
 }
@@ -211,6 +223,14 @@ impl NativeNetlink {
         }))
     }
 
+    #[napi]
+    pub fn structure(&self, family: u8, table: String) -> AsyncTask<Call> {
+        self.call(Request::Structure(Table {
+            family,
+            name: table,
+        }))
+    }
+
     fn call(&self, request: Request) -> AsyncTask<Call> {
         AsyncTask::new(Call {
             socket: Arc::clone(&self.socket),
@@ -228,6 +248,7 @@ enum Request {
     DeleteFlows(Result<Filter>),
     CountFlowsByMark(Result<Filter>),
     Counters(Table),
+    Structure(Table),
 }
 
 /// What a worker thread found.
@@ -237,6 +258,7 @@ pub enum Outcome {
     Sets(u32, Vec<PackedSet>),
     Marks(Vec<u32>),
     Counters(Vec<Counter>),
+    Structure(Option<Structure>),
 }
 
 pub struct Call {
@@ -293,6 +315,7 @@ impl Call {
                         .collect(),
                 )
             }
+            Request::Structure(table) => Outcome::Structure(structure::read(&mut socket, table)?),
             Request::Counters(table) => Outcome::Counters(counters::read(&mut socket, table)?),
         })
     }
@@ -326,6 +349,11 @@ impl Task for Call {
             },
             Ok(Outcome::Marks(marks)) => Answer {
                 marks: Some(marks),
+                ..Answer::default()
+            },
+            Ok(Outcome::Structure(structure)) => Answer {
+                generation: structure.as_ref().map(|structure| structure.generation),
+                structure: structure.map(native_structure),
                 ..Answer::default()
             },
             Ok(Outcome::Counters(counters)) => Answer {
@@ -407,6 +435,18 @@ impl PackedSet {
             values: self.values.map(Into::into),
             verdicts: self.verdicts,
         }
+    }
+}
+
+fn native_structure(structure: Structure) -> NativeStructure {
+    let (objects, object_types) = structure.objects.into_iter().unzip();
+    NativeStructure {
+        chains: structure.chains,
+        sets: structure.sets,
+        maps: structure.maps,
+        objects,
+        object_types,
+        rules: structure.rules.into(),
     }
 }
 

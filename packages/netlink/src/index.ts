@@ -7,11 +7,13 @@ export type {
   FlowDirection,
   FlowFilter,
   Layout,
+  ObjectKind,
   SetContent,
   SetOperation,
   SetShape,
   Snapshot,
   Table,
+  TableStructure,
 } from './operations.js';
 export { Xdp, type XdpOptions, xdpDevices, xdpObstacle } from './xdp.js';
 export type {

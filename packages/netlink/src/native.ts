@@ -14,6 +14,7 @@ export interface NativeNetlink {
   deleteFlows(filter: object): Promise<NativeAnswer>;
   countFlowsByMark(filter: object): Promise<NativeAnswer>;
   counters(family: number, table: string): Promise<NativeAnswer>;
+  structure(family: number, table: string): Promise<NativeAnswer>;
 }
 
 /** Either a failure or what was asked for. */
@@ -24,6 +25,14 @@ export interface NativeAnswer {
   readonly sets?: readonly NativeSet[];
   readonly counters?: { readonly names: string[]; readonly packets: Float64Array; readonly bytes: Float64Array };
   readonly marks?: readonly number[];
+  readonly structure?: {
+    readonly chains: string[];
+    readonly sets: string[];
+    readonly maps: string[];
+    readonly objects: string[];
+    readonly objectTypes: number[];
+    readonly rules: Uint8Array;
+  };
 }
 
 export interface NativeSet {

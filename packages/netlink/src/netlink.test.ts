@@ -170,6 +170,34 @@ await describeInNamespace('netlink', import.meta.filename, ['network', 'user'], 
     await expect(netlink.countFlows({ original: { source: 'nowhere' } })).rejects.toMatchObject({ code: 'refused' });
   });
 
+  it('reads what a table consists of, and tells when a rule or a hook is another', async () => {
+    loadTable();
+    nft(
+      'add counter inet edge seen; add limit inet edge slow { rate 1/second; }; add chain inet edge in { type filter hook input priority 0; }',
+    );
+    const netlink = new Netlink();
+    const before = (await netlink.structure(TABLE))!;
+    expect(before.chains).toEqual(['one', 'two', 'in']);
+    expect([before.sets, before.maps]).toEqual([
+      ['networks', 'services'],
+      ['slots', 'alive'],
+    ]);
+    expect(before.objects).toEqual(
+      new Map([
+        ['seen', 'counter'],
+        ['slow', 'limit'],
+      ]),
+    );
+    expect(before.generation).toBe(await netlink.generation());
+    nft('add element inet edge networks { 192.0.2.0/24 }');
+    expect((await netlink.structure(TABLE))!.rules).toEqual(before.rules);
+    nft('add rule inet edge in ip saddr @networks counter name "seen" drop');
+    const after = (await netlink.structure(TABLE))!;
+    expect(after.rules).not.toEqual(before.rules);
+    expect(Buffer.from(after.rules).toString('latin1')).toContain('networks');
+    expect(await netlink.structure({ family: 'inet', name: 'absent' })).toBeNull();
+  });
+
   it('counts and deletes tracked flows by their mark, and reads named counters', async () => {
     nft('flush ruleset');
     nft(`table inet edge {

@@ -5,10 +5,13 @@ import {
   FAMILY_NUMBERS,
   type FlowFilter,
   type Layout,
+  OBJECT_KINDS,
+  type ObjectKind,
   type SetContent,
   type SetOperation,
   type Snapshot,
   type Table,
+  type TableStructure,
 } from './operations.js';
 
 /** How a socket is opened. */
@@ -85,6 +88,17 @@ export class Netlink {
     const counts = new Map<number, number>();
     for (let at = 0; at < marks.length; at += 2) counts.set(marks[at]!, marks[at + 1]!);
     return counts;
+  }
+
+  /** Chains, rules, sets and objects of a table, of one generation; null if it is not there. */
+  async structure(table: Table): Promise<TableStructure | null> {
+    const answer = unwrap(await this.#native.structure(FAMILY_NUMBERS[table.family], table.name));
+    if (!answer.structure) return null;
+    const { chains, sets, maps, objects, objectTypes, rules } = answer.structure;
+    const kindOf = (type: number): ObjectKind =>
+      (OBJECT_KINDS as Readonly<Record<number, ObjectKind>>)[type] ?? 'other';
+    const kinds = new Map(objects.map((name, index) => [name, kindOf(objectTypes[index]!)]));
+    return { generation: answer.generation ?? 0, chains, sets, maps, objects: kinds, rules };
   }
 
   /** All named counters of a table, by name; none if the table is not there. */

@@ -107,3 +107,24 @@ export interface Counted {
   readonly packets: number;
   readonly bytes: number;
 }
+
+/** What a table consists of beside the elements of its sets. */
+export interface TableStructure {
+  readonly generation: number;
+  readonly chains: readonly string[];
+  readonly sets: readonly string[];
+  readonly maps: readonly string[];
+  /** Kind by name. */
+  readonly objects: ReadonlyMap<string, ObjectKind>;
+  /**
+   * Hooks and rules in the kernel's own form, without what changes by itself: the same bytes are the same rules. Names of
+   * sets stand in it as text.
+   */
+  readonly rules: Uint8Array;
+}
+
+/** Stateful objects, by the kernel's numbers. */
+export const OBJECT_KINDS = { 1: 'counter', 2: 'quota', 4: 'limit', 7: 'ct timeout' } as const;
+
+/** Kind of a stateful object; `other` for those that nothing here makes. */
+export type ObjectKind = (typeof OBJECT_KINDS)[keyof typeof OBJECT_KINDS] | 'other';
