@@ -1,13 +1,7 @@
 import { isIP, type Socket } from 'node:net';
-import {
-  checkServerIdentity,
-  connect,
-  createSecureContext,
-  getCACertificates,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
+import { checkServerIdentity, connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { CheckOrder } from '../core/contract.js';
+import { trustedAuthorities } from './authorities.js';
 import { type Attempt, checkedPort, type Outcome, outcomeOf } from './probe.js';
 
 /** Without the hybrid post-quantum groups: a check has nothing to hide, and they cost a quarter of its time. */
@@ -38,7 +32,7 @@ export class TlsClient {
   ): Attempt {
     const { verify, serverName } = order.check.tls ?? { verify: true, serverName: null };
     const name = (serverName ?? order.host).replace(/\.$/, '');
-    this.#context ??= createSecureContext({ ca: [...(this.#authorities ?? trusted())], ecdhCurve: CURVES });
+    this.#context ??= createSecureContext({ ca: [...(this.#authorities ?? trustedAuthorities())], ecdhCurve: CURVES });
     const socket = connect({
       host: order.address,
       port: checkedPort(order),
@@ -64,10 +58,6 @@ export class TlsClient {
 export function tlsProbe(tls: TlsClient) {
   return (order: CheckOrder, settle: (outcome: Outcome) => void): Attempt =>
     tls.connect(order, [], settle, (_, seen) => settle({ failure: null, ...seen }));
-}
-
-function trusted(): string[] {
-  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
 function seenOn(socket: TLSSocket): Seen {
