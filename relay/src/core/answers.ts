@@ -1,4 +1,4 @@
-import type { RequestId } from '@higgins/protocol';
+import { RequestErrorCode, type RequestErrorInfo, type RequestId } from '@higgins/protocol';
 import type { Peer } from './peer.js';
 import type { RelayContext } from './relay-context.js';
 
@@ -17,5 +17,21 @@ export function reject(
   context.counters.requestsRejected++;
   const retryIntervalMs = retryMs === null ? null : Math.ceil(retryMs * (1 + RETRY_JITTER * context.random()));
   peer.session.reject(request, { code, reason, retryIntervalMs });
+  context.touch(peer);
+}
+
+/**
+ * Passes the REQUEST_ERROR of a publisher on, with a redirect as it is (draft-18 §10.6.1): a relay does not connect to
+ * wherever a peer says. Servers take no redirect, so that an upstream gets none. What has no code was not answered.
+ */
+export function passError(context: RelayContext, peer: Peer, request: RequestId, error: RequestErrorInfo): void {
+  const { code, reason, retryIntervalMs, redirect } = error;
+  if (redirect === undefined || peer.kind === 'upstream') {
+    const plain = code === null || code === RequestErrorCode.REDIRECT ? RequestErrorCode.INTERNAL_ERROR : code;
+    reject(context, peer, request, plain, reason, retryIntervalMs);
+    return;
+  }
+  context.counters.requestsRejected++;
+  peer.session.reject(request, error);
   context.touch(peer);
 }

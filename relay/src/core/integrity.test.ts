@@ -20,7 +20,7 @@ async function edge(shape: number, options: Parameters<TestWorld['relay']>[1] = 
 }
 
 describe('payloads', () => {
-  it('BUS-20, BUS-59: random bytes pass three hops unchanged', async () => {
+  it('BUS-20, BUS-59, N015, N142, N143: random bytes pass three hops unchanged', async () => {
     const world = new TestWorld({ seed: 3 });
     for (const [host, upstreams] of [
       ['one', []],
@@ -49,7 +49,7 @@ describe('payloads', () => {
     });
   });
 
-  it('BUS-20: a second payload for one location makes the track malformed', async () => {
+  it('BUS-20, N026, N027, N114: a second payload for one location makes the track malformed', async () => {
     const { world, relay, publisher, client, subscription } = await edge(SHAPE_EVENT);
     publisher.publish({ group: 1, payload: 'one', ...TTL });
     await world.pass(10);
@@ -64,10 +64,11 @@ describe('payloads', () => {
     expect(new TextDecoder().decode(group.objects[0]!.payload)).toBe('one');
   });
 
-  it('BUS-20: the same object again is dropped', async () => {
+  it('BUS-20, N119: the same object again is dropped', async () => {
     const { world, relay, publisher, client, subscription } = await edge(SHAPE_EVENT);
+    const object = publisher.store({ group: 1, payload: 'one', ...TTL });
     for (let time = 0; time < 3; time++) {
-      publisher.publish({ group: 1, payload: 'one', ...TTL });
+      publisher.send(object, true);
       await world.pass(10);
     }
     expect(client.texts(subscription)).toEqual(['one']);

@@ -1,4 +1,10 @@
-import { type Notice, RequestErrorCode, type RequestErrorInfo, SessionTerminationCode } from '@higgins/protocol';
+import {
+  type Notice,
+  RequestErrorCode,
+  type RequestErrorInfo,
+  SessionTerminationCode,
+  StreamResetCode,
+} from '@higgins/protocol';
 import type { PassedAnnouncement } from './announcements.js';
 import { fetch } from './downstream/fetch-requests.js';
 import { offerAccepted } from './downstream/offers.js';
@@ -7,7 +13,8 @@ import type { OwnRequest, Peer } from './peer.js';
 import { peerAdmitted, peerLeaving } from './peer-life.js';
 import type { RelayContext } from './relay-context.js';
 import { dropQuery, type StatusQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
-import { acceptDatagram, acceptLive, endLive, lostFeed } from './upstream/accept.js';
+import { acceptDatagram, acceptLive, endLive, lostFeed, malformed } from './upstream/accept.js';
+import type { Fill } from './upstream/fill.js';
 import { fillAccepted, fillEnded, fillFailed, fillObject, fillRange } from './upstream/fills.js';
 import { publish, sourceUpdated } from './upstream/publish.js';
 import {
@@ -122,7 +129,10 @@ function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kin
       sourceEstablished(context, source, notice.ok);
       return;
     case 'request-error':
-      notice.update ? cancelSource(context, source) : sourceRefused(context, source, notice.error);
+      if (notice.update) cancelSource(context, source);
+      else if (source.state === 'established' && notice.error.code === RequestErrorCode.MALFORMED_TRACK) {
+        malformed(context, source, source.track, notice.error.reason);
+      } else sourceRefused(context, source, notice.error);
       return;
     case 'update-ok':
       sourceUpdated(context, source, notice.ok.largest ?? null);
@@ -132,7 +142,7 @@ function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kin
       return;
     case 'subgroup': {
       const { group, subgroup, priority, endOfGroup, firstObject, hasProperties } = notice.header;
-      const feed = { group, subgroup, priority, endOfGroup, firstObject, hasProperties, live: null };
+      const feed = { group, subgroup, priority, endOfGroup, firstObject, hasProperties, lastObject: null, live: null };
       source.feeds.set(notice.stream, feed);
       return;
     }
@@ -175,12 +185,18 @@ function answeredFill(context: RelayContext, fill: Extract<OwnRequest, { kind: '
       fillEnded(context, fill);
       return;
     case 'fetch-reset':
-      fillFailed(context, fill, null, `upstream reset the fetch with code ${notice.code}`);
+      fetchReset(context, fill, notice.code);
       return;
     case 'request-error':
-      fillFailed(context, fill, notice.error.code, notice.error.reason);
+      fillFailed(context, fill, notice.error);
       return;
   }
+}
+
+function fetchReset(context: RelayContext, fill: Fill, code: number): void {
+  const reason = `upstream reset the fetch with code ${code}`;
+  if (code === StreamResetCode.MALFORMED_TRACK) malformed(context, fill, fill.track, reason);
+  else fillFailed(context, fill, { code: null, reason, retryIntervalMs: null });
 }
 
 function refused(context: RelayContext, own: PassedAnnouncement | StatusQuery, error: RequestErrorInfo): void {
@@ -221,7 +237,7 @@ function updated(context: RelayContext, peer: Peer, { request, parameters }: Of<
   peer.session.rejectUpdate(request, { code: RequestErrorCode.DOES_NOT_EXIST, reason, retryIntervalMs: null });
 }
 
-function cancelled(context: RelayContext, peer: Peer, { request }: Of<'cancelled'>): void {
+function cancelled(context: RelayContext, peer: Peer, { request, code }: Of<'cancelled'>): void {
   const subscription = peer.subscriptions.get(request);
   if (subscription !== undefined) {
     dropSubscription(context, subscription);
@@ -239,7 +255,8 @@ function cancelled(context: RelayContext, peer: Peer, { request }: Of<'cancelled
   }
   const publication = peer.requests.get(request);
   if (publication?.kind === 'source') {
-    sourceGone(context, publication);
+    if (code === StreamResetCode.MALFORMED_TRACK) malformed(context, publication, publication.track, 'publish ended');
+    else sourceGone(context, publication);
     return;
   }
   const query = peer.statusQueries.get(request);

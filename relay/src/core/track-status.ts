@@ -6,7 +6,7 @@ import {
   type RequestId,
   type RequestOk,
 } from '@higgins/protocol';
-import { reject } from './answers.js';
+import { passError, reject } from './answers.js';
 import type { Peer } from './peer.js';
 import type { RelayContext } from './relay-context.js';
 
@@ -34,7 +34,7 @@ export function trackStatus(
     return;
   }
   const track = context.tracks.get(name);
-  if (track !== null && (track.hasEstablishedSource || track.largest !== null)) {
+  if (track !== null && (track.hasLiveSource || track.largest !== null)) {
     const largest = track.largest === null ? {} : { largest: track.largest };
     peer.session.acceptRequest(request, { ...largest, trackProperties: track.properties });
     context.touch(peer);
@@ -62,8 +62,7 @@ export function statusAnswered(context: RelayContext, query: StatusQuery, ok: Re
 /** The publisher does not, or is gone. */
 export function statusRefused(context: RelayContext, query: StatusQuery, error: RequestErrorInfo): void {
   if (!endQuery(query)) return;
-  const code = error.code ?? RequestErrorCode.INTERNAL_ERROR;
-  reject(context, query.asker, query.askerRequest, code, error.reason, error.retryIntervalMs);
+  passError(context, query.asker, query.askerRequest, error);
 }
 
 /** The asker has cancelled, or is gone. */
@@ -80,6 +79,9 @@ function endQuery(query: StatusQuery): boolean {
 
 function publisherOf(context: RelayContext, name: FullTrackName, asker: Peer): Peer | null {
   for (const { peer } of context.announcements.covering(name.namespace)) if (peer.usable && peer !== asker) return peer;
+  for (const { peer, origin } of context.tracks.get(name)?.sources.values() ?? []) {
+    if (origin === 'publish' && peer.usable && peer !== asker) return peer;
+  }
   for (const peer of context.upstreams) if (peer.usable && peer !== asker) return peer;
   return null;
 }

@@ -1,6 +1,7 @@
-import type { FullTrackName, Location } from '@higgins/protocol';
+import { compareLocations, type FullTrackName, type Location } from '@higgins/protocol';
 import type { CachedGroup } from './cache/cached-group.js';
 import type { CachedObject } from './cache/cached-object.js';
+import { DeclaredGaps } from './cache/declared-gaps.js';
 import { TrackCache } from './cache/track-cache.js';
 import { FanOut } from './downstream/fan-out.js';
 import type { FetchResponse } from './downstream/fetch-response.js';
@@ -27,6 +28,9 @@ export class Track {
   policy: TrackPolicy = FOREIGN_POLICY;
   /** LARGEST_OBJECT towards subscribers (draft-18 §10.2.10). */
   largest: Location | null = null;
+  /** From here on no object exists; null: the track goes on, as far as is known (draft-18 §11.2.1.1). */
+  end: Location | null = null;
+  readonly gaps = new DeclaredGaps();
   readonly cache: TrackCache;
   readonly fanOut: FanOut;
   /** Upstream subscriptions, at most one per session. */
@@ -77,6 +81,20 @@ export class Track {
   /** The newest group alone is the track's state. */
   get newestIsState(): boolean {
     return this.policy.shape === 'state' || this.policy.shape === 'map';
+  }
+
+  /** The last object of a track that has ended, if it is known; else null. */
+  get lastObject(): Location | null {
+    const { end, cache } = this;
+    if (end === null) return null;
+    for (let index = cache.groups.length - 1; index >= 0; index--) {
+      const { objects } = cache.groups[index]!;
+      for (let at = objects.length - 1; at >= 0; at--) {
+        const { group, object, status } = objects[at]!;
+        if (status === 'normal' && compareLocations({ group, object }, end) < 0) return { group, object };
+      }
+    }
+    return null;
   }
 
   /** Someone has asked for it. A PUBLISH of ours that was not asked for counts while its receiver takes objects. */

@@ -39,8 +39,13 @@ export class CacheBudget {
 
   /** Counts an object that `keep` was given, and evicts other groups until everything fits. */
   grow(cost: number, keep: CachedGroup): void {
-    this.bytes += cost;
     this.objects++;
+    this.resize(cost, keep);
+  }
+
+  /** Counts what the objects of `keep` have grown by, and evicts other groups until everything fits. */
+  resize(bytes: number, keep: CachedGroup): void {
+    this.bytes += bytes;
     while (
       this.bytes > this.#bytesMax &&
       (this.#evictFirst(this.#superseded, keep) || this.#evictFirst(this.#newest, keep))

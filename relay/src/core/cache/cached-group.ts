@@ -2,15 +2,29 @@ import type { Vi64 } from '@higgins/protocol';
 import { type WheelTimer, wheelTimer } from '../timer-wheel.js';
 import { type CachedObject, costOf, sameObject } from './cached-object.js';
 
-/** What came of `insert`. `conflict`: the Location holds something else already, which makes the track malformed. */
-export type Insertion = 'added' | 'duplicate' | 'conflict';
+/**
+ * What came of `insert`. `absent`: it is known not to exist, which is not an error but the last word (draft-18 §2.1).
+ * `conflict`: it contradicts what came before, which makes the track malformed (draft-18 §2.4.2).
+ */
+export type Insertion = 'added' | 'duplicate' | 'absent' | 'conflict';
+
+/** What is known of a Subgroup from the live streams that carried it. */
+export interface CachedSubgroup {
+  readonly priority: number;
+  /** The last object of it has come. */
+  ended: boolean;
+  /** Its last object, once a stream of it has ended with a FIN. */
+  finalObject: Vi64 | null;
+}
 
 /** One group of one track, with its objects in ascending order. Evicted as a whole only. */
 export class CachedGroup {
   readonly group: Vi64;
   readonly objects: CachedObject[] = [];
-  /** The Subgroups seen live, and whether the last object of each has come. */
-  readonly subgroups = new Map<Vi64, boolean>();
+  /** The Subgroups seen live. */
+  readonly subgroups = new Map<Vi64, CachedSubgroup>();
+  /** PRIOR_GROUP_ID_GAP of its objects, which have to agree on it; null: none has one. */
+  priorGroupGap: Vi64 | null = null;
   /** The group's last object, once known (draft-18 §2.1). */
   finalObject: Vi64 | null = null;
   bytes = 0;
@@ -33,23 +47,42 @@ export class CachedGroup {
     if (this.objects[0]?.object !== 0) return false;
     if (this.finalObject !== null) return true;
     if (this.subgroups.size === 0) return false;
-    for (const ended of this.subgroups.values()) if (!ended) return false;
+    for (const { ended } of this.subgroups.values()) if (!ended) return false;
     return true;
   }
 
-  /** Adds an object, unless its Location is taken. */
-  insert(object: CachedObject): Insertion {
-    const at = this.#indexOf(object.object);
-    const present = this.objects[at];
-    if (present !== undefined && present.object === object.object) {
-      return sameObject(present, object) ? 'duplicate' : 'conflict';
-    }
+  /** What `insert` would meet, without keeping anything. */
+  probe(object: CachedObject): Insertion {
+    const present = this.find(object.object);
+    if (present !== null) return sameObject(present, object) ? 'duplicate' : 'conflict';
     if (this.finalObject !== null && object.object > this.finalObject) return 'conflict';
+    const last = this.objects.at(-1);
+    if (object.status !== 'normal' && last !== undefined && last.object > object.object) return 'conflict';
+    const subgroup = object.subgroup === null ? undefined : this.subgroups.get(object.subgroup);
+    if (subgroup === undefined) return 'added';
+    const behind = subgroup.finalObject !== null && object.object > subgroup.finalObject;
+    return behind || subgroup.priority !== object.priority ? 'conflict' : 'added';
+  }
+
+  /** Adds an object that `probe` found new. */
+  insert(object: CachedObject): void {
+    const at = this.#indexOf(object.object);
     if (at === this.objects.length) this.objects.push(object);
     else this.objects.splice(at, 0, object);
     this.bytes += costOf(object);
     if (object.expiresMs > this.lastExpiryMs) this.lastExpiryMs = object.expiresMs;
-    return 'added';
+  }
+
+  /** Puts an object in the place of another copy of it. */
+  replace(object: CachedObject): void {
+    const at = this.#indexOf(object.object);
+    this.bytes += costOf(object) - costOf(this.objects[at]!);
+    this.objects[at] = object;
+  }
+
+  /** An object of the Subgroup has come live. */
+  noteLive(subgroup: Vi64, priority: number): void {
+    if (!this.subgroups.has(subgroup)) this.subgroups.set(subgroup, { priority, ended: false, finalObject: null });
   }
 
   find(object: Vi64): CachedObject | null {

@@ -2,7 +2,7 @@ import { type Location, VI64_MAX, type Vi64 } from '@higgins/protocol';
 import type { TimerWheel } from '../timer-wheel.js';
 import type { CacheBudget, GroupOwner } from './budget.js';
 import { CachedGroup, type Insertion } from './cached-group.js';
-import { type CachedObject, costOf, sameObject } from './cached-object.js';
+import { type CachedObject, costOf, equalBytes } from './cached-object.js';
 import { KnownRanges } from './known-ranges.js';
 
 export type { LocationRange } from './known-ranges.js';
@@ -59,11 +59,19 @@ export class TrackCache implements GroupOwner {
 
   /** What `insert` would say, without keeping anything. */
   probe(object: CachedObject): Insertion {
+    const found = this.group(object.group)?.probe(object) ?? 'added';
+    return found === 'added' && this.known.at(object) !== null ? 'absent' : found;
+  }
+
+  /** The properties of another copy take the place of the cached ones: they are the more recent (draft-18 §2.5). */
+  refresh(object: CachedObject): void {
     const group = this.group(object.group);
-    if (group === null) return 'added';
-    const present = group.find(object.object);
-    if (present === null) return group.finalObject !== null && object.object > group.finalObject ? 'conflict' : 'added';
-    return sameObject(present, object) ? 'duplicate' : 'conflict';
+    const present = group?.find(object.object) ?? null;
+    if (group === null || present === null || equalBytes(present.properties, object.properties)) return;
+    const grownBytes = object.properties.length - present.properties.length;
+    group.replace({ ...present, properties: object.properties });
+    this.#bytes += grownBytes;
+    this.#options.budget.resize(grownBytes, group);
   }
 
   /** Adds an object that `probe` found new, and makes its Location known. Evicts what no longer fits. */

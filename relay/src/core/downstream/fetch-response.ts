@@ -5,11 +5,12 @@ import {
   type GroupOrder,
   type Location,
   RequestErrorCode,
+  type RequestErrorInfo,
   type RequestId,
   StreamResetCode,
   VI64_MAX,
 } from '@higgins/protocol';
-import { reject } from '../answers.js';
+import { passError, reject } from '../answers.js';
 import { after, before, earlier, laterOrNull, wireEnd } from '../locations.js';
 import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
@@ -46,7 +47,7 @@ export class FetchResponse {
   readonly #fillUntilMs: number;
   #filled = false;
   /** Why the upstream FETCH failed, if it did. */
-  #fillError: { readonly code: number; readonly reason: string } | null = null;
+  #fillError: RequestErrorInfo | null = null;
   #fillEnd: Location | null = null;
   #stream: DataStream | null = null;
   readonly #encoder: FetchObjectEncoder;
@@ -80,8 +81,15 @@ export class FetchResponse {
   }
 
   /** The upstream FETCH for it was refused. */
-  fillFailed(code: number, reason: string): void {
-    this.#fillError = { code, reason };
+  fillFailed(error: RequestErrorInfo): void {
+    this.#fillError = error;
+    // What demands an extension that nobody here has must not be passed on, from the cache either (draft-18 §2.5.1).
+    if (error.code !== RequestErrorCode.UNSUPPORTED_EXTENSION || this.#over) return;
+    const { peer, request } = this.wish;
+    if (this.#last === null) passError(this.#context, peer, request, error);
+    else if (this.#stream !== null) peer.session.resetData(this.#stream, StreamResetCode.CANCELLED);
+    this.#context.touch(peer);
+    this.#forget();
   }
 
   /** The upstream FETCH for it was accepted, and its range ends there. */
@@ -109,7 +117,8 @@ export class FetchResponse {
   #begin(): boolean {
     const { track, start, last, order, peer, request, priority } = this.wish;
     if ((track.largest === null || !track.hasLiveSource) && this.#awaitFill(start)) return false;
-    const largest = laterOrNull(track.largest, this.#fillEnd);
+    const { lastObject } = track;
+    const largest = lastObject ?? laterOrNull(track.largest, this.#fillEnd);
     if (largest === null || compareLocations(start, largest) > 0) {
       this.#refuse(largest);
       return false;
@@ -117,7 +126,8 @@ export class FetchResponse {
     const end = earlier(last, largest);
     if (order === 'descending' && !track.cache.known.covers(start, end) && this.#awaitFill(start)) return false;
     this.#last = end;
-    peer.session.acceptFetch(request, { endOfTrack: false, end: wireEnd(end), trackProperties: track.properties });
+    const endOfTrack = lastObject !== null && compareLocations(end, lastObject) === 0;
+    peer.session.acceptFetch(request, { endOfTrack, end: wireEnd(end), trackProperties: track.properties });
     this.#stream = peer.session.openFetch(request, streamPriority(priority, track.policy.defaultPriority));
     this.#context.touch(peer);
     this.#segments = segmentsOf(track.cache, start, end, order);
@@ -128,7 +138,7 @@ export class FetchResponse {
   #refuse(largest: Location | null): void {
     const { peer, request, track } = this.wish;
     const error = this.#fillError;
-    if (largest === null && error !== null) reject(this.#context, peer, request, error.code, error.reason);
+    if (largest === null && error !== null) passError(this.#context, peer, request, error);
     else {
       const reason = largest === null ? 'no object of the track is known' : 'range starts behind the largest object';
       const code =
@@ -242,6 +252,6 @@ export function resumeFetches(track: Track): void {
 }
 
 /** The track is of no use any more. */
-export function failFetches(_context: RelayContext, track: Track): void {
+export function failFetches(track: Track): void {
   for (const fetch of [...track.fetches]) fetch.abort(StreamResetCode.MALFORMED_TRACK);
 }

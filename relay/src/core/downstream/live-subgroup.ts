@@ -12,6 +12,8 @@ export interface SubgroupFeed {
   /** The stream starts with the Subgroup's very first object. */
   readonly firstObject: boolean;
   readonly hasProperties: boolean;
+  /** The last object that came on it; null before the first. */
+  lastObject: Vi64 | null;
   /** Where its objects go; null before the first and after the last. */
   live: LiveSubgroup | null;
 }

@@ -2,11 +2,12 @@ import {
   type Notice,
   PublishDoneCode,
   RequestErrorCode,
+  type RequestErrorInfo,
   type RequestUpdateParameters,
   StreamResetCode,
   type SubscribeParameters,
 } from '@higgins/protocol';
-import { reject } from '../answers.js';
+import { passError, reject } from '../answers.js';
 import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
@@ -104,11 +105,15 @@ export function admitWaiting(context: RelayContext, track: Track): void {
 }
 
 /** The publisher of those that wait has answered with an error, and nobody else is left to ask. */
-export function rejectWaiting(context: RelayContext, track: Track, code: number, reason: string): void {
+export function rejectWaiting(context: RelayContext, track: Track, error: RequestErrorInfo): void {
+  const { code, redirect } = error;
+  // Waiting makes neither understood what is not, nor comes what is elsewhere.
+  const final = code === RequestErrorCode.UNSUPPORTED_EXTENSION || redirect !== undefined;
   for (const subscription of [...track.waiting]) {
     // Who said how long to wait gets that time.
-    if (Number(subscription.parameters.rendezvousTimeoutMs ?? 0) > 0) continue;
-    refuse(context, subscription, code, reason);
+    if (!final && Number(subscription.parameters.rendezvousTimeoutMs ?? 0) > 0) continue;
+    passError(context, subscription.peer, subscription.request, withRetry(error));
+    forget(context, subscription);
   }
 }
 
@@ -187,10 +192,15 @@ export function subscriptionTimeUp(context: RelayContext, subscription: Subscrip
 
 function refuse(context: RelayContext, subscription: Subscription, code: number, reason: string): void {
   const { peer, request } = subscription;
-  // Only what may exist later is worth another try.
-  const retryMs = code === RequestErrorCode.DOES_NOT_EXIST || code === RequestErrorCode.TIMEOUT ? 1_000 : null;
-  reject(context, peer, request, code, reason, retryMs);
+  passError(context, peer, request, withRetry({ code, reason, retryIntervalMs: null }));
   forget(context, subscription);
+}
+
+/** Only what may exist later is worth another try. */
+function withRetry(error: RequestErrorInfo): RequestErrorInfo {
+  const { code } = error;
+  const later = code === RequestErrorCode.DOES_NOT_EXIST || code === RequestErrorCode.TIMEOUT;
+  return { ...error, retryIntervalMs: later ? 1_000 : null };
 }
 
 function forget(context: RelayContext, subscription: Subscription): void {

@@ -38,6 +38,55 @@ interface Stored {
   readonly datagram?: boolean;
 }
 
+/** The stream of one Subgroup. */
+export interface TestSubgroup {
+  readonly group: number;
+  readonly subgroup?: number;
+  readonly priority?: number;
+  readonly endOfGroup?: boolean;
+  readonly firstObject?: boolean;
+}
+
+/** The same stream at several subscriptions. */
+export class TestStream {
+  readonly #peer: TestPeer;
+  readonly #streams: readonly DataStream[];
+  #previous: number | null = null;
+
+  constructor(peer: TestPeer, streams: readonly DataStream[]) {
+    this.#peer = peer;
+    this.#streams = streams;
+  }
+
+  /** Writes an object; `properties` are those of the object. */
+  object(id: number, options: { payload?: string; properties?: KeyValuePair[]; status?: ObjectStatus } = {}): this {
+    const { payload = `${id}`, properties = [], status = 'normal' } = options;
+    const delta = this.#previous === null ? id : id - this.#previous - 1;
+    const bytes = encodeSubgroupObject({
+      ...{ delta, hasProperties: true, properties: encodeProperties(properties), status },
+      payload: status === 'normal' ? new TextEncoder().encode(payload) : new Uint8Array(0),
+    });
+    this.#previous = id;
+    return this.#write(bytes, false);
+  }
+
+  fin(): this {
+    return this.#write(new Uint8Array(0), true);
+  }
+
+  reset(code: number): this {
+    for (const stream of this.#streams) this.#peer.session.resetData(stream, code);
+    this.#peer.pump();
+    return this;
+  }
+
+  #write(bytes: Uint8Array, fin: boolean): this {
+    for (const stream of this.#streams) this.#peer.session.writeData(stream, bytes, fin);
+    this.#peer.pump();
+    return this;
+  }
+}
+
 /** An original publisher of one track: answers SUBSCRIBE and FETCH, and sends what is published to every subscription. */
 export class TestPublisher {
   readonly peer: TestPeer;
@@ -119,6 +168,17 @@ export class TestPublisher {
   send(stored: Stored, last: boolean): void {
     for (const [request, streams] of this.#subscriptions) this.#sendTo(request, streams, stored, last);
     this.peer.pump();
+  }
+
+  /** Opens a stream of one Subgroup at every subscription; nothing of it is stored. */
+  open(header: TestSubgroup): TestStream {
+    const { group, subgroup = 0, priority = 100, endOfGroup = false, firstObject = true } = header;
+    const { session } = this.peer;
+    const head = encodeSubgroupHeader({
+      ...{ trackAlias: this.#alias, group, subgroup, priority, endOfGroup, firstObject, hasProperties: true },
+    });
+    const streams = [...this.#subscriptions.keys()].map((request) => session.openSubgroup(request, head, 100));
+    return new TestStream(this.peer, streams);
   }
 
   /** Sends an object as a datagram to every subscription, and stores it unless it is a status. */

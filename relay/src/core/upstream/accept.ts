@@ -8,6 +8,7 @@ import { type ObjectTimes, readObjectTimes } from '../properties.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
 import type { Fill } from './fill.js';
+import { dropFill } from './fills.js';
 import type { Source } from './source.js';
 import { cancelSource } from './sources.js';
 
@@ -36,7 +37,7 @@ export function acceptDatagram(
   const { track } = source;
   const object = readObject(context, track, received, context.nowMs, true);
   if (!store(context, source, object)) return;
-  if (endOfGroup || object.status !== 'normal') track.cache.endGroup(object.group, object.object, context.nowMs);
+  if (endOfGroup || object.status !== 'normal') endHere(context, track, object);
   track.fanOut.forwardDatagram(object, endOfGroup);
 }
 
@@ -49,7 +50,7 @@ export function endLive(context: RelayContext, source: Source, feed: SubgroupFee
   const { live } = feed;
   const { cache, fanOut } = source.track;
   source.track.resets = 0;
-  if (feed.subgroup !== null) endCached(context, source.track, feed);
+  if (!endCached(context, source, feed)) return;
   // A stream that had nothing new may still be the end of what another one began.
   const begun = live ?? (feed.subgroup === null ? null : fanOut.live(feed.group, feed.subgroup));
   if (begun !== null && (begun.fedBy === feed || begun.fedBy === null)) fanOut.end(begun);
@@ -64,6 +65,8 @@ export function deliverHeld(context: RelayContext, source: Source): void {
   source.held = null;
   source.heldBytes = 0;
   for (const item of held) {
+    // One of them may show it.
+    if (source.malformed) return;
     if (item.kind === 'end') endLive(context, source, item.feed);
     else take(context, source, item.object, item.feed);
   }
@@ -114,22 +117,31 @@ export function recover(context: RelayContext, track: Track, object: CachedObjec
   else if (live !== null) live.fedBy = null;
 }
 
-/** The track contradicts itself: its subscriptions end visibly, and this publisher's is cancelled (draft-18 §2.4.2). */
-export function malformed(context: RelayContext, source: Source | null, track: Track, reason: string): void {
+/**
+ * The track contradicts itself: its subscriptions and fetches end visibly, and what `from` brings is cancelled
+ * (draft-18 §2.4.2).
+ */
+export function malformed(context: RelayContext, from: Source | Fill, track: Track, reason: string): void {
   context.counters.malformedTracks++;
-  if (source !== null) cancelSource(context, source);
   for (const subscription of [...track.subscriptions]) {
     endSubscription(context, subscription, PublishDoneCode.MALFORMED_TRACK, reason);
   }
-  failFetches(context, track);
+  failFetches(track);
+  const source = from.kind === 'source' ? from : from.source;
+  if (source !== null) {
+    source.malformed = true;
+    cancelSource(context, source);
+  }
+  if (from.kind === 'fill') dropFill(context, from);
 }
 
 function take(context: RelayContext, source: Source, object: CachedObject, feed: SubgroupFeed): void {
   const { track } = source;
+  feed.lastObject = object.object;
   if (!store(context, source, object)) return;
   if (source.newGroupRequested !== null && object.group >= source.newGroupRequested) source.newGroupRequested = null;
-  if (object.subgroup !== null) track.cache.group(object.group)?.subgroups.set(object.subgroup, false);
-  if (object.status !== 'normal') track.cache.endGroup(object.group, object.object, context.nowMs);
+  if (object.subgroup !== null) track.cache.group(object.group)?.noteLive(object.subgroup, object.priority);
+  if (object.status !== 'normal') endHere(context, track, object);
   feed.live = track.fanOut.forward(object, feed);
   if (feed.live === null) context.counters.dropped++;
 }
@@ -141,16 +153,21 @@ function store(context: RelayContext, from: Source | Fill, object: CachedObject)
   const { counters } = context;
   counters.objectsReceived++;
   counters.bytesReceived += object.payload.length;
-  const insertion = cache.probe(object);
+  const insertion = contradicts(track, object) ? 'conflict' : cache.probe(object);
   if (insertion === 'conflict') {
-    const reason = `object ${object.group}/${object.object} contradicts an earlier one`;
-    malformed(context, from.kind === 'source' ? from : from.source, track, reason);
+    malformed(context, from, track, `object ${object.group}/${object.object} contradicts an earlier one`);
     return false;
   }
   // What a FETCH brings counts only where no subscription tells how far the track is.
   if (from.kind === 'source' || !track.hasLiveSource) track.largest = laterOrNull(track.largest, place(object));
   if (insertion === 'duplicate') {
     counters.duplicates++;
+    // The time that a Higgins object was held is counted from its first copy: another one's age does not fit that.
+    if (track.policy.shape === null) cache.refresh(object);
+    return false;
+  }
+  if (insertion === 'absent') {
+    counters.dropped++;
     return false;
   }
   if (expired(context, object)) {
@@ -160,7 +177,20 @@ function store(context: RelayContext, from: Source | Fill, object: CachedObject)
     return false;
   }
   cache.insert(object);
+  if (track.policy.shape === null) track.gaps.note(object, cache);
   return true;
+}
+
+/** Whether the object stands where none can, by the track's end and by the gaps that its publisher has declared. */
+function contradicts(track: Track, object: CachedObject): boolean {
+  const { end, largest, policy, gaps, cache } = track;
+  if (end !== null) {
+    const order = compareLocations(object, end);
+    if (order > 0 || (order === 0 && object.status !== 'end-of-track')) return true;
+  }
+  if (object.status === 'end-of-track' && largest !== null && compareLocations(largest, object) > 0) return true;
+  // Writers of Higgins tracks declare no gaps.
+  return policy.shape === null && gaps.contradicts(object, cache);
 }
 
 function readObject(
@@ -187,14 +217,31 @@ function readObject(
   };
 }
 
-function endCached(context: RelayContext, track: Track, feed: SubgroupFeed): void {
+/** The last object on a stream with a FIN is the Subgroup's last; false if that contradicts what came before. */
+function endCached(context: RelayContext, source: Source, feed: SubgroupFeed): boolean {
+  const { track } = source;
+  const { subgroup, lastObject } = feed;
   const group = track.cache.group(feed.group);
-  if (group === null) return;
-  group.subgroups.set(feed.subgroup!, true);
-  if (!feed.endOfGroup) return;
-  let final = null;
-  for (const object of group.objects) if (object.subgroup === feed.subgroup) final = object.object;
-  if (final !== null) track.cache.endGroup(feed.group, final, context.nowMs);
+  if (subgroup === null || lastObject === null || group === null) return true;
+  const ended = group.subgroups.get(subgroup);
+  const last = group.objects.at(-1);
+  const isOther = ended !== undefined && ended.finalObject !== null && ended.finalObject !== lastObject;
+  if (isOther || (feed.endOfGroup && last !== undefined && last.object > lastObject)) {
+    malformed(context, source, track, `object ${feed.group}/${lastObject} ends what goes on behind it`);
+    return false;
+  }
+  if (ended !== undefined) {
+    ended.ended = true;
+    ended.finalObject = lastObject;
+  }
+  if (feed.endOfGroup) track.cache.endGroup(feed.group, lastObject, context.nowMs);
+  return true;
+}
+
+/** Nothing exists behind the object in its Group, or in the track. */
+function endHere(context: RelayContext, track: Track, object: CachedObject): void {
+  track.cache.endGroup(object.group, object.object, context.nowMs);
+  if (object.status === 'end-of-track') track.end = place(object);
 }
 
 function fetchedFeed(object: CachedObject, track: Track): SubgroupFeed {
@@ -205,6 +252,7 @@ function fetchedFeed(object: CachedObject, track: Track): SubgroupFeed {
     endOfGroup: track.policy.shape === 'state',
     firstObject: object.object === 0,
     hasProperties: true,
+    lastObject: object.object,
     live: null,
   };
 }

@@ -65,8 +65,9 @@ export class Fill {
   }
 
   /** FETCH_OK: `end` as on the wire. */
-  setEnd(end: Location): void {
+  setEnd(end: Location, endOfTrack: boolean): void {
     this.end = inclusiveEnd(end);
+    if (endOfTrack) this.track.end ??= after(this.end);
     if (this.ended) this.finish();
   }
 

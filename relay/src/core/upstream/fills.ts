@@ -1,4 +1,4 @@
-import { type Location, type Notice, type ReceivedObject, RequestErrorCode } from '@higgins/protocol';
+import type { Location, Notice, ReceivedObject, RequestErrorInfo } from '@higgins/protocol';
 import { type FetchResponse, resumeFetches } from '../downstream/fetch-response.js';
 import { inclusiveEnd, wireEnd } from '../locations.js';
 import type { Peer } from '../peer.js';
@@ -43,7 +43,7 @@ export function fillAccepted(context: RelayContext, fill: Fill, { ok }: Extract<
   // Only where no subscription tells more of the track.
   if (!track.hasLiveSource) track.adopt(ok.trackProperties, undefined);
   takeEarly(context, fill);
-  fill.setEnd(ok.end);
+  fill.setEnd(ok.end, ok.endOfTrack);
   askers.get(fill)?.fillEnds(inclusiveEnd(ok.end));
   if (fill.ended) fillOver(context, fill);
 }
@@ -84,9 +84,9 @@ export function fillEnded(context: RelayContext, fill: Fill): void {
 }
 
 /** REQUEST_ERROR, or the stream was reset: what has come counts, the rest stays unknown. */
-export function fillFailed(context: RelayContext, fill: Fill, code: number | null, reason: string): void {
+export function fillFailed(context: RelayContext, fill: Fill, error: RequestErrorInfo): void {
   takeEarly(context, fill);
-  askers.get(fill)?.fillFailed(code ?? RequestErrorCode.INTERNAL_ERROR, reason);
+  askers.get(fill)?.fillFailed(error);
   fillOver(context, fill);
 }
 

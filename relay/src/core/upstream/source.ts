@@ -41,6 +41,8 @@ export class Source {
   /** What waits for `join`, or null if nothing has to wait. */
   held: Held[] | null = null;
   heldBytes = 0;
+  /** It has shown that the track is malformed: nothing of it counts any more. */
+  malformed = false;
   /** NEW_GROUP_REQUEST that the publisher has not met yet (draft-18 §10.2.13). */
   newGroupRequested: Vi64 | null = null;
 

@@ -1,7 +1,6 @@
 import {
   type FetchRange,
   PublishDoneCode,
-  RequestErrorCode,
   type RequestErrorInfo,
   SessionTerminationCode,
   type SubscribeOk,
@@ -78,7 +77,7 @@ export function sourceRefused(context: RelayContext, source: Source, error: Requ
   const { track } = source;
   removeSource(context, source);
   if (track.sources.size === 0) {
-    rejectWaiting(context, track, error.code ?? RequestErrorCode.INTERNAL_ERROR, error.reason);
+    rejectWaiting(context, track, error);
   }
   // Also beside other sources: a publisher may come there that is not here.
   retryLater(context, track, error.retryIntervalMs);
