@@ -30,7 +30,7 @@ export type BalancerAction =
   /** Answered with `sampled`. */
   | { readonly kind: 'sample'; readonly sample: Sample }
   /** Answered with `checked`. */
-  | { readonly kind: 'check'; readonly key: string; readonly order: CheckOrder }
+  | { readonly kind: 'check'; readonly key: string; readonly pool: string; readonly order: CheckOrder }
   /** Answered with `resolved` or `resolutionFailed`. */
   | { readonly kind: 'resolve'; readonly key: string; readonly order: ResolutionOrder }
   | { readonly kind: 'event'; readonly event: BalancerEvent }

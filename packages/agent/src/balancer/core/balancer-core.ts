@@ -264,7 +264,7 @@ export class BalancerCore {
 
   #nextAtLeisure(now: Now): BalancerAction | null {
     const check = this.checks.take(now);
-    if (check !== null) return { kind: 'check', key: check.key, order: check.order };
+    if (check !== null) return { kind: 'check', key: check.key, pool: check.pool, order: check.order };
     const name = this.names.take(now);
     if (name !== null) return { kind: 'resolve', ...name };
     const publication = this.#publications.take(this.state, now);

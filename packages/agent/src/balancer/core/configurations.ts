@@ -1,7 +1,7 @@
 import { type BalancerConfiguration, BalancingError, type Transition } from '@higgins/balancing';
 import type { ConfigurationOutcome } from './actions.js';
 import { BalancerState, type Loads, type SavedPools } from './balancer-state.js';
-import { ConfigurationError, type Layout, layOut, loadBalancerKey, type NamePlan, seedOf } from './layout.js';
+import { ConfigurationError, type Layout, lastingSeedOf, layOut, loadBalancerKey, type NamePlan } from './layout.js';
 import { FIRST_RESOLUTION_MS_MAX } from './limits.js';
 import type { NameBook } from './name-book.js';
 import type { Now } from './now.js';
@@ -181,7 +181,7 @@ export class Configurations {
     this.refused = null;
     this.#text = textOf(request.configuration);
     for (const each of request.configuration.loadBalancers) {
-      if (each.seed === null) this.#seeds.set(loadBalancerKey(each), seedOf(each, this.#seeds));
+      if (each.seed === null) this.#seeds.set(loadBalancerKey(each), lastingSeedOf(each, this.#seeds));
     }
     this.#followNames(now);
     this.#answer(request, { ok: true, revision: this.revision, changed: true });

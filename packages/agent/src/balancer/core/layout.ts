@@ -1,9 +1,10 @@
 import {
-  type ActiveCheck,
   type BalancerConfiguration,
   defaultTableSize,
   type Family,
   type HealthSettings,
+  healthOptionsOf,
+  healthSettings,
   jenkinsHash,
   type Listener,
   type LoadBalancer,
@@ -11,6 +12,7 @@ import {
   type Member,
   type Pool,
   type Resolution,
+  seedOf,
   type TableSize,
 } from '@higgins/balancing';
 import type { DesiredService } from '../../targets/maglev/model.js';
@@ -78,7 +80,7 @@ export function layOut(configuration: BalancerConfiguration, seeds: ReadonlyMap<
   const pools = new Map<string, PoolPlan>();
   const names = new Map<string, NamePlan>();
   for (const loadBalancer of configuration.loadBalancers) {
-    const seed = seedOf(loadBalancer, seeds);
+    const seed = lastingSeedOf(loadBalancer, seeds);
     for (const listener of loadBalancer.listeners) {
       const pool = poolOf(loadBalancer, listener);
       for (const family of familiesOf(loadBalancer, listener, pool)) {
@@ -98,15 +100,9 @@ export function loadBalancerKey({ owner, name }: Pick<LoadBalancer, 'owner' | 'n
   return `${owner}/${name}`;
 }
 
-/** The hash seed: as configured, as it was before, or made of owner and name, so that all nodes have the same. */
-export function seedOf(loadBalancer: LoadBalancer, seeds: ReadonlyMap<string, number>): number {
-  const key = loadBalancerKey(loadBalancer);
-  return loadBalancer.seed ?? seeds.get(key) ?? jenkinsHash(encoder.encode(key), SEED_OF_SEEDS);
-}
-
-/** The check that a member is under; null: none. */
-export function checkOf(pool: Pool, member: Member): ActiveCheck | null {
-  return member.activeCheck === 'inherit' ? pool.activeCheck : member.activeCheck;
+/** The hash seed: as configured, as it was before, or made of owner and name. */
+export function lastingSeedOf(loadBalancer: LoadBalancer, seeds: ReadonlyMap<string, number>): number {
+  return loadBalancer.seed ?? seeds.get(loadBalancerKey(loadBalancer)) ?? seedOf(loadBalancer);
 }
 
 /** The key of the name that is a member's host. */
@@ -160,13 +156,11 @@ function addressesOf(loadBalancer: LoadBalancer, listener: Listener): readonly s
 
 function planPool(loadBalancer: LoadBalancer, pool: Pool, family: Family, seed: number): PoolPlan {
   const { owner, name } = loadBalancer;
-  const { slowStartMs, panicPercent, whenNoneHealthy, passiveCheck: outlier } = pool;
   return {
     key: `${owner}/${name}/${pool.name}/${family}`,
     name: { owner, loadBalancer: name, pool: pool.name, family },
     pool,
-    // Members say themselves what their checks are judged by.
-    settings: { active: null, outlier, slowStartMs, panicPercent, whenNoneHealthy },
+    settings: healthSettings(healthOptionsOf(pool)),
     seed,
     tableSize: pool.tableSize,
   };

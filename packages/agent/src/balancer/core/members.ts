@@ -1,7 +1,14 @@
-import { type ActiveCheck, MEMBERS_MAX, type Member, NAME_CHARACTERS_MAX, type PoolMember } from '@higgins/balancing';
+import {
+  checkOf,
+  MEMBERS_MAX,
+  type Member,
+  NAME_CHARACTERS_MAX,
+  type PoolMember,
+  poolMemberOf,
+} from '@higgins/balancing';
 import { familyOfAddress } from './addresses.js';
 import type { CheckPlan } from './check-book.js';
-import { checkOf, nameKey, type PoolPlan } from './layout.js';
+import { nameKey, type PoolPlan } from './layout.js';
 import type { NameBook } from './name-book.js';
 
 /** A member of a pool at one address: a literal one, or one that its name has now. */
@@ -48,25 +55,21 @@ function instancesOfMember(plan: PoolPlan, member: Member, names: NameBook): Ins
 }
 
 function instance(plan: PoolPlan, member: Member, name: string, address: string): Instance {
-  const check = checkOf(plan.pool, member);
-  const definition = JSON.stringify([address, member.port, check && [member.host, check]]);
-  const { weight, priority } = member;
-  return {
-    name,
-    member,
-    address,
-    check: check && planCheck(plan, member, { name, address, check, definition }),
-    health: { name, weight, priority, definition, active: check },
-  };
+  const health = poolMemberOf(plan.pool, member, name, address);
+  return { name, member, address, check: planCheck(plan, member, address, health), health };
 }
 
 function planCheck(
   plan: PoolPlan,
-  { host, port }: Member,
-  { name, address, check, definition }: { name: string; address: string; check: ActiveCheck; definition: string },
-): CheckPlan {
+  member: Member,
+  address: string,
+  { name, definition }: PoolMember,
+): CheckPlan | null {
+  const check = checkOf(plan.pool, member);
+  if (check === null) return null;
+  const { host, port } = member;
   return {
-    key: `${plan.key} ${name} ${definition}`,
+    key: `${plan.key} ${name} ${host} ${definition}`,
     pool: plan.key,
     member: name,
     order: { address, port: check.port ?? port, host, check },
