@@ -1,9 +1,8 @@
-import type { Layout, Netlink, SetContent } from '@higgins/netlink';
-import { runNft } from '../nft/nft-command.js';
+import type { Layout, Netlink, SetContent, TableStructure } from '@higgins/netlink';
 import { type Content, contentRead, wordsOf } from './contents.js';
 import { digestOf, MARK_BASE, SHARED } from './names.js';
 import { type ActualBalancer, setKey } from './plan.js';
-import type { ObjectSpec, TableFamily } from './ruleset.js';
+import type { TableFamily } from './ruleset.js';
 import type { ExistingTable } from './script.js';
 
 /** Readings before a ruleset that never stands still is taken as it is: elements are bound to its generation anyway. */
@@ -19,11 +18,11 @@ export interface Reading {
   readonly stored: string | null;
 }
 
-/** Reads everything of the balancer: structure through `nft`, elements over netlink. */
+/** Reads everything of the balancer. */
 export async function readBalancer(netlink: Netlink, table: string): Promise<Reading> {
   for (let reading = 1; ; reading++) {
     const before = await netlink.generation();
-    const listings = await listTables(table);
+    const listings = await listTables(netlink, table);
     const elements = await readElements(netlink, table, listings);
     if ((await netlink.generation()) === before || reading === READINGS_MAX)
       return assemble(before, listings, elements);
@@ -34,7 +33,7 @@ export async function readBalancer(netlink: Netlink, table: string): Promise<Rea
 export async function readStructure(netlink: Netlink, table: string): Promise<Reading> {
   for (let reading = 1; ; reading++) {
     const before = await netlink.generation();
-    const listings = await listTables(table);
+    const listings = await listTables(netlink, table);
     const elements = await readElements(netlink, table, listings, (name) => contentKind(name) === null);
     if ((await netlink.generation()) === before || reading === READINGS_MAX)
       return assemble(before, listings, elements);
@@ -63,48 +62,34 @@ export function slotsOfName(name: string): number {
 interface Listing {
   readonly existing: ExistingTable;
   readonly references: readonly string[];
-  /** The listing without what changes by itself. */
+  /** Everything but elements, as text. */
   readonly stable: string;
 }
 
 type Listings = ReadonlyMap<TableFamily, Listing>;
 type Elements = ReadonlyMap<string, SetContent>;
 
-async function listTables(table: string): Promise<Listings> {
-  const { nftables } = JSON.parse(await runNft(['-j', 'list', 'tables'])) as { nftables: JsonItem[] };
-  const present = nftables.flatMap((item) => (item.table?.name === table ? [item.table.family] : []));
-  const families = FAMILIES.filter((family) => present.includes(family));
-  const texts = await Promise.all(families.map((family) => runNft(['-j', '-t', 'list', 'table', family, table])));
-  return new Map(families.map((family, index) => [family, parseListing(texts[index]!)]));
-}
+/** Names of the sets of which two generations are told apart by who refers to them. */
+const REFERENCES = /(?:s\.\w+\.(?:slots|serving|affinity|open|full)|list)\.[\w.]+/g;
 
-interface JsonItem {
-  readonly table?: { readonly family: string; readonly name: string };
-  readonly chain?: { readonly name: string };
-  readonly set?: { readonly name: string };
-  readonly map?: { readonly name: string };
-  readonly counter?: { readonly name: string };
-  readonly limit?: { readonly name: string };
-  readonly 'ct timeout'?: { readonly name: string };
-  readonly rule?: object;
-}
-
-/** Fields of nft's JSON that change by themselves, or with each load. */
-const VOLATILE = new Set(['metainfo', 'handle', 'packets', 'bytes', 'elem']);
-
-function parseListing(json: string): Listing {
-  const { nftables } = JSON.parse(json) as { nftables: JsonItem[] };
-  const sets = new Map<string, 'set' | 'map'>();
-  const objects = new Map<string, ObjectSpec['kind']>();
-  const references: string[] = [];
-  for (const item of nftables) {
-    for (const kind of ['set', 'map'] as const) if (item[kind]) sets.set(item[kind].name, kind);
-    for (const kind of ['counter', 'limit', 'ct timeout'] as const) if (item[kind]) objects.set(item[kind].name, kind);
-    if (item.rule) for (const [, name] of JSON.stringify(item.rule).matchAll(/@([\w.]+)/g)) references.push(name!);
+async function listTables(netlink: Netlink, name: string): Promise<Listings> {
+  const listings = new Map<TableFamily, Listing>();
+  for (const family of FAMILIES) {
+    const structure = await netlink.structure({ family, name });
+    if (structure) listings.set(family, listingOf(structure));
   }
-  const chains = new Set(nftables.flatMap(({ chain }) => chain?.name ?? []));
-  const stable = JSON.stringify(nftables, (key, value: unknown) => (VOLATILE.has(key) ? undefined : value));
-  return { existing: { chains, sets, objects }, references, stable };
+  return listings;
+}
+
+function listingOf({ chains, sets, maps, objects, rules }: TableStructure): Listing {
+  const kinds = [...sets.map((name) => [name, 'set'] as const), ...maps.map((name) => [name, 'map'] as const)];
+  const text = Buffer.from(rules).toString('latin1');
+  const names = [...chains, ...kinds.flat(), ...[...objects].flat()].sort();
+  return {
+    existing: { chains: new Set(chains), sets: new Map(kinds), objects },
+    references: text.match(REFERENCES) ?? [],
+    stable: `${names.join(' ')}\n${text}`,
+  };
 }
 
 async function readElements(

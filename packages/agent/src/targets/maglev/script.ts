@@ -1,11 +1,12 @@
+import type { ObjectKind } from '@higgins/netlink';
 import { SHARED } from './names.js';
-import type { ObjectSpec, Ruleset, TableFamily, TableSpec } from './ruleset.js';
+import type { Ruleset, TableFamily, TableSpec } from './ruleset.js';
 
 /** What stands in one table already, by name. */
 export interface ExistingTable {
   readonly chains: ReadonlySet<string>;
   readonly sets: ReadonlyMap<string, 'set' | 'map'>;
-  readonly objects: ReadonlyMap<string, ObjectSpec['kind']>;
+  readonly objects: ReadonlyMap<string, ObjectKind>;
 }
 
 /** The change of structure to write. */

@@ -31,7 +31,8 @@ export function addSelection(table: TableBuilder, placed: PlacedService, field: 
   const { service, size, generation } = placed;
   const chain = namesOf.service(service.id);
   const slots = namesOf.slots(service.id, size, generation);
-  table.set('map', slots, `typeof numgen inc mod ${size} : ${field};`, placed.slots);
+  // With a size the kernel takes its faster hash table; twice, because a batch's deletions make room only at its end.
+  table.set('map', slots, `typeof numgen inc mod ${size} : ${field}; size ${2 * size};`, placed.slots);
   if (service.affinity) addRemembered(table, placed, field);
   const { choice } = service;
   const slot =
