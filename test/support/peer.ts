@@ -34,6 +34,11 @@ export class Peer implements AsyncDisposable {
     return peer;
   }
 
+  /** The command and leading arguments that run a program in the peer's namespace. */
+  get enter(): readonly string[] {
+    return ['nsenter', ...this.#enter()];
+  }
+
   /** Runs a command in the peer's namespace. */
   run(...command: string[]): void {
     run('nsenter', ...this.#enter(), ...command);
