@@ -1,0 +1,1 @@
+export { EndpointFiles, type EndpointObserver } from './endpoint-files.js';
