@@ -148,3 +148,27 @@ describe('what is refused', () => {
     expect(() => loadConfigurationFile('/nonexistent/lb.yaml')).toThrow(/lb.yaml: cannot be read/);
   });
 });
+
+describe('endpoints from elsewhere', () => {
+  const endpoints = ['10.1.0.1', '10.1.0.2'].map((address, index) => ({
+    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+    metadata: {
+      ...{ name: `a-${index}`, namespace: 'acme-corp' },
+      labels: { 'kubernetes.io/service-name': 'compute-workload-a' },
+    },
+    ports: [{ port: 9090 }],
+    endpoints: [{ addresses: [address] }],
+  }));
+
+  it('L4-66: serve a Gateway API file, and are nothing to the other forms', () => {
+    const { configuration } = loadConfigurationFile(example('gateway-api.yaml'), { endpoints });
+    const members = configuration.loadBalancers[0]?.pools[0]?.members ?? [];
+    expect(members.map(({ host, port }) => `${host}:${port}`)).toEqual([
+      '10.1.0.1:9090',
+      '10.1.0.2:9090',
+      'compute-workload-b.acme-corp:8080',
+    ]);
+    const lobby = loadConfigurationFile(example('lobby.yaml'));
+    expect(loadConfigurationFile(example('lobby.yaml'), { endpoints })).toEqual(lobby);
+  });
+});

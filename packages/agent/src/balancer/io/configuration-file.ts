@@ -1,6 +1,12 @@
 import { type BalancerConfiguration, pathText, ResourceError, type ResourceProblem } from '@higgins/balancing';
-import { type GatewayOptions, readDocuments } from '@higgins/balancing/front-ends';
+import { frontEndOf, type GatewayOptions, readDocuments } from '@higgins/balancing/front-ends';
 import { type ConfigDocument, ConfigError, type ConfigProblem, loadDocuments, parseDocuments } from '@higgins/service';
+
+/** What a file is read with. */
+export interface ConfigurationFileOptions extends GatewayOptions {
+  /** EndpointSlices and Services from elsewhere, beside the documents of a Gateway API file; other forms know none. */
+  readonly endpoints?: readonly unknown[];
+}
 
 /** A configuration that was read from a file, whichever form it is written in. */
 export interface ConfigurationFile {
@@ -15,23 +21,32 @@ export interface ConfigurationFile {
  *
  * @throws ConfigError naming every problem with its line, path, value and what was expected
  */
-export function loadConfigurationFile(path: string, options: GatewayOptions = {}): ConfigurationFile {
+export function loadConfigurationFile(path: string, options: ConfigurationFileOptions = {}): ConfigurationFile {
   return translate(loadDocuments(path), path, options);
 }
 
 /** As `loadConfigurationFile`, from text; `source` is the name that errors carry. */
-export function parseConfigurationFile(text: string, source: string, options: GatewayOptions = {}): ConfigurationFile {
+export function parseConfigurationFile(
+  text: string,
+  source: string,
+  options: ConfigurationFileOptions = {},
+): ConfigurationFile {
   return translate(parseDocuments(text, source), source, options);
 }
 
-function translate(documents: readonly ConfigDocument[], source: string, options: GatewayOptions): ConfigurationFile {
+function translate(
+  documents: readonly ConfigDocument[],
+  source: string,
+  options: ConfigurationFileOptions,
+): ConfigurationFile {
   const locate = ({ document, path, message }: ResourceProblem): ConfigProblem => ({
     path: pathText(path),
     line: documents[document]?.lineOf(path) ?? null,
     message,
   });
   try {
-    const values = documents.map(({ value }) => value);
+    const own = documents.map(({ value }) => value);
+    const values = frontEndOf(own) === 'gateway-api' ? [...own, ...(options.endpoints ?? [])] : own;
     const { configuration, notes } = readDocuments(values, options);
     return { configuration, notes: notes.map(locate) };
   } catch (error) {
