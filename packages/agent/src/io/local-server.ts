@@ -42,7 +42,7 @@ export async function serveLocalState(path: string, state: LocalState): Promise<
     server.listen(path, resolve);
   });
   await chmod(path, 0o660);
-  return { [Symbol.asyncDispose]: () => close(server) };
+  return { [Symbol.asyncDispose]: () => closeServer(server) };
 }
 
 interface Answer {
@@ -80,8 +80,12 @@ function refusal(status: number, error: string): Answer {
   return { status, body: { error } };
 }
 
-/** A socket file outlives a killed agent; one that somebody answers on is left alone. */
-async function removeStaleSocket(path: string): Promise<void> {
+/**
+ * Makes way for a socket: its file outlives a killed agent. One that somebody answers on is left alone.
+ *
+ * @throws Error if somebody does
+ */
+export async function removeStaleSocket(path: string): Promise<void> {
   const answered = await new Promise<boolean>((resolve) => {
     const probe = createConnection(path, () => {
       probe.destroy();
@@ -93,7 +97,8 @@ async function removeStaleSocket(path: string): Promise<void> {
   rmSync(path, { force: true });
 }
 
-async function close(server: Server): Promise<void> {
+/** Closes a server together with its connections. */
+export async function closeServer(server: Server): Promise<void> {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 }

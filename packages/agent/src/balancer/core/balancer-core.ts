@@ -172,8 +172,14 @@ export class BalancerCore {
   /** Everything was removed from the kernel, or, with a reason, was not. */
   flushed(reason: string | null, now: Now): void {
     this.kernel.done(now);
-    if (reason === null) this.kernel.programmer.forget();
-    else this.note({ kind: 'kernel-failed', reason: shortened(reason) }, now);
+    if (reason === null) {
+      this.kernel.programmer.forget();
+      return;
+    }
+    this.note({ kind: 'kernel-failed', reason: shortened(reason) }, now);
+    this.kernel.resume();
+    this.#compile(true, now);
+    this.#saver.changed();
   }
 
   /** The state on disk is what the last `persist` said; or it could not be written, and is tried again. */

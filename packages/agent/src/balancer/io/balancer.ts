@@ -1,0 +1,164 @@
+import { hostname } from 'node:os';
+import { Netlink } from '@higgins/netlink';
+import { NodeRuntime } from '@higgins/runtime/node';
+import { createLogger, type Logger, serveOperations } from '@higgins/service';
+import { claimExclusively } from '../../io/exclusive.js';
+import { MaglevTarget } from '../../targets/maglev/target.js';
+import { NetworkChecker } from '../checks/index.js';
+import { BalancerCore } from '../core/balancer-core.js';
+import type { BalancerTarget, Checker, Resolver } from '../core/contract.js';
+import { rebased } from '../core/saved-state.js';
+import type { BalancerControl } from '../core/status.js';
+import { Webhooks } from '../events/index.js';
+import { DnsResolver } from '../names/index.js';
+import { BalancerMetrics } from './balancer-metrics.js';
+import type { BalancerOptions } from './balancer-options.js';
+import { BalancerRunner, type RunnerSinks } from './balancer-runner.js';
+import { BusLink } from './bus-link.js';
+import { ConntrackWatch } from './conntrack-usage.js';
+import { LocalControl } from './control.js';
+import { serveControl } from './control-server.js';
+import type { DesiredSource } from './desired-source.js';
+import { EventHub } from './event-hub.js';
+import { FileDesiredSource } from './file-desired-source.js';
+import { readState, writeState } from './state-file.js';
+
+/** A balancer at work. Disposing it stops the program's part: the kernel goes on balancing. */
+export interface Balancer extends AsyncDisposable {
+  /** Where metrics and health are served, or null. */
+  readonly operations: { readonly host: string; readonly port: number } | null;
+  readonly control: BalancerControl;
+}
+
+/**
+ * Starts a balancer. It goes on from what is in the kernel and on disk: nothing changes on the wire that need not.
+ *
+ * @throws ConfigError if the file can't be used; NftError if the right or the program to change the kernel is missing;
+ * Error if another balancer has the state directory or the tables, or an address or the socket can't be served
+ */
+export async function startBalancer(options: BalancerOptions): Promise<Balancer> {
+  await using resources = new AsyncDisposableStack();
+  const logger = options.logger ?? createLogger('balancer');
+  resources.use(await claimExclusively(options.stateDirectory, options.table ?? 'higgins_lb'));
+  const runtime = resources.use(new NodeRuntime({ directory: options.stateDirectory }));
+  const now = () => ({ bootMs: runtime.bootMs(), wallMs: runtime.wallMs() });
+  const node = options.node ?? hostname();
+  const bus = options.bus ? resources.use(await BusLink.open(options.bus, { node, runtime, logger })) : null;
+  const source = resources.use(openSource(options, bus, logger));
+  const saved = await readState(runtime.disk, (reason) => logger.warn({ reason }, 'saved state is not used'));
+  const core = new BalancerCore({
+    random: () => runtime.random(),
+    bootId: runtime.bootId,
+    saved: saved && rebased(saved, runtime.bootId, now()),
+    now: now(),
+  });
+  const desired = await source.open();
+  const { target, checker, resolver } = openParts(options, runtime);
+  const hub = new EventHub(logger);
+  const conntrack = resources.use(
+    new ConntrackWatch(runtime, (occurrence) => {
+      core.note(occurrence, now());
+      runner.turn();
+    }),
+  );
+  const control: LocalControl = new LocalControl({
+    core,
+    source,
+    hub,
+    node,
+    runtime,
+    conntrack,
+    turn: () => runner.turn(),
+  });
+  const metrics = new BalancerMetrics(
+    () => control.read(),
+    () => runtime.bootMs(),
+  );
+  hub.listen((event) => metrics.event(event));
+  if (options.webhooks !== undefined && options.webhooks.length > 0) {
+    const webhooks = resources.use(new Webhooks({ webhooks: options.webhooks, node, runtime, resolver }));
+    hub.listen((event) => webhooks.notify(event));
+  }
+  const sinks = sinksOf({ hub, metrics, control, bus, logger, persist: (state) => writeState(runtime.disk, state) });
+  const runner = resources.use(new BalancerRunner({ core, target, checker, resolver, runtime, sinks }));
+  await conntrack.start();
+  source.start(control.observer);
+  const operations = await openEndpoints(options, control, metrics, resources);
+  if (desired !== null) control.adopt(desired);
+  const owned = resources.move();
+  return { operations, control, [Symbol.asyncDispose]: async () => owned.disposeAsync() };
+}
+
+function openSource(options: BalancerOptions, bus: BusLink | null, logger: Logger): DesiredSource {
+  const { desired, checkTypes, quotasOf } = options;
+  const validation = { checkTypes: checkTypes?.names ?? [], ...(quotasOf && { quotasOf }) };
+  if (desired.kind === 'file') {
+    return new FileDesiredSource(desired.path, validation, ({ notes }) => {
+      for (const { path, line, message } of notes) logger.warn({ path, line }, message);
+    });
+  }
+  if (bus === null) throw new Error('the desired state is to come from the bus, but no relay is named');
+  return bus.desired(desired.gateways, validation);
+}
+
+function openParts(
+  { parts, table, checkTypes }: BalancerOptions,
+  runtime: NodeRuntime,
+): { target: BalancerTarget; checker: Checker; resolver: Resolver } {
+  const bootMs = () => runtime.bootMs();
+  return {
+    target:
+      parts?.target ?? new MaglevTarget({ netlink: new Netlink(), bootMs, ...(table !== undefined && { table }) }),
+    checker: parts?.checker ?? new NetworkChecker({ clock: runtime, ...(checkTypes && { types: checkTypes }) }),
+    resolver: parts?.resolver ?? new DnsResolver({ clock: runtime }),
+  };
+}
+
+function sinksOf(parts: {
+  readonly hub: EventHub;
+  readonly metrics: BalancerMetrics;
+  readonly control: LocalControl;
+  readonly bus: BusLink | null;
+  readonly logger: Logger;
+  readonly persist: RunnerSinks['persist'];
+}): RunnerSinks {
+  const { hub, metrics, control, bus, logger, persist } = parts;
+  return {
+    event: (event) => hub.tell(event),
+    configured(ticket, outcome) {
+      const configuration = control.configured(ticket, outcome);
+      if (configuration !== null) bus?.follow(configuration);
+    },
+    flushed: (reason) => control.flushed(reason),
+    publish: (publication) => bus?.publish(publication),
+    persist,
+    programmed(program, result, delayMs) {
+      metrics.programmed(result, delayMs);
+      if (result.transactions === 0) return;
+      logger.debug({ generation: program.number, ...result, delayMs }, 'the kernel has the newest state');
+    },
+    programFailed(program, reason) {
+      metrics.programFailed();
+      logger.debug({ generation: program.number, reason }, 'the kernel refused a state');
+    },
+    checked(_pool, result) {
+      if (result.ok) metrics.checked(result.latencyMs);
+    },
+    failed: (what, error) =>
+      logger.warn({ reason: error instanceof Error ? error.message : String(error) }, `${what} failed`),
+  };
+}
+
+async function openEndpoints(
+  { controlSocket, operations }: BalancerOptions,
+  control: LocalControl,
+  metrics: BalancerMetrics,
+  resources: AsyncDisposableStack,
+): Promise<Balancer['operations']> {
+  if (controlSocket !== undefined) resources.use(await serveControl(controlSocket, control));
+  if (operations === undefined) return null;
+  const notReady = () => control.notReady();
+  const server = await serveOperations({ ...operations, registry: metrics.registry, notReady });
+  resources.use(server);
+  return { host: server.host, port: server.port };
+}

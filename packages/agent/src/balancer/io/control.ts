@@ -1,0 +1,217 @@
+import type { BalancerConfiguration } from '@higgins/balancing';
+import type { Runtime } from '@higgins/runtime';
+import type { ConfigurationOutcome } from '../core/actions.js';
+import type { BalancerCore } from '../core/balancer-core.js';
+import { diffOf } from '../core/diff.js';
+import { shortened } from '../core/event-queue.js';
+import type { MemberName } from '../core/events.js';
+import { explainFlow } from '../core/explain.js';
+import type { Now } from '../core/now.js';
+import { reportOf } from '../core/report.js';
+import {
+  type BalancerControl,
+  type BalancerDiff,
+  type BalancerStatus,
+  ControlError,
+  type DrainOptions,
+  type EventNotice,
+  type FlowExplanation,
+  type FlowQuestion,
+  type MemberSelector,
+  type ReloadResult,
+} from '../core/status.js';
+import { reasonOf } from './balancer-runner.js';
+import { loadConfigurationFile } from './configuration-file.js';
+import type { ConntrackWatch } from './conntrack-usage.js';
+import type { DesiredObserver, DesiredSource } from './desired-source.js';
+import type { EventHub } from './event-hub.js';
+
+/** What a control works with. */
+export interface LocalControlOptions {
+  readonly core: BalancerCore;
+  readonly source: DesiredSource;
+  readonly hub: EventHub;
+  readonly node: string;
+  readonly runtime: Runtime;
+  readonly conntrack: ConntrackWatch;
+  /** Has the core's work carried out, after every input. */
+  readonly turn: () => void;
+}
+
+interface Waiting {
+  readonly configuration: BalancerConfiguration;
+  readonly answer: (outcome: ConfigurationOutcome) => void;
+}
+
+/** The operator's side of a balancer in this process, and the link between the source of its configuration and its core. */
+export class LocalControl implements BalancerControl {
+  readonly #options: LocalControlOptions;
+  readonly #startedWallMs: number;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #flushes: ((reason: string | null) => void)[] = [];
+  #tickets = 0;
+  #stale: { readonly reason: string; readonly sinceWallMs: number } | null = null;
+
+  constructor(options: LocalControlOptions) {
+    this.#options = options;
+    this.#startedWallMs = Math.round(options.runtime.wallMs());
+  }
+
+  /** Takes what the source tells. */
+  get observer(): DesiredObserver {
+    return {
+      changed: (configuration) => void this.#configure(configuration, true),
+      refused: (reason) =>
+        this.#note({ kind: 'configuration-refused', source: this.#source, reason: shortened(reason) }),
+      stale: (reason) => this.#staleness(reason),
+    };
+  }
+
+  /** Takes up the configuration of the start, which does not end what a flush began in an earlier life. */
+  adopt(configuration: BalancerConfiguration): void {
+    void this.#configure(configuration, false);
+  }
+
+  /** What became of a configuration; it is given back if it is in force. */
+  configured(ticket: number, outcome: ConfigurationOutcome): BalancerConfiguration | null {
+    const waiting = this.#waiting.get(ticket);
+    this.#waiting.delete(ticket);
+    if (waiting === undefined) return null;
+    waiting.answer(outcome);
+    if (!outcome.ok) return null;
+    this.#options.source.applied(waiting.configuration);
+    return waiting.configuration;
+  }
+
+  /** What became of a flush. */
+  flushed(reason: string | null): void {
+    for (const answer of this.#flushes.splice(0)) answer(reason);
+  }
+
+  /** Why the balancer does not do its work yet, or null if it does. */
+  notReady(): string | null {
+    const { kernel, state } = this.#options.core;
+    if (state === null) return 'there is no configuration yet';
+    return kernel.isInForce || kernel.isFlushed ? null : 'the kernel does not have the configuration yet';
+  }
+
+  /** The status as of now. */
+  read(): BalancerStatus {
+    const { core, node, conntrack } = this.#options;
+    const now = this.#now();
+    const { configuration, ...report } = reportOf(core, now);
+    return {
+      ...{ node, nowWallMs: Math.round(now.wallMs), startedWallMs: this.#startedWallMs },
+      configuration: { ...configuration, source: this.#source, stale: this.#stale },
+      ...report,
+      conntrack: conntrack.usage,
+      warnings: [],
+    };
+  }
+
+  async status(): Promise<BalancerStatus> {
+    return this.read();
+  }
+
+  async explain(flow: FlowQuestion): Promise<FlowExplanation> {
+    return explainFlow(this.#options.core.state, flow, this.#now());
+  }
+
+  async diff(): Promise<BalancerDiff> {
+    return this.#diff(await this.#refusable(() => this.#options.source.reread()));
+  }
+
+  async diffFile(path: string): Promise<BalancerDiff> {
+    return this.#diff(await this.#refusable(async () => loadConfigurationFile(path).configuration));
+  }
+
+  async drain(selector: MemberSelector, options: DrainOptions = {}): Promise<readonly MemberName[]> {
+    const named = this.#options.core.drain(selector, options, this.#now());
+    this.#options.turn();
+    return named;
+  }
+
+  async undrain(selector: MemberSelector): Promise<readonly MemberName[]> {
+    const named = this.#options.core.undrain(selector, this.#now());
+    this.#options.turn();
+    return named;
+  }
+
+  async flush(): Promise<void> {
+    const reason = await new Promise<string | null>((answer) => {
+      this.#flushes.push(answer);
+      this.#options.core.flush();
+      this.#options.turn();
+    });
+    if (reason !== null) throw new ControlError('failed', `the kernel is not empty: ${reason}`);
+  }
+
+  async reload(): Promise<ReloadResult> {
+    const configuration = await this.#refusable(
+      () => this.#options.source.reread(),
+      (reason) => this.observer.refused(reason),
+    );
+    const outcome = await this.#configure(configuration, true);
+    if (!outcome.ok) throw new ControlError('refused', outcome.reason);
+    return { revision: outcome.revision, changed: outcome.changed };
+  }
+
+  events(signal: AbortSignal): AsyncIterable<EventNotice> {
+    return this.#options.hub.read(signal);
+  }
+
+  get #source(): string {
+    return this.#options.source.name;
+  }
+
+  #now(): Now {
+    const { runtime } = this.#options;
+    return { bootMs: runtime.bootMs(), wallMs: runtime.wallMs() };
+  }
+
+  #note(occurrence: Parameters<BalancerCore['note']>[0]): void {
+    this.#options.core.note(occurrence, this.#now());
+    this.#options.turn();
+  }
+
+  #configure(configuration: BalancerConfiguration, resume: boolean): Promise<ConfigurationOutcome> {
+    const ticket = ++this.#tickets;
+    return new Promise((answer) => {
+      this.#waiting.set(ticket, { configuration, answer });
+      this.#options.core.configure({ configuration, source: this.#source, ticket, resume }, this.#now());
+      this.#options.turn();
+    });
+  }
+
+  #staleness(reason: string | null): void {
+    const nowWallMs = Math.round(this.#options.runtime.wallMs());
+    if (reason === null) {
+      if (this.#stale === null) return;
+      this.#stale = null;
+      this.#note({ kind: 'configuration-fresh', source: this.#source });
+    } else if (this.#stale === null) {
+      this.#stale = { reason, sinceWallMs: nowWallMs };
+      const heardWallMs = this.#options.source.heardWallMs ?? nowWallMs;
+      const ageMs = Math.max(0, nowWallMs - heardWallMs);
+      this.#note({ kind: 'configuration-stale', source: this.#source, reason: shortened(reason), ageMs });
+    }
+  }
+
+  #diff(configuration: BalancerConfiguration): BalancerDiff {
+    const { core } = this.#options;
+    try {
+      return diffOf(core.state, core.configurations.preview(configuration, core.loads, this.#now()));
+    } catch (error) {
+      throw new ControlError('refused', reasonOf(error), { cause: error });
+    }
+  }
+
+  async #refusable<Result>(run: () => Promise<Result>, refused?: (reason: string) => void): Promise<Result> {
+    try {
+      return await run();
+    } catch (error) {
+      refused?.(reasonOf(error));
+      throw new ControlError('refused', reasonOf(error), { cause: error });
+    }
+  }
+}
