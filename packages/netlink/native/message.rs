@@ -67,6 +67,12 @@ impl Writer {
         mark
     }
 
+    /// Puts a fixed part of another kind in place of the one that `begin` wrote.
+    pub fn fixed_part(&mut self, body: &[u8]) {
+        self.bytes.truncate(self.bytes.len() - GENERIC_BYTES);
+        self.bytes.extend_from_slice(body);
+    }
+
     pub fn end(&mut self, mark: Mark) {
         let length = (self.bytes.len() - mark.0) as u32;
         self.bytes[mark.0..mark.0 + 4].copy_from_slice(&length.to_ne_bytes());

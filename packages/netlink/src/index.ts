@@ -15,6 +15,18 @@ export type {
   Table,
   TableStructure,
 } from './operations.js';
+export {
+  addMarkedRoute,
+  type Link,
+  links,
+  type MarkedRoute,
+  markedRoutes,
+  type Neighbour,
+  neighbours,
+  removeMarkedRoute,
+  type Way,
+  wayTo,
+} from './routing.js';
 export { Xdp, type XdpOptions, xdpDevices, xdpObstacle } from './xdp.js';
 export type {
   XdpApplied,

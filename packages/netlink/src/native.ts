@@ -81,7 +81,22 @@ export interface NativeXdpAnswer {
   readonly devices?: readonly { name: string; receives: boolean; transmits: boolean }[];
 }
 
+/** Either a failure or what was asked for. */
+export interface NativeRoutingAnswer {
+  readonly failure?: { readonly errno: number; readonly message: string };
+  readonly links?: readonly { index: number; name: string; ethernet: boolean; up: boolean; mac: Uint8Array }[];
+  readonly way?: { device: number; gateway?: string; source?: string; local: boolean };
+  readonly neighbours?: readonly { device: number; address: string; mac: Uint8Array }[];
+  readonly routes?: readonly { family: number; mark: number; device: number; gateway: string }[];
+}
+
 interface Addon {
+  routingLinks(): NativeRoutingAnswer;
+  routingWayTo(address: string): NativeRoutingAnswer;
+  routingNeighbours(): NativeRoutingAnswer;
+  routingMarkedRoutes(): NativeRoutingAnswer;
+  routingAddMarkedRoute(route: object): NativeRoutingAnswer;
+  routingRemoveMarkedRoute(family: number, mark: number): NativeRoutingAnswer;
   readonly NativeNetlink: new (sendBufferBytes?: number) => NativeNetlink;
   readonly NativeXdp: {
     new (directory: string, isGeneric: boolean): NativeXdp;
