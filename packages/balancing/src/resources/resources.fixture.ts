@@ -50,7 +50,7 @@ export function coreDocument() {
               { name: 'c', host: 'servers.example.org', port: 443 },
             ],
           },
-          { name: 'resolvers', members: [{ name: 'a', host: '10.0.0.53', port: 5353 }] },
+          { name: 'resolvers', members: [{ name: 'a', host: 'ns.example.org', port: 5353 }] },
         ],
       },
     ],

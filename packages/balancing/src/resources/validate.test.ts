@@ -197,10 +197,28 @@ describe('validation', () => {
     expect(refused(listener(['localTraffic'], true))).toMatch(/only packets that the node receives are forwarded/);
   });
 
-  it('LOB-71, LOB-72: refuses a member of another family than the service by name', () => {
-    const [refused] = coreRefusals([[['addresses'], ['192.0.2.10']], member(['host'], 'fd00::1')]);
-    expect(refused).toMatch(/host: "fd00::1" is refused, expected an IPv4 address as the service has: only a proxy/);
-    expect(coreRefusals([member(['host'], 'fd00::1')])).toEqual([]);
+  it('LOB-71, LOB-72: refuses members and services of different families by name', () => {
+    const service = (...addresses: string[]): Change => [['addresses'], addresses];
+    const hosts = (...all: string[]): Change =>
+      pool(
+        ['members'],
+        all.map((host, index) => ({ name: `m${index}`, host, port: 443 })),
+      );
+    const refused = (...changes: Change[]) => coreRefusals([...changes]);
+    expect(refused(service('192.0.2.10'), hosts('10.0.0.1', 'fd00::1'))).toEqual([
+      'pools[0].members[1].host: "fd00::1" is refused, expected an IPv4 address as the service has: only a proxy data path translates between families, and this version does not have it',
+    ]);
+    expect(
+      refused(service('2001:db8::10'), hosts('servers.example.org'), [['pools', 1, 'members', 0, 'host'], 'fd00::53']),
+    ).toEqual([]);
+    expect(refused(service(), hosts('10.0.0.1', 'fd00::1'))).toEqual([]);
+    expect(refused(service(), hosts('10.0.0.1'))).toEqual([]);
+    expect(refused(hosts('10.0.0.1'), listener(['addresses'], ['2001:db8::10'])).join('\n')).toMatch(
+      /listeners\[0\].addresses: a list is refused, expected IPv4 addresses as the members have/,
+    );
+    expect(notesOf(hosts('10.0.0.1'))).toContain(
+      'loadBalancers[0].listeners[0].addresses: no member of "servers" has an IPv6 address',
+    );
   });
 
   it('LOB-68, LOB-69: one protocol and port may be claimed twice if neither address nor interface is the same', () => {

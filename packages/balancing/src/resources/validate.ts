@@ -13,7 +13,7 @@ import {
   under,
 } from './check-values.js';
 import type { BalancerConfiguration, LoadBalancer } from './model.js';
-import { PROBLEMS_MAX, type Report, ResourceError, type ResourceProblem, refusal } from './problem.js';
+import { PROBLEMS_MAX, type Report, ResourceError, type ResourceProblem, refusal, shown } from './problem.js';
 import { checkQuotas, defaultQuotasOf, type QuotasOf } from './quotas.js';
 
 /** What the rules depend on beside the configuration. */
@@ -108,7 +108,7 @@ function checkLoadBalancer(
     const path = ['listeners', index];
     checkListener(under(report, ...path), under(note, ...path), listener, byName, ranges);
   }
-  checkFamilies(report, loadBalancer);
+  checkFamilies(report, note, loadBalancer);
   const used = new Set(listeners.flatMap(({ rules }) => rules.map(({ pool }) => pool)));
   for (const [index, { name }] of pools.entries()) {
     if (!used.has(name)) note(['pools', index], 'serves nothing: no listener leads to it');
@@ -131,18 +131,40 @@ function checkAnnouncement(report: Report, { announcement, addresses }: LoadBala
   }
 }
 
-/** A member of another address family than all addresses of the service would never serve: nothing translates between. */
-function checkFamilies(report: Report, { addresses, listeners, pools }: LoadBalancer): void {
-  for (const { addresses: own, rules } of listeners) {
-    const texts = own.length > 0 ? own : addresses;
-    const families = new Set(texts.map((text) => (text.includes(':') ? 6 : 4)));
-    const index = pools.findIndex(({ name }) => name === rules[0]?.pool);
-    if (families.size !== 1 || index < 0) continue;
-    for (const [position, { host }] of pools[index]!.members.entries()) {
-      const family = familyOf(host);
-      if (family === null || families.has(family)) continue;
-      const expected = `an IPv${[...families][0]} address as the service has: only a proxy data path translates between families, and this version does not have it`;
-      report(['pools', index, 'members', position, 'host'], refusal(host, expected));
+/** Nothing translates between address families: who is reached in one only is of no use in the other. */
+function checkFamilies(report: Report, note: Report, { addresses, listeners, pools }: LoadBalancer): void {
+  for (const [index, pool] of pools.entries()) {
+    const own = listeners.filter(({ rules }) => rules[0]?.pool === pool.name);
+    const families = own.map((listener) => familiesOf(listener.addresses.length > 0 ? listener.addresses : addresses));
+    const served = new Set(families.flat());
+    const members = pool.members.map(({ host }) => familyOf(host));
+    for (const [position, family] of members.entries()) {
+      if (family === null || served.size === 0 || served.has(family)) continue;
+      const expected = `an IPv${family === 4 ? 6 : 4} address as the service has: ${NO_TRANSLATION}`;
+      report(['pools', index, 'members', position, 'host'], refusal(pool.members[position]!.host, expected));
+    }
+    if (members.length === 0 || members.includes(null)) continue;
+    for (const [position, listener] of own.entries()) {
+      const missing = families[position]!.filter((family) => !members.includes(family));
+      const path = ['listeners', listeners.indexOf(listener), 'addresses'];
+      for (const family of missing) {
+        if (listener.addresses.length + addresses.length === 0) continue;
+        if (missing.length < families[position]!.length)
+          note(path, `no member of ${shown(pool.name)} has an IPv${family} address`);
+        else
+          report(
+            path,
+            refusal(listener.addresses, `IPv${family === 4 ? 6 : 4} addresses as the members have: ${NO_TRANSLATION}`),
+          );
+      }
     }
   }
+}
+
+const NO_TRANSLATION = 'only a proxy data path translates between families, and this version does not have it';
+
+/** The address families of a service; without addresses both. */
+function familiesOf(addresses: readonly string[]): (4 | 6)[] {
+  if (addresses.length === 0) return [4, 6];
+  return [...new Set(addresses.map((text) => (text.includes(':') ? 6 : 4)))];
 }
