@@ -113,6 +113,14 @@ export class Announcements {
     );
   }
 
+  /** An upstream asks for one to be made anew (draft-18 §10.4). */
+  renew(context: RelayContext, { peer, namespace, request }: PassedAnnouncement): void {
+    peer.requests.delete(request);
+    peer.session.cancel(request);
+    this.#passed.get(peer)?.delete(namespace.key);
+    this.#pass(context, peer, namespace);
+  }
+
   #insert(context: RelayContext, announcement: Announcement): void {
     const { peer, request, namespace } = announcement;
     peer.announcements.set(request, announcement);

@@ -3,6 +3,9 @@ import { add, compareLocations, type Location, subtract, VI64_MAX } from '@higgi
 /** The first Location of every track. */
 export const FIRST_LOCATION: Location = { group: 0, object: 0 };
 
+/** Comes before every Location, and is none itself. */
+export const BEFORE_ALL: Location = { group: 0, object: -1 };
+
 /** The last Location that can be written. */
 export const LAST_LOCATION: Location = { group: VI64_MAX, object: VI64_MAX };
 

@@ -2,6 +2,7 @@ import {
   type Notice,
   RequestErrorCode,
   type RequestErrorInfo,
+  type RequestId,
   SessionTerminationCode,
   StreamResetCode,
 } from '@higgins/protocol';
@@ -19,6 +20,7 @@ import { fillAccepted, fillEnded, fillFailed, fillObject, fillRange } from './up
 import { publish, sourceUpdated } from './upstream/publish.js';
 import {
   cancelSource,
+  ensureSources,
   resumeSource,
   sourceDone,
   sourceEstablished,
@@ -62,8 +64,8 @@ export function noticed(context: RelayContext, peer: Peer, notice: Notice): void
       context.interests.add(context, peer, notice);
       return;
     case 'goaway':
-      // One for a single request is a hint; the request goes on until its publisher ends it.
-      if (notice.request === null) peerLeaving(context, peer);
+      if (notice.request === null) peerLeaving(context, peer, notice.newSessionUri);
+      else requestLeaving(context, peer, notice.request, notice.newSessionUri);
       return;
     case 'closed':
       return;
@@ -191,6 +193,20 @@ function answeredFill(context: RelayContext, fill: Extract<OwnRequest, { kind: '
       fillFailed(context, fill, notice.error);
       return;
   }
+}
+
+/**
+ * GOAWAY for one request of ours: it is made anew here (draft-18 §10.4). Upstreams are the operator's choice, so that one
+ * which is to move elsewhere by itself goes on where it is until its publisher ends it.
+ */
+function requestLeaving(context: RelayContext, peer: Peer, request: RequestId, newSessionUri: string): void {
+  const own = peer.requests.get(request);
+  if (own === undefined || newSessionUri !== '') return;
+  if (own.kind === 'source' && own.origin === 'subscribe') {
+    cancelSource(context, own);
+    ensureSources(context, own.track);
+  } else if (own.kind === 'announcement') context.announcements.renew(context, own);
+  else if (own.kind === 'interest') context.upstreamInterests.renew(context, own);
 }
 
 function fetchReset(context: RelayContext, fill: Fill, code: number): void {

@@ -23,11 +23,14 @@ export function peerAdmitted(context: RelayContext, peer: Peer): void {
   leaveOldUpstreams(context);
 }
 
-/** GOAWAY from a peer: nothing new is asked of it. An upstream is replaced, and serves until its session ends. */
-export function peerLeaving(context: RelayContext, peer: Peer): void {
+/**
+ * GOAWAY from a peer: nothing new is asked of it. An upstream is replaced, by what is at `newSessionUri` if it names one,
+ * and serves until its session ends.
+ */
+export function peerLeaving(context: RelayContext, peer: Peer, newSessionUri: string): void {
   if (peer.leaving) return;
   peer.leaving = true;
-  if (peer.kind === 'upstream') context.upstreamLeaving();
+  if (peer.kind === 'upstream') context.upstreamLeaving(newSessionUri);
 }
 
 /**

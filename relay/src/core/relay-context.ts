@@ -50,7 +50,7 @@ export interface RelayContext {
   /** An attempt to dial one failed, or its session ended before it was up. */
   upstreamNotReached(): void;
   /** It asked us to go: the next one is dialled, while it still serves. */
-  upstreamLeaving(): void;
+  upstreamLeaving(newSessionUri: string): void;
   /** Commands were given to the peer's session; it is pumped when the current call is over. */
   touch(peer: Peer): void;
 }

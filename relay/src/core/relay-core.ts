@@ -22,8 +22,11 @@ import { UpstreamLinks } from './upstream-links.js';
 export interface RelayHost {
   /** Makes a receiver set; its events go to `RelayCore.missed` and `RelayCore.drainedSet` with the same `id`. */
   receiverSet(id: number): ReceiverSet;
-  /** Dials the upstream of that index; the outcome comes by `RelayCore.attach` or `RelayCore.upstreamFailed`. */
-  connect(index: number): void;
+  /**
+   * Dials the upstream of that index, at `uri` if that is not null; the outcome comes by `RelayCore.attach` or
+   * `RelayCore.upstreamFailed`.
+   */
+  connect(index: number, uri: string | null): void;
 }
 
 export interface RelayCoreOptions {
@@ -77,7 +80,7 @@ export class RelayCore implements RelayContext {
     this.timers = new TimerWheel(options.nowMs);
     this.budget = new CacheBudget(this.limits.cacheBytesMax);
     this.tracks = new TrackTable(this.limits.tracksMax);
-    this.links = new UpstreamLinks(options.upstreams ?? 0, (index) => options.host.connect(index));
+    this.links = new UpstreamLinks(options.upstreams ?? 0, (index, uri) => options.host.connect(index, uri));
   }
 
   /** Dials the upstreams. */
@@ -150,15 +153,18 @@ export class RelayCore implements RelayContext {
     return this.timers.nextMs();
   }
 
-  /** Sends everyone away: requests from now on are refused. `idle` becomes true when all clients have gone. */
-  drain(timeoutMs: number, nowMs: number): void {
+  /**
+   * Sends everyone away, to `newSessionUri` or if that is empty to where they came from: requests from now on are
+   * refused. `idle` becomes true when all clients have gone.
+   */
+  drain(timeoutMs: number, newSessionUri: string, nowMs: number): void {
     this.#enter(nowMs, () => {
       if (this.draining) return;
       this.draining = true;
       this.links.stop(this);
       for (const peer of this.peers) {
         if (peer.kind !== 'client') continue;
-        peer.session.goaway('', timeoutMs);
+        peer.session.goaway(newSessionUri, timeoutMs);
         peer.leaving = true;
         this.touch(peer);
       }
@@ -204,8 +210,8 @@ export class RelayCore implements RelayContext {
     if (!this.draining) this.links.dialFailed(this);
   }
 
-  upstreamLeaving(): void {
-    if (!this.draining) this.links.leaving(this);
+  upstreamLeaving(newSessionUri: string): void {
+    if (!this.draining) this.links.leaving(this, newSessionUri);
   }
 
   #enter(nowMs: number, run: () => void): void {

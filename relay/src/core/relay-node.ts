@@ -70,7 +70,7 @@ export class RelayNode {
     this.core = new RelayCore({
       host: {
         receiverSet: (id) => this.#receiverSet(id),
-        connect: (index) => void this.#connect(index),
+        connect: (index, uri) => void this.#connect(index, uri),
       },
       nowMs: options.runtime.bootMs(),
       random: () => options.runtime.random(),
@@ -93,11 +93,12 @@ export class RelayNode {
   }
 
   /**
-   * Sends clients away and resolves when they have gone, after `timeoutMs` at the latest; then every session is closed.
+   * Sends clients away, to `newSessionUri` if that is not empty, and resolves when they have gone, after `timeoutMs` at
+   * the latest; then every session is closed.
    */
-  async drain(timeoutMs: number): Promise<void> {
+  async drain(timeoutMs: number, newSessionUri = ''): Promise<void> {
     const dueMs = this.#runtime.bootMs() + timeoutMs;
-    this.core.drain(timeoutMs, this.#runtime.bootMs());
+    this.core.drain(timeoutMs, newSessionUri, this.#runtime.bootMs());
     if (!this.core.idle) {
       await new Promise<void>((resolve) => {
         const late = this.#runtime.at(dueMs, resolve);
@@ -172,8 +173,9 @@ export class RelayNode {
     if (this.core.idle) this.#onIdle?.();
   }
 
-  async #connect(index: number): Promise<void> {
-    const options = this.#options.upstreams![index]!;
+  async #connect(index: number, uri: string | null): Promise<void> {
+    const configured = this.#options.upstreams![index]!;
+    const options = uri === null ? configured : { ...configured, url: uri };
     const abort = new AbortController();
     const late = this.#runtime.at(this.#runtime.bootMs() + CONNECT_MS_MAX, () => abort.abort());
     try {

@@ -8,22 +8,36 @@ const BACKOFF_MS_MAX = 10_000;
 const RETURN_MS = 60_000;
 
 /**
+ * Where a GOAWAY sends the relay to is followed so often in a row, unless a session lasts for `BACKOFF_MS_MAX`: relays
+ * that send it to and fro would keep it moving for ever.
+ */
+const REDIRECTS_MAX = 8;
+
+/**
  * Which upstream is dialled when. Upstreams are in order of preference; one at a time carries the relay. When it is
  * lost all are tried in turn, with pauses that grow and are random, so that relays that lost the same upstream do not
- * come back in step. From any but the first the relay returns to the first when that answers again.
+ * come back in step. From any but the first the relay returns to the first when that answers again. A GOAWAY may name
+ * another place for its upstream, which counts as that upstream until the session is lost (draft-18 §10.4).
  */
 export class UpstreamLinks {
   readonly #count: number;
-  readonly #connect: (index: number) => void;
+  readonly #connect: (index: number, uri: string | null) => void;
   readonly #timer: WheelTimer;
   /** Which one carries the relay. */
   #current: number | null = null;
   #dialled: number | null = null;
   #next = 0;
   #failures = 0;
+  /** Where the next attempt goes instead of the address of its upstream. */
+  #redirect: string | null = null;
+  #redirects = 0;
+  #upSinceMs = 0;
 
-  /** `connect`: asks for an attempt to dial the upstream of that index; its outcome comes by `up` or `dialFailed`. */
-  constructor(count: number, connect: (index: number) => void) {
+  /**
+   * `connect`: asks for an attempt to dial the upstream of that index, at its own address or at `uri`; its outcome comes
+   * by `up` or `dialFailed`.
+   */
+  constructor(count: number, connect: (index: number, uri: string | null) => void) {
     this.#count = count;
     this.#connect = connect;
     this.#timer = wheelTimer(() => this.#dial());
@@ -49,6 +63,7 @@ export class UpstreamLinks {
     this.#dialled = null;
     this.#failures = 0;
     this.#next = 0;
+    this.#upSinceMs = context.nowMs;
     if (this.#current === 0) context.timers.cancel(this.#timer);
     else this.#schedule(context, RETURN_MS);
   }
@@ -75,10 +90,17 @@ export class UpstreamLinks {
     if (this.#dialled === null) this.#schedule(context, this.#backoffMs());
   }
 
-  /** It asked us to go: the next one in order is dialled, which is the same one if there is no other. */
-  leaving(context: RelayContext): void {
+  /**
+   * It asked us to go: to `newSessionUri`, or if that is empty to the next one in order, which is the same one if there is
+   * no other.
+   */
+  leaving(context: RelayContext, newSessionUri: string): void {
     if (this.#current === null) return;
-    this.#next = (this.#current + 1) % this.#count;
+    const lasted = context.nowMs - this.#upSinceMs >= BACKOFF_MS_MAX;
+    this.#redirects = newSessionUri === '' || lasted ? 0 : this.#redirects + 1;
+    const followed = newSessionUri !== '' && this.#redirects < REDIRECTS_MAX;
+    this.#redirect = followed ? newSessionUri : null;
+    this.#next = followed ? this.#current : (this.#current + 1) % this.#count;
     this.#current = null;
     if (this.#dialled === null) this.#schedule(context, this.#backoffMs());
   }
@@ -101,6 +123,8 @@ export class UpstreamLinks {
   #dial(): void {
     if (this.#dialled !== null) return;
     this.#dialled = this.#next;
-    this.#connect(this.#next);
+    const uri = this.#redirect;
+    this.#redirect = null;
+    this.#connect(this.#next, uri);
   }
 }

@@ -176,6 +176,23 @@ describe('an upstream loss', () => {
     expect(publisher.counts).toMatchObject({ subscribe: 1, cancelled: 0 });
   });
 
+  it('BUS-36: the first value of all, published while the upstream is away, reaches those who wait for it', async () => {
+    const { world, publisher, origin } = await twoTiers(SHAPE_STATE);
+    const client = await world.client('edge');
+    const { subscription } = client.join(TRACK);
+    await world.until(() => client.of('subscribe-ok').length === 1);
+    origin.kill();
+    world.network.resetConnections('edge', 'origin');
+    world.network.resetConnections('client-1', 'origin');
+    await world.pass(50);
+    await world.relay('origin');
+    const again = new TestPublisher(await world.client('origin'), TRACK, { shape: SHAPE_STATE });
+    again.store({ group: 1, ...TTL });
+    again.announce();
+    await world.until(() => client.objects(subscription).length === 1, 30_000);
+    expect([client.places(subscription), publisher.sent]).toEqual([['1/0'], 0]);
+  });
+
   it('BUS-36: a new session of the same publisher goes on where the old one ended', async () => {
     const { world, publisher } = await twoTiers(SHAPE_STATE);
     const client = await world.client('edge');

@@ -84,6 +84,11 @@ export class UpstreamInterests {
     }
   }
 
+  /** An upstream asks for a request to be made anew (draft-18 §10.4). */
+  renew(context: RelayContext, own: UpstreamInterest): void {
+    this.#cover(own.about).renew(context, own);
+  }
+
   // The upstream has no stream for the PUBLISH, so that none will go out here: who wants the track has to subscribe.
   #blocked(context: RelayContext, { name }: Extract<Notice, { kind: 'publish-blocked' }>): void {
     for (const { peer, request } of context.interests.tracksAt(name.namespace)) {
@@ -170,6 +175,11 @@ class PrefixCover {
     );
   }
 
+  renew(context: RelayContext, { peer, prefix }: UpstreamInterest): void {
+    this.#cancel(context, peer, { prefix });
+    this.#ask(context, peer, prefix);
+  }
+
   #isShortest(prefix: TrackNamespace): boolean {
     for (const other of this.#tree.prefixesOf(prefix)) if (other.prefix.key !== prefix.key) return false;
     return true;
@@ -187,7 +197,7 @@ class PrefixCover {
     context.touch(upstream);
   }
 
-  #cancel(context: RelayContext, upstream: Peer, { prefix }: Wanted): void {
+  #cancel(context: RelayContext, upstream: Peer, { prefix }: Pick<Wanted, 'prefix'>): void {
     const open = this.#open.get(upstream);
     const own = open?.get(prefix.key);
     if (open === undefined || own === undefined) return;

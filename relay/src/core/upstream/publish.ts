@@ -7,7 +7,7 @@ import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
 import { openTrack, releaseTrack } from '../tracks.js';
 import { Source } from './source.js';
-import { addSource, cancelSource, newGroupWish, openJoin } from './sources.js';
+import { addSource, cancelSource, missedSince, newGroupWish, openJoin } from './sources.js';
 
 type PublishNotice = Extract<Notice, { kind: 'publish' }>;
 
@@ -27,7 +27,7 @@ export function publish(context: RelayContext, peer: Peer, notice: PublishNotice
   // A SUBSCRIBE of ours that crossed the PUBLISH gives way to it (draft-18 §5.1).
   const crossed = track.sources.get(peer);
   if (crossed !== undefined) cancelSource(context, crossed);
-  const { largest } = track;
+  const missed = missedSince(track);
   track.adopt(trackProperties, parameters.largest);
   const source = new Source(track, peer, request, 'publish', false);
   addSource(context, source);
@@ -35,7 +35,7 @@ export function publish(context: RelayContext, peer: Peer, notice: PublishNotice
   source.forwarding = track.demanded;
   peer.session.acceptPublish(request, { forward: source.forwarding, ...wishOf(track) });
   context.touch(peer);
-  if (source.forwarding && parameters.largest !== undefined) openJoin(context, source, largest);
+  if (source.forwarding && parameters.largest !== undefined) openJoin(context, source, missed);
   admitWaiting(context, track);
   releaseTrack(context, track);
 }
@@ -49,7 +49,7 @@ export function raiseForward(context: RelayContext, track: Track): void {
   for (const source of track.sources.values()) {
     if (source.forwarding) continue;
     source.update({ forward: true });
-    openJoin(context, source);
+    openJoin(context, source, missedSince(track));
     context.touch(source.peer);
   }
 }

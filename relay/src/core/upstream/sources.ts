@@ -1,5 +1,6 @@
 import {
   type FetchRange,
+  type Location,
   PublishDoneCode,
   type RequestErrorInfo,
   SessionTerminationCode,
@@ -9,6 +10,7 @@ import {
 import { offerToAll } from '../downstream/offers.js';
 import type { Subscription } from '../downstream/subscription.js';
 import { admitWaiting, endSubscription, rejectWaiting } from '../downstream/subscriptions.js';
+import { BEFORE_ALL } from '../locations.js';
 import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
@@ -106,7 +108,7 @@ export function resumeSource(context: RelayContext, source: Source, group: Vi64)
   if (shape === null || !source.forwarding || track.sources.get(source.peer) !== source) return;
   if (track.newestIsState && track.largest !== null && group < track.largest.group) return;
   if (source.origin === 'publish') {
-    openJoin(context, source);
+    openJoin(context, source, missedSince(track));
     context.touch(source.peer);
     return;
   }
@@ -237,18 +239,19 @@ function openSource(context: RelayContext, track: Track, peer: Peer): void {
   const source = new Source(track, peer, request, 'subscribe');
   addSource(context, source);
   context.counters.upstreamSubscribes++;
-  openJoin(context, source);
+  openJoin(context, source, missedSince(track));
   context.touch(peer);
 }
 
-/**
- * The FETCH that brings what the track holds already, and what was missed since the last upstream was lost. `largest`:
- * how far the track was known then.
- */
-export function openJoin(context: RelayContext, source: Source, largest = source.track.largest): void {
+/** Subscribers have everything up to there, and miss what comes behind it; null: there are none. */
+export function missedSince(track: Track): Location | null {
+  return track.subscriptions.size > 0 ? (track.largest ?? BEFORE_ALL) : null;
+}
+
+/** The FETCH that brings what the track holds already, and what subscribers have missed above `recoverAbove`. */
+export function openJoin(context: RelayContext, source: Source, recoverAbove: Location | null): void {
   const { track, peer } = source;
   if (source.join !== null) return;
-  const recoverAbove = track.subscriptions.size > 0 ? largest : null;
   const newestOnly = track.policy.shape === 'state' || recoverAbove === null;
   const range: FetchRange = newestOnly
     ? { kind: 'relative-joining', subscription: source.request, groupsBack: 0 }
