@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { CheckTypes } from './check-types.js';
 
@@ -38,4 +41,20 @@ it.each([
   [{ checkTypes: { grpc: 1 } }, 'checks.mjs: checkTypes.grpc is number, expected a function'],
 ])('refuses a module that exports %j', (exports, message) => {
   expect(() => new CheckTypes().registerModule('checks.mjs', exports)).toThrow(message);
+});
+
+it('L4-31: loads the operator’s modules, and names one that can’t be', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'higgins-checks-'));
+  try {
+    const path = join(directory, 'checks.mjs');
+    writeFileSync(path, 'export const checkTypes = { quorum: async ({ address }, signal) => {} };');
+    const types = new CheckTypes();
+    await types.loadModule(path);
+    expect(types.names.at(-1)).toBe('quorum');
+    await expect(types.loadModule(path)).rejects.toMatchObject({ code: 'duplicate' });
+    const missing = join(directory, 'missing.mjs');
+    await expect(types.loadModule(missing)).rejects.toThrow(`${missing}: can't be loaded: `);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

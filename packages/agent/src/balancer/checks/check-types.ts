@@ -1,5 +1,8 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { CheckOrder } from '../core/contract.js';
 import { CHECK_TYPES_MAX } from './limits.js';
+import { printableReason } from './reason.js';
 
 /** The types that every node has. */
 export const BUILT_IN_CHECK_TYPES = ['tcp', 'udp', 'http', 'https', 'tls'] as const;
@@ -66,6 +69,17 @@ export class CheckTypes {
       }
       this.registerCheckType(name, probe as CheckProbe);
     }
+  }
+
+  /** Loads a JavaScript module and registers what it exports, see `registerModule`. @throws CheckTypeError */
+  async loadModule(path: string): Promise<void> {
+    let exports: Readonly<Record<string, unknown>>;
+    try {
+      exports = (await import(pathToFileURL(resolve(path)).href)) as Readonly<Record<string, unknown>>;
+    } catch (cause) {
+      throw new CheckTypeError('module', `${path}: can't be loaded: ${printableReason(String(cause))}`, { cause });
+    }
+    this.registerModule(path, exports);
   }
 
   /** The probe of a registered type; undefined for others, the built-in ones included. */

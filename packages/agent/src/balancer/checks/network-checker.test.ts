@@ -129,6 +129,32 @@ describe('HTTP', () => {
     ]);
   });
 
+  it('L4-64, L4-65: /health and /ready tell apart; 200 is good, 503 and a timeout are not', async () => {
+    let state: { health: number; ready: number } | 'hangs' = { health: 200, ready: 200 };
+    const paths: (string | undefined)[] = [];
+    const port = await serve(
+      createHttp(({ url }, response) => {
+        paths.push(url);
+        if (state !== 'hangs') response.writeHead(url === '/health' ? state.health : state.ready).end();
+      }),
+    );
+    const both = () =>
+      ['/health', '/ready'].map(async (path) => {
+        const http = { method: 'GET', path, host: null, statuses: [[200, 299]] } as const;
+        return (await checker.run(order('http', port, { http }), signal)).ok;
+      });
+    expect(await Promise.all(both())).toEqual([true, true]);
+    state = { health: 200, ready: 503 };
+    expect(await Promise.all(both())).toEqual([true, false]);
+    state = 'hangs';
+    const hanging = Promise.all(both());
+    await until(() => paths.length === 6);
+    await clock.world.runFor(2_000);
+    expect(await hanging).toEqual([false, false]);
+    state = { health: 200, ready: 200 };
+    expect(await Promise.all(both())).toEqual([true, true]);
+  });
+
   it('does not wait for a body, and closes the connection', async () => {
     const closed = Promise.withResolvers<void>();
     const port = await serve(

@@ -27,7 +27,7 @@ export function printableReason(text: string): string {
   );
   return line.length <= REASON_CHARACTERS_MAX && bounded === text
     ? line
-    : `${line.slice(0, REASON_CHARACTERS_MAX - 1)}…`;
+    : `${line.slice(0, REASON_CHARACTERS_MAX - 1).toWellFormed()}…`;
 }
 
 /** What an error says, with its code if the system or Node has one for it. */

@@ -7,7 +7,7 @@ export function tcpProbe(order: CheckOrder, settle: (outcome: Outcome) => void):
   const socket = new Socket();
   // Nothing is read, so that the descriptor is never registered for it.
   socket.pause();
-  socket.once('connect', () => settle(isOwnEcho(socket) ? failed('connection refused, met only itself') : GOOD));
+  socket.once('connect', () => settle(isOwnEcho(socket, order) ? failed('connection refused, met only itself') : GOOD));
   socket.on('error', (error) => settle(outcomeOf(error)));
   connectTo(socket, order);
   return { end: () => discard(socket) };
@@ -28,6 +28,7 @@ export function discard(socket: Socket): void {
  * TCP's simultaneous open: a connection to an ephemeral port of the node's own address at which nobody listens can get
  * that very port as its source, and then reaches itself.
  */
-function isOwnEcho(socket: Socket): boolean {
-  return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress;
+function isOwnEcho(socket: Socket, order: CheckOrder): boolean {
+  // The port first: it settles nearly all cases, and costs one question to the kernel instead of two.
+  return socket.localPort === checkedPort(order) && socket.localAddress === socket.remoteAddress;
 }

@@ -7,8 +7,11 @@ import { type Attempt, checkedPort, failed, GOOD, type Outcome, outcomeOf } from
 const SHOWN_BYTES = 16;
 
 /**
- * Sends one datagram from a connected socket, which hears nobody but the member and its ICMP errors. With nothing
+ * Sends one datagram from a connected socket, which hears nobody but the member and ICMP errors about it. With nothing
  * expected, silence until the deadline is good and any answer is; otherwise the answer's first bytes decide.
+ *
+ * The kernel tells a connected socket that port or protocol are unreachable, or that a firewall refuses; a machine that
+ * is gone altogether is silence, so that only an expected answer finds it out.
  */
 export function udpProbe(order: CheckOrder, settle: (outcome: Outcome) => void): Attempt {
   const { payload, expect } = order.check.udp ?? { payload: new Uint8Array(), expect: null };
