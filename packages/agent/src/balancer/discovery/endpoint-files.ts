@@ -10,8 +10,8 @@ import { ENDPOINT_FILES_MAX, RESCAN_MS, SETTLE_MS } from './limits.js';
 export interface EndpointObserver {
   /** All EndpointSlices and Services that are known now, as documents beside those of a Gateway API configuration. */
   changed(documents: readonly unknown[]): void;
-  /** A file or directory says nothing, or nothing valid: what it said last stays. Told once for each new reason. */
-  refused(path: string, reason: string): void;
+  /** Which files say nothing, or nothing valid, and why: what they said last stays. Null once all of them do again. */
+  stale(reason: string | null): void;
 }
 
 const KINDS = ['EndpointSlice', 'Service'];
@@ -27,7 +27,9 @@ export class EndpointFiles implements Disposable {
   readonly #runtime: Pick<Runtime, 'bootMs' | 'at'>;
   readonly #observer: EndpointObserver;
   readonly #good = new Map<string, readonly unknown[]>();
-  readonly #told = new Map<string, string>();
+  /** Why a path says nothing. */
+  readonly #failures = new Map<string, string>();
+  #told: string | null = null;
   #documents: readonly unknown[] = [];
   #watcher: FSWatcher | null = null;
   #settling: Disposable | null = null;
@@ -50,23 +52,16 @@ export class EndpointFiles implements Disposable {
     this.reload();
   }
 
-  /** Reads everything again; tells the observer if that is something new. */
+  /** Reads everything again, and tells the observer what is new. */
   reload(): void {
     this.#rescan?.[Symbol.dispose]();
     this.#rescan = this.#runtime.at(this.#runtime.bootMs() + RESCAN_MS, () => this.start());
-    const files = this.#files();
-    if (files === null) return;
-    for (const file of this.#good.keys()) if (!files.includes(file)) this.#good.delete(file);
-    for (const file of files) this.#attempt(file, () => this.#good.set(file, readEndpoints(file)));
-    const documents = [...this.#good]
-      .sort(([left], [right]) => (left < right ? -1 : 1))
-      .flatMap(([, values]) => values);
-    if (JSON.stringify(documents) === JSON.stringify(this.#documents)) return;
-    this.#attempt(this.#path, () => {
-      refuseInvalid(documents);
-      this.#documents = documents;
-      this.#observer.changed(documents);
-    });
+    const before = this.#documents;
+    this.#attempt('', () => this.#readAll(filesOf(this.#path)));
+    if (this.#documents !== before) this.#observer.changed(this.#documents);
+    const reason = this.#failures.size === 0 ? null : [...this.#failures.values()].join('; ');
+    if (reason !== this.#told) this.#observer.stale(reason);
+    this.#told = reason;
   }
 
   [Symbol.dispose](): void {
@@ -75,37 +70,36 @@ export class EndpointFiles implements Disposable {
     this.#rescan?.[Symbol.dispose]();
   }
 
-  /** Null if the path says nothing. */
-  #files(): readonly string[] | null {
-    let files: readonly string[] | null = null;
-    this.#attempt(this.#path, () => {
-      files = filesOf(this.#path);
-    });
-    return files;
+  #readAll(files: readonly string[]): void {
+    for (const known of [this.#good, this.#failures]) {
+      for (const file of known.keys()) if (!files.includes(file)) known.delete(file);
+    }
+    for (const file of files) this.#attempt(file, () => this.#good.set(file, readEndpoints(file)));
+    const documents = [...this.#good]
+      .sort(([left], [right]) => (left < right ? -1 : 1))
+      .flatMap(([, values]) => values);
+    if (JSON.stringify(documents) === JSON.stringify(this.#documents)) return;
+    refuseInvalid(documents, this.#path);
+    this.#documents = documents;
   }
 
   #attempt(path: string, work: () => void): void {
     try {
       work();
-      this.#told.delete(path);
+      this.#failures.delete(path);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (this.#told.get(path) === reason) return;
-      this.#told.set(path, reason);
-      this.#observer.refused(path, reason);
+      this.#failures.set(path, error instanceof Error ? error.message : String(error));
     }
   }
 
   /** The directory is watched, because a watch on a file ends when another is renamed over it. */
   #watch(): void {
-    if (this.#watcher) return;
+    this.#watcher?.close();
+    this.#watcher = null;
     try {
       const directory = statSync(this.#path).isDirectory() ? this.#path : dirname(this.#path);
       const watcher = watch(directory, () => this.#settle());
-      watcher.on('error', () => {
-        watcher.close();
-        this.#watcher = null;
-      });
+      watcher.on('error', () => watcher.close());
       this.#watcher = watcher;
     } catch {
       // Reading says better what is wrong; the next scan watches again.
@@ -123,9 +117,9 @@ export class EndpointFiles implements Disposable {
 function filesOf(path: string): readonly string[] {
   if (!statSync(path).isDirectory()) return [path];
   const names = readdirSync(path).filter((name) => NAME.test(name));
-  if (names.length === 0) throw new Error('has no file with endpoints, expected .json, .yaml or .yml');
+  if (names.length === 0) throw new Error(`${path}: has no file with endpoints, expected .json, .yaml or .yml`);
   if (names.length > ENDPOINT_FILES_MAX) {
-    throw new Error(`has ${names.length} files with endpoints, expected at most ${ENDPOINT_FILES_MAX}`);
+    throw new Error(`${path}: has ${names.length} files with endpoints, expected at most ${ENDPOINT_FILES_MAX}`);
   }
   return names.map((name) => join(path, name));
 }
@@ -134,15 +128,15 @@ function filesOf(path: string): readonly string[] {
 function readEndpoints(file: string): readonly unknown[] {
   const documents = loadDocuments(file);
   // Whoever writes a file in place empties it first; endpoints that are gone are a list without items.
-  if (documents.length === 0) throw new Error('is empty, expected a document');
+  if (documents.length === 0) throw new Error(`${file}: is empty, expected a document`);
   const values = documents.flatMap(({ value }) => itemsOf(value));
   for (const value of values) {
     const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
     if (typeof kind !== 'string' || !KINDS.includes(kind)) {
-      throw new Error(`kind is ${JSON.stringify(kind)}, expected one of ${KINDS.join(', ')}`);
+      throw new Error(`${file}: kind is ${JSON.stringify(kind)}, expected one of ${KINDS.join(', ')}`);
     }
   }
-  refuseInvalid(values);
+  refuseInvalid(values, file);
   return values;
 }
 
@@ -152,12 +146,12 @@ function itemsOf(value: unknown): readonly unknown[] {
 }
 
 /** The front end itself says what a valid document is; without a Gateway it translates nothing. */
-function refuseInvalid(documents: readonly unknown[]): void {
+function refuseInvalid(documents: readonly unknown[], source: string): void {
   try {
     readGatewayApi(documents);
   } catch (error) {
     if (!(error instanceof ResourceError)) throw error;
     const [first] = error.problems;
-    throw new Error(`${first?.path.join('.')}: ${first?.message}`, { cause: error });
+    throw new Error(`${source}: ${first?.path.join('.')}: ${first?.message}`, { cause: error });
   }
 }
