@@ -1,3 +1,4 @@
+export { type CheckProbe, CheckTypeError, CheckTypes } from './balancer/checks/index.js';
 export type {
   BalancerEvent,
   BalancerOccurrence,
@@ -29,6 +30,15 @@ export {
   type ServiceStatus,
   type TrafficTotals,
 } from './balancer/core/status.js';
+export { type WebhookConfig, webhooksSchema } from './balancer/events/index.js';
+export { type Balancer, startBalancer } from './balancer/io/balancer.js';
+export type { BalancerBus, BalancerOptions, DesiredFrom, GatewayName } from './balancer/io/balancer-options.js';
+export {
+  type ConfigurationFile,
+  loadConfigurationFile,
+  parseConfigurationFile,
+} from './balancer/io/configuration-file.js';
+export { ControlClient } from './balancer/io/control-client.js';
 export {
   type AgentConfig,
   type AgentConfigInput,
