@@ -2,6 +2,7 @@ import type { QuotasOf } from '@higgins/balancing';
 import type { RelayAddress } from '@higgins/client';
 import type { Logger } from '@higgins/service';
 import type { Transport } from '@higgins/transport';
+import type { BirdTargetOptions } from '../../targets/bgp/target.js';
 import type { CheckTypes } from '../checks/index.js';
 import type { BalancerTarget, Checker, Resolver } from '../core/contract.js';
 import type { WebhookConfig } from '../events/index.js';
@@ -14,7 +15,8 @@ export interface GatewayName {
 
 /** Where the desired state comes from. */
 export type DesiredFrom =
-  | { readonly kind: 'file'; readonly path: string }
+  /** `endpoints`: a file or directory with EndpointSlices for a Gateway API configuration, which are followed; default none. */
+  | { readonly kind: 'file'; readonly path: string; readonly endpoints?: string }
   | { readonly kind: 'bus'; readonly gateways: readonly GatewayName[] };
 
 /** How to reach the bus. */
@@ -39,6 +41,8 @@ export interface BalancerOptions {
   readonly operations?: { readonly host?: string; readonly port: number };
   /** Default: nothing is published. */
   readonly bus?: BalancerBus;
+  /** Announces the addresses that ask for it; default: none is announced. */
+  readonly bird?: BirdTargetOptions;
   readonly webhooks?: readonly WebhookConfig[];
   /** Types of checks that the operator registered; default the built-in ones alone. */
   readonly checkTypes?: CheckTypes;

@@ -1,20 +1,26 @@
 import { hostname } from 'node:os';
+import { formatPrefix } from '@higgins/ipdata';
 import { Netlink } from '@higgins/netlink';
 import { NodeRuntime } from '@higgins/runtime/node';
 import { createLogger, type Logger, serveOperations } from '@higgins/service';
 import { claimExclusively } from '../../io/exclusive.js';
+import { type AnnouncementState, announcedRoutes } from '../../targets/bgp/announced.js';
+import { RouteKeeper } from '../../targets/bgp/route-keeper.js';
+import { BirdTarget, type BirdTargetOptions } from '../../targets/bgp/target.js';
 import { MaglevTarget } from '../../targets/maglev/target.js';
 import { NetworkChecker } from '../checks/index.js';
 import { BalancerCore } from '../core/balancer-core.js';
 import type { BalancerTarget, Checker, Resolver } from '../core/contract.js';
 import { rebased } from '../core/saved-state.js';
 import type { BalancerControl } from '../core/status.js';
-import { Webhooks } from '../events/index.js';
+import { EndpointSource } from '../discovery/index.js';
+import { addWebhookMetrics, Webhooks } from '../events/index.js';
 import { DnsResolver } from '../names/index.js';
 import { BalancerMetrics } from './balancer-metrics.js';
 import type { BalancerOptions } from './balancer-options.js';
 import { BalancerRunner, type RunnerSinks } from './balancer-runner.js';
 import { BusLink } from './bus-link.js';
+import type { ConfigurationFile, ConfigurationFile } from './configuration-file.js';
 import { ConntrackWatch } from './conntrack-usage.js';
 import { LocalControl } from './control.js';
 import { serveControl } from './control-server.js';
@@ -44,7 +50,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   const now = () => ({ bootMs: runtime.bootMs(), wallMs: runtime.wallMs() });
   const node = options.node ?? hostname();
   const bus = options.bus ? resources.use(await BusLink.open(options.bus, { node, runtime, logger })) : null;
-  const source = resources.use(openSource(options, bus, logger));
+  const source = resources.use(openSource(options, runtime, bus, logger));
   const saved = await readState(runtime.disk, (reason) => logger.warn({ reason }, 'saved state is not used'));
   const core = new BalancerCore({
     random: () => runtime.random(),
@@ -76,10 +82,19 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   );
   hub.listen((event) => metrics.event(event));
   if (options.webhooks !== undefined && options.webhooks.length > 0) {
-    const webhooks = resources.use(new Webhooks({ webhooks: options.webhooks, node, runtime, resolver }));
+    const failing = (webhook: string, reason: string | null) => {
+      if (reason === null) logger.info({ webhook }, 'webhook takes events again');
+      else logger.warn({ webhook, reason }, 'webhook does not take events');
+    };
+    const webhooks = resources.use(new Webhooks({ webhooks: options.webhooks, node, runtime, resolver, failing }));
+    addWebhookMetrics(metrics.registry, webhooks);
     hub.listen((event) => webhooks.notify(event));
   }
-  const sinks = sinksOf({ hub, metrics, control, bus, logger, persist: (state) => writeState(runtime.disk, state) });
+  const routes = options.bird ? resources.use(routeKeeper(options.bird, runtime, logger)) : null;
+  const kernelChanged = () => {
+    if (core.state !== null) routes?.want(announcedRoutes(core.state.configuration, announcementOf(core)));
+  };
+  const sinks = sinksOf({ hub, metrics, control, bus, logger, kernelChanged, persist: (state) => writeState(runtime.disk, state) });
   const runner = resources.use(new BalancerRunner({ core, target, checker, resolver, runtime, sinks }));
   await conntrack.start();
   source.start(control.observer);
@@ -89,13 +104,21 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   return { operations, control, [Symbol.asyncDispose]: async () => owned.disposeAsync() };
 }
 
-function openSource(options: BalancerOptions, bus: BusLink | null, logger: Logger): DesiredSource {
+function openSource(
+  options: BalancerOptions,
+  runtime: NodeRuntime,
+  bus: BusLink | null,
+  logger: Logger,
+): DesiredSource {
   const { desired, checkTypes, quotasOf } = options;
   const validation = { checkTypes: checkTypes?.names ?? [], ...(quotasOf && { quotasOf }) };
   if (desired.kind === 'file') {
-    return new FileDesiredSource(desired.path, validation, ({ notes }) => {
-      for (const { path, line, message } of notes) logger.warn({ path, line }, message);
-    });
+    const { path, endpoints } = desired;
+    const noted = ({ notes }: ConfigurationFile) => {
+      for (const note of notes) logger.warn({ path: note.path, line: note.line }, note.message);
+    };
+    if (endpoints === undefined) return new FileDesiredSource(path, validation, noted);
+    return new EndpointSource({ path, endpoints, validation, runtime, noted });
   }
   if (bus === null) throw new Error('the desired state is to come from the bus, but no relay is named');
   return bus.desired(desired.gateways, validation);
@@ -120,9 +143,10 @@ function sinksOf(parts: {
   readonly control: LocalControl;
   readonly bus: BusLink | null;
   readonly logger: Logger;
+  readonly kernelChanged: () => void;
   readonly persist: RunnerSinks['persist'];
 }): RunnerSinks {
-  const { hub, metrics, control, bus, logger, persist } = parts;
+  const { hub, metrics, control, bus, logger, kernelChanged, persist } = parts;
   return {
     event: (event) => hub.tell(event),
     configured(ticket, outcome) {
@@ -132,6 +156,7 @@ function sinksOf(parts: {
     flushed: (reason) => control.flushed(reason),
     publish: (publication) => bus?.publish(publication),
     persist,
+    kernelChanged,
     programmed(program, result, delayMs) {
       metrics.programmed(result, delayMs);
       if (result.transactions === 0) return;
@@ -146,6 +171,26 @@ function sinksOf(parts: {
     },
     failed: (what, error) =>
       logger.warn({ reason: error instanceof Error ? error.message : String(error) }, `${what} failed`),
+  };
+}
+
+function routeKeeper(bird: BirdTargetOptions, runtime: NodeRuntime, logger: Logger): RouteKeeper {
+  return new RouteKeeper({
+    target: new BirdTarget(bird),
+    runtime,
+    announced: (routes) => logger.info({ routes: routes.map(({ prefix }) => formatPrefix(prefix)) }, 'routes announced'),
+    failed: (error) => logger.error({ reason: error.message }, 'routes could not be announced'),
+  });
+}
+
+/** What the routes depend on: a node that can't be trusted to send packets on must not attract them. */
+function announcementOf({ kernel, state }: BalancerCore): AnnouncementState {
+  return {
+    verified: kernel.isVerified,
+    serves: (loadBalancer) =>
+      state?.layout.services.some(
+        (plan) => plan.loadBalancer === loadBalancer && (state.service(plan.id)?.table.slots.length ?? 0) > 0,
+      ) ?? false,
   };
 }
 
