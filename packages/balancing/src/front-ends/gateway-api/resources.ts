@@ -40,7 +40,7 @@ export interface Resources {
 
 interface Kind {
   readonly versions: readonly string[];
-  /** The schema of `spec`, or of the whole where a kind has none. */
+  /** Of `spec`, or of the whole where a kind has none. */
   readonly schema: z.ZodType;
   readonly hasSpec: boolean;
   readonly collection: keyof Resources;
@@ -108,19 +108,17 @@ function readKnown(
   into: Resources,
 ): ResourceProblem[] {
   // What the API server adds stands beside the specification.
-  const frame = z.strictObject({
-    ...{ apiVersion: z.string(), kind: z.string(), metadata: metadataSchema },
-    ...{ spec: schema, status: z.unknown().optional() },
-  });
-  const shape = hasSpec ? frame : frame.omit({ spec: true }).loose().and(schema);
-  const result = checkShape(shape, document, place.document, place.path);
-  if (!result.ok) return [...result.problems];
-  const { metadata, spec } = result.value as { metadata: z.output<typeof metadataSchema>; spec?: unknown };
-  const { name, namespace = null, labels } = metadata;
-  (into[collection] as Resource<unknown>[]).push({
-    ...{ place, kind, name, namespace, labels },
-    spec: hasSpec ? spec : result.value,
-  });
+  const head = { apiVersion: z.string(), kind: z.string(), metadata: metadataSchema };
+  const frame = hasSpec
+    ? z.strictObject({ ...head, spec: z.unknown().optional(), status: z.unknown().optional() })
+    : z.looseObject(head);
+  const outside = checkShape(frame, document, place.document, place.path);
+  const inside = hasSpec
+    ? checkShape(schema, document['spec'], place.document, [...place.path, 'spec'])
+    : checkShape(schema, document, place.document, place.path);
+  if (!outside.ok || !inside.ok) return [outside, inside].flatMap((result) => (result.ok ? [] : result.problems));
+  const { name, namespace = null, labels } = outside.value.metadata;
+  (into[collection] as Resource<unknown>[]).push({ place, kind, name, namespace, labels, spec: inside.value });
   return [];
 }
 

@@ -3,44 +3,8 @@ import { readConfiguration } from '../../resources/core-form.js';
 import { problemText } from '../../resources/problem.js';
 import { type Change, changed, refusals } from '../../resources/resources.fixture.js';
 import { writeConfiguration } from '../../resources/write.js';
+import { lobbyDocument, probe } from './lobby.fixture.js';
 import { readLobby } from './read.js';
-
-const probe = { check_interval: 10, timeout: 2, success_count: 3 };
-
-function file() {
-  const upstreams = [
-    { name: 'u1', host: '10.0.0.1', port: 8083 },
-    {
-      name: 'u2',
-      host: '10.0.0.2',
-      port: 80,
-      health_check: { protocol: 'tcp', port: 443, start_available: true, probe },
-    },
-    { name: 'u3', host: 'u3.example.org', port: 80, dns: { servers: ['192.0.2.53'], ttl: 300 } },
-  ];
-  const spare = { name: 'u4', host: '10.0.0.4', port: 53 };
-  return {
-    lb: [
-      {
-        engine: 'nftables',
-        targets: [
-          {
-            name: 'web',
-            protocol: 'tcp',
-            port: 8082,
-            upstream_group: { name: 'web-group', distribution: 'round-robin', upstreams },
-          },
-          {
-            name: 'dns',
-            protocol: 'udp',
-            port: 53,
-            upstream_group: { name: 'dns-group', distribution: 'round-robin', upstreams: [spare] },
-          },
-        ],
-      },
-    ],
-  };
-}
 
 const ENGINE = ['lb', 0];
 const TARGET = [...ENGINE, 'targets', 0];
@@ -48,9 +12,9 @@ const GROUP = [...TARGET, 'upstream_group'];
 const UPSTREAM = [...GROUP, 'upstreams', 1];
 const CHECK = [...UPSTREAM, 'health_check'];
 
-const refused = (...changes: Change[]) => refusals(() => readLobby(changed(file(), ...changes)));
+const refused = (...changes: Change[]) => refusals(() => readLobby(changed(lobbyDocument(), ...changes)));
 function translate(...changes: Change[]) {
-  const { configuration, notes } = readLobby(changed(file(), ...changes));
+  const { configuration, notes } = readLobby(changed(lobbyDocument(), ...changes));
   const [loadBalancer] = configuration.loadBalancers;
   const listener = loadBalancer!.listeners[0]!;
   const pool = loadBalancer!.pools[0]!;
