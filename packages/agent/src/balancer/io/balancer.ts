@@ -20,7 +20,7 @@ import { BalancerMetrics } from './balancer-metrics.js';
 import type { BalancerOptions } from './balancer-options.js';
 import { BalancerRunner, type RunnerSinks } from './balancer-runner.js';
 import { BusLink } from './bus-link.js';
-import type { ConfigurationFile, ConfigurationFile } from './configuration-file.js';
+import type { ConfigurationFile } from './configuration-file.js';
 import { ConntrackWatch } from './conntrack-usage.js';
 import { LocalControl } from './control.js';
 import { serveControl } from './control-server.js';
@@ -94,7 +94,15 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   const kernelChanged = () => {
     if (core.state !== null) routes?.want(announcedRoutes(core.state.configuration, announcementOf(core)));
   };
-  const sinks = sinksOf({ hub, metrics, control, bus, logger, kernelChanged, persist: (state) => writeState(runtime.disk, state) });
+  const sinks = sinksOf({
+    hub,
+    metrics,
+    control,
+    bus,
+    logger,
+    kernelChanged,
+    persist: (state) => writeState(runtime.disk, state),
+  });
   const runner = resources.use(new BalancerRunner({ core, target, checker, resolver, runtime, sinks }));
   await conntrack.start();
   source.start(control.observer);
@@ -178,7 +186,8 @@ function routeKeeper(bird: BirdTargetOptions, runtime: NodeRuntime, logger: Logg
   return new RouteKeeper({
     target: new BirdTarget(bird),
     runtime,
-    announced: (routes) => logger.info({ routes: routes.map(({ prefix }) => formatPrefix(prefix)) }, 'routes announced'),
+    announced: (routes) =>
+      logger.info({ routes: routes.map(({ prefix }) => formatPrefix(prefix)) }, 'routes announced'),
     failed: (error) => logger.error({ reason: error.message }, 'routes could not be announced'),
   });
 }
