@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addAgentCommand } from './commands/agent.js';
 import { addCertsCommand } from './commands/certs.js';
 import { addInteropCommand } from './commands/interop.js';
+import { addLbCommand } from './commands/lb/index.js';
 import { addListsCommand } from './commands/lists.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addRelayCommand } from './commands/relay.js';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
     .addHelpText('after', EXIT_CODES);
   addRelayCommand(program);
   addAgentCommand(program);
+  addLbCommand(program);
   addPublishCommand(program);
   addSubscribeCommand(program);
   addListsCommand(program);

@@ -3,13 +3,18 @@ const SHUTDOWN_MS_MAX = 15_000;
 
 /**
  * Runs `stop` once on SIGTERM or SIGINT and exits: 0 when it resolves, 1 when it rejects or takes longer than 15 s.
- * A second signal exits at once with 130.
+ * The signal that `signalsUntilExit` counts to (default the second) exits at once with 130.
  */
-export function onShutdown(stop: (signal: NodeJS.Signals) => Promise<void>, report: (error: unknown) => void): void {
-  let stopping = false;
+export function onShutdown(
+  stop: (signal: NodeJS.Signals) => Promise<void>,
+  report: (error: unknown) => void,
+  signalsUntilExit = 2,
+): void {
+  let signals = 0;
   const handle = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(130);
-    stopping = true;
+    signals++;
+    if (signals >= signalsUntilExit) process.exit(130);
+    if (signals > 1) return;
     setTimeout(() => {
       report(new Error(`shutdown took longer than ${SHUTDOWN_MS_MAX} ms`));
       process.exit(1);

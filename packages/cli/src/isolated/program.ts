@@ -45,6 +45,11 @@ export class Program {
     });
   }
 
+  /** The JSON lines that it has printed. */
+  get records(): readonly JsonRecord[] {
+    return this.#records;
+  }
+
   /** Null while it runs, and if a signal ended it. */
   get exitCode(): number | null {
     return this.#child.exitCode;
