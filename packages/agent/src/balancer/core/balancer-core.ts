@@ -136,7 +136,9 @@ export class BalancerCore {
   /** What a verification found: in words, what is not as it should be; null if it could not look. */
   verified(findings: readonly string[] | null, now: Now): void {
     this.kernel.done(now);
-    if (findings === null || findings.length === 0) return;
+    if (findings === null) return;
+    this.kernel.verified(findings.length === 0, now);
+    if (findings.length === 0) return;
     this.note({ kind: 'kernel-drift', findings: findings.map(shortened) }, now);
     this.#compile(true, now);
   }

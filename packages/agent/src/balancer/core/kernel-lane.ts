@@ -14,6 +14,7 @@ export class KernelLane {
   #countBootMs: number;
   #verifyBootMs: number;
   #verifiedWallMs: number | null = null;
+  #intact = false;
 
   /** `flushed`: the kernel was emptied in an earlier life, and is to stay so. */
   constructor(random: () => number, flushed: boolean, now: Now) {
@@ -33,6 +34,11 @@ export class KernelLane {
     return this.#verifiedWallMs;
   }
 
+  /** Whether the kernel has what is wanted of it, as it was last read back. */
+  get isVerified(): boolean {
+    return this.isInForce && this.#intact && this.programmer.failure === null;
+  }
+
   /** Whether something of ours is in the kernel. */
   get isInForce(): boolean {
     return this.programmer.applied !== null && !this.#flushed;
@@ -42,6 +48,7 @@ export class KernelLane {
   flush(): void {
     this.#flushed = true;
     this.#flushWanted = true;
+    this.#intact = false;
     this.programmer.forget();
   }
 
@@ -53,9 +60,16 @@ export class KernelLane {
 
   /** What was given last is done. */
   done(now: Now): void {
-    if (this.#task === 'program' || this.#task === 'verify') this.#verifyBootMs = now.bootMs + VERIFY_INTERVAL_MS;
-    if (this.#task === 'verify') this.#verifiedWallMs = Math.round(now.wallMs);
+    // What was programmed is read back at once, and from then on now and then.
+    if (this.#task === 'program') this.#verifyBootMs = now.bootMs;
+    if (this.#task === 'verify') this.#verifyBootMs = now.bootMs + VERIFY_INTERVAL_MS;
     this.#task = null;
+  }
+
+  /** What was read back is as it should be, or is not. */
+  verified(intact: boolean, now: Now): void {
+    this.#verifiedWallMs = Math.round(now.wallMs);
+    this.#intact = intact;
   }
 
   next(now: Now): KernelAction | null {

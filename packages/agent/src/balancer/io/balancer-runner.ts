@@ -18,6 +18,8 @@ export interface RunnerSinks {
   /** The kernel has a program; `delayMs` from the decision until it was in force. */
   programmed(program: Program, result: Programmed, delayMs: number): void;
   programFailed(program: Program, reason: string): void;
+  /** What the kernel has, or what was found in it, may have changed. */
+  kernelChanged(): void;
   /** Everything was removed from the kernel, or, with a reason, was not. */
   flushed(reason: string | null): void;
   checked(pool: string, result: CheckResult): void;
@@ -145,11 +147,14 @@ export class BalancerRunner implements AsyncDisposable {
       sinks.programFailed(program, reason);
       core.programFailed(reason, this.now());
     }
+    sinks.kernelChanged();
   }
 
   async #verify(): Promise<void> {
-    const findings = await this.#attempt('verification', this.#options.target.verify());
-    this.#options.core.verified(findings, this.now());
+    const { core, sinks, target } = this.#options;
+    const findings = await this.#attempt('verification', target.verify());
+    core.verified(findings, this.now());
+    sinks.kernelChanged();
   }
 
   async #count(): Promise<void> {
@@ -162,6 +167,7 @@ export class BalancerRunner implements AsyncDisposable {
     const reason = await target.flush().then(() => null, reasonOf);
     core.flushed(reason, this.now());
     sinks.flushed(reason);
+    sinks.kernelChanged();
   }
 
   async #cut({ cut: { service, member } }: Action<'cut'>): Promise<void> {
