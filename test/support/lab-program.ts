@@ -1,5 +1,5 @@
 // Sends and serves traffic inside a network namespace, told by lines of JSON on standard input:
-//   serve     { addresses, port }                          TCP and UDP servers; a TCP server says its address first
+//   serve     { addresses, port, name? }                   TCP and UDP servers; a TCP server says its name (address) first
 //   take                                                   what UDP servers received since: payload to address
 //   send      { sources, destinations, tag }               a datagram from each source to each destination
 //   connect   { count, address, port, source?, hold? }     TCP connections, one after the other: who answered, or the error
@@ -23,8 +23,10 @@ const served = new Set<TcpSocket>();
 const held: { socket: TcpSocket; name: string }[] = [];
 
 const commands: Record<string, (options: never) => Promise<unknown>> = {
-  serve: async ({ addresses, port }: { addresses: readonly string[]; port: number }) => {
-    for (const address of addresses) await Promise.all([serveTcp(address, port), serveUdp(address, port)]);
+  serve: async ({ addresses, port, name }: { addresses: readonly string[]; port: number; name?: string }) => {
+    for (const address of addresses) {
+      await Promise.all([serveTcp(address, port, name ?? address), serveUdp(address, port, name ?? address)]);
+    }
     return null;
   },
   take: async () => {
@@ -81,25 +83,25 @@ for await (const line of createInterface({ input: process.stdin })) {
   process.stdout.write(`${JSON.stringify(outcome)}\n`);
 }
 
-/** Says its address, then answers every line with it. */
-async function serveTcp(address: string, port: number): Promise<void> {
+/** Says its name, then answers every line with it. */
+async function serveTcp(address: string, port: number, name: string): Promise<void> {
   const server = createServer((socket) => {
     served.add(socket.on('close', () => served.delete(socket)));
     socket.on('error', () => {});
     socket.setNoDelay(true);
-    socket.write(`${address}\n`);
-    socket.on('data', () => socket.write(`${address}\n`));
+    socket.write(`${name}\n`);
+    socket.on('data', () => socket.write(`${name}\n`));
   });
   server.listen({ host: address, port, backlog: 4096 });
   await once(server, 'listening');
 }
 
-async function serveUdp(address: string, port: number): Promise<void> {
+async function serveUdp(address: string, port: number, name: string): Promise<void> {
   const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 4 << 20 });
   socket.on('message', (payload, from) => {
     const text = payload.toString();
-    if (text === 'ask') socket.send(address, from.port, from.address);
-    else received.set(text, address);
+    if (text === 'ask') socket.send(name, from.port, from.address);
+    else received.set(text, name);
   });
   socket.bind(port, address);
   await once(socket, 'listening');

@@ -24,6 +24,11 @@ export class Host implements AsyncDisposable {
     return new Host(holder);
   }
 
+  /** The process whose network namespace this is. */
+  get pid(): number {
+    return this.#holder.pid!;
+  }
+
   /** Runs a command line on this machine and returns what it says. */
   run(command: string): string {
     return shell(command, this.#enter());

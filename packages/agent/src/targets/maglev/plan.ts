@@ -1,4 +1,4 @@
-import type { SetOperation } from '@higgins/netlink';
+import type { MarkedRoute, SetOperation } from '@higgins/netlink';
 import { compileRuleset, type Placement, placeService } from './compile.js';
 import { batchesOf, bytesOf, type Content, contentChanges } from './contents.js';
 import { type Numbering, numberMembers } from './ids.js';
@@ -7,6 +7,7 @@ import { digestOf, namesOf } from './names.js';
 import { type Ruleset, rulesetText, type TableFamily } from './ruleset.js';
 import { type ExistingTable, prepareScript, setLine, switchScript } from './script.js';
 import type { PlacedService } from './selection.js';
+import type { Surroundings } from './surroundings.js';
 
 /** What is in the kernel of the balancer. */
 export interface ActualBalancer {
@@ -24,10 +25,13 @@ export interface ActualBalancer {
   readonly ruleset: Ruleset | null;
   /** Whether what stands in the kernel is what was written there; otherwise the structure is written anew. */
   readonly intact: boolean;
+  /** Routes that marks lead to. */
+  readonly routes: readonly MarkedRoute[];
 }
 
-/** One transaction. */
+/** One transaction; routes come one after the other, before a packet is marked for them, or when none is any more. */
 export type Step =
+  | { readonly kind: 'routes'; readonly add: readonly MarkedRoute[]; readonly remove: readonly MarkedRoute[] }
   | { readonly kind: 'script'; readonly text: string }
   | {
       readonly kind: 'elements';
@@ -44,6 +48,7 @@ export interface Plan {
   readonly ruleset: Ruleset;
   readonly digest: string;
   readonly numbering: Numbering;
+  readonly routes: readonly MarkedRoute[];
   /** What netlink wrote to sets once all steps are done: those that changed, or all. */
   readonly contents: ReadonlyMap<string, Content>;
 }
@@ -54,6 +59,7 @@ export interface PlanOptions {
   readonly table: string;
   /** Bytes that one batch may have. */
   readonly batchBytesMax: number;
+  readonly surroundings: Surroundings;
 }
 
 /**
@@ -67,17 +73,19 @@ export function planBalancer(desired: DesiredBalancer, actual: ActualBalancer, o
   const services = [...desired.services].sort((a, b) => (a.id < b.id ? -1 : 1));
   const numbering = numberMembers(services, actual.marks);
   const compile = (placementOf: (service: DesiredService) => Placement) =>
-    compileRuleset(services, numbering, placementOf);
+    compileRuleset(services, numbering, options.surroundings, placementOf);
   const inUse = compile((service) => placementInUse(service, actual));
-  const digest = structureDigest(inUse);
+  const digest = structureDigest(inUse.ruleset);
+  const { routes } = inUse;
   if (actual.intact && digest === actual.structure) {
-    const steps = elementSteps(inUse, actual);
+    const steps = elementSteps(inUse.ruleset, actual);
     if (steps.every(({ operations }) => bytesOf(operations) <= options.batchBytesMax)) {
-      return { steps, structure: false, ruleset: inUse, digest, numbering, contents: contentsOf(inUse) };
+      const wanted = { ruleset: inUse.ruleset, digest, numbering, routes, contents: contentsOf(inUse.ruleset) };
+      return { ...wanted, steps: withRoutes(steps, routes, actual), structure: false };
     }
   }
-  const ruleset = compile((service) => freshPlacement(service, inUse, actual));
-  return switchPlan({ ruleset, digest: structureDigest(ruleset), numbering }, actual, options);
+  const { ruleset } = compile((service) => freshPlacement(service, inUse.ruleset, actual));
+  return switchPlan({ ruleset, digest: structureDigest(ruleset), numbering, routes }, actual, options);
 }
 
 /**
@@ -102,13 +110,13 @@ export function planSlots(
       contents.set(key, content);
     }
   }
-  const { generation, ruleset, structure: digest } = actual;
+  const { generation, ruleset, structure: digest, routes } = actual;
   const steps = [...operations].map(([family, changes]): Step & { kind: 'elements' } => ({
     kind: 'elements',
     ...{ family, operations: changes, generation },
   }));
   if (steps.some((step) => bytesOf(step.operations) > batchBytesMax)) return null;
-  return { steps, structure: false, ruleset, digest, numbering, contents };
+  return { steps, structure: false, ruleset, digest, numbering, routes, contents };
 }
 
 /** The sets of a service that change with its slots, and what is to stand there. */
@@ -165,7 +173,7 @@ export function tableOf({ dataPath }: DesiredService): TableFamily {
 }
 
 function switchPlan(
-  wanted: Pick<Plan, 'ruleset' | 'digest' | 'numbering'>,
+  wanted: Pick<Plan, 'ruleset' | 'digest' | 'numbering' | 'routes'>,
   actual: ActualBalancer,
   options: PlanOptions,
 ): Plan {
@@ -192,7 +200,28 @@ function switchPlan(
     newMark: digestElement(wanted.digest),
   });
   const steps: Step[] = [...script, ...fills, { kind: 'script', text: change }];
-  return { ...wanted, steps, structure: true, contents: contentsOf(wanted.ruleset) };
+  return {
+    ...wanted,
+    steps: withRoutes(steps, wanted.routes, actual),
+    structure: true,
+    contents: contentsOf(wanted.ruleset),
+  };
+}
+
+function withRoutes(
+  steps: readonly Step[],
+  routes: readonly MarkedRoute[],
+  { routes: present }: ActualBalancer,
+): Step[] {
+  const text = ({ family, mark, device, gateway }: MarkedRoute) => `${family} ${mark} ${device} ${gateway}`;
+  const [had, wanted] = [new Set(present.map(text)), new Set(routes.map((route) => route.mark))];
+  const add = routes.filter((route) => !had.has(text(route)));
+  const remove = present.filter(({ mark }) => !wanted.has(mark));
+  return [
+    ...(add.length > 0 ? [{ kind: 'routes' as const, add, remove: [] }] : []),
+    ...steps,
+    ...(remove.length > 0 ? [{ kind: 'routes' as const, add: [], remove }] : []),
+  ];
 }
 
 interface Preparation {

@@ -1,4 +1,4 @@
-import type { Layout, Netlink, SetContent, TableStructure } from '@higgins/netlink';
+import { type Layout, markedRoutes, type Netlink, type SetContent, type TableStructure } from '@higgins/netlink';
 import { type Content, contentRead, wordsOf } from './contents.js';
 import { digestOf, MARK_BASE, SHARED } from './names.js';
 import { type ActualBalancer, setKey } from './plan.js';
@@ -135,7 +135,7 @@ function assemble(generation: number, listings: Listings, elements: Elements): R
   const existing = new Map([...listings].map(([family, listing]) => [family, listing.existing]));
   return {
     actual: {
-      ...{ generation, existing, marks, referenced, contents, ruleset: null, intact: true },
+      ...{ generation, existing, marks, referenced, contents, ruleset: null, intact: true, routes: markedRoutes() },
       structure: digestRead(elements.get(setKey('inet', SHARED.structure))),
     },
     readback: digestOf(stable.join('\n'), 16),

@@ -1,5 +1,5 @@
 import type { FlowFilter, Netlink, SetOperation } from '@higgins/netlink';
-import { NetlinkError } from '@higgins/netlink';
+import { addMarkedRoute, markedRoutes, NetlinkError, removeMarkedRoute } from '@higgins/netlink';
 import type { BalancerTarget, Programmed } from '../../balancer/core/contract.js';
 import { permanentError } from '../nft/apply.js';
 import { NftError } from '../nft/errors.js';
@@ -27,6 +27,8 @@ import {
 import { contentKind, digestRead, readBalancer, readStructure, slotsOfName } from './read.js';
 import type { TableFamily } from './ruleset.js';
 import { sameStructure } from './same.js';
+import { checkSupported } from './supported.js';
+import { NO_SURROUNDINGS, type Surroundings, sameSurroundings, surroundingsOf } from './surroundings.js';
 
 /** Plans that are made anew because others changed the ruleset meanwhile, before the change is given up for now. */
 const ATTEMPTS_MAX = 16;
@@ -47,6 +49,7 @@ interface Known {
   readonly actual: ActualBalancer;
   readonly services: ReadonlyMap<string, DesiredService>;
   readonly numbering: Numbering;
+  readonly surroundings: Surroundings;
 }
 
 /**
@@ -66,11 +69,13 @@ export class MaglevTarget implements BalancerTarget {
   }
 
   async apply(desired: DesiredBalancer, signal: AbortSignal): Promise<Programmed> {
+    checkSupported(desired);
+    const surroundings = await surroundingsOf(desired.services);
     const done = { transactions: 0, structure: false };
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       signal.throwIfAborted();
       const known = await this.#current(desired);
-      const plan = planFrom(desired, known, this.#planOptions);
+      const plan = planFrom(desired, known, this.#planOptions(surroundings));
       const failure = await this.#carryOut(plan.steps, signal);
       done.transactions += failure ? failure.done : plan.steps.length;
       if (failure) {
@@ -78,7 +83,7 @@ export class MaglevTarget implements BalancerTarget {
         continue;
       }
       const changed = changedServices(desired, known);
-      await this.#adopt(desired, plan, known);
+      await this.#adopt(desired, plan, known, surroundings);
       done.structure ||= plan.structure;
       const appliedBootMs = this.#options.bootMs();
       await this.#sweep(changed);
@@ -123,6 +128,7 @@ export class MaglevTarget implements BalancerTarget {
       `delete table ${family} ${this.#table}`,
     ]);
     await runNft(['-f', '-'], `${lines.join('\n')}\n`);
+    for (const route of markedRoutes()) removeMarkedRoute(route);
     this.#known = null;
   }
 
@@ -130,8 +136,9 @@ export class MaglevTarget implements BalancerTarget {
     return this.#options.netlink;
   }
 
-  get #planOptions(): PlanOptions {
-    return { table: this.#table, batchBytesMax: this.#options.batchBytesMax ?? this.#netlink.batchBytesMax };
+  #planOptions(surroundings: Surroundings): PlanOptions {
+    const batchBytesMax = this.#options.batchBytesMax ?? this.#netlink.batchBytesMax;
+    return { table: this.#table, batchBytesMax, surroundings };
   }
 
   /** What is in force: as known if nobody else changed the ruleset, else with what this change touches read again. */
@@ -145,7 +152,7 @@ export class MaglevTarget implements BalancerTarget {
     }
     const { actual, readback, stored } = await readBalancer(this.#netlink, this.#table);
     const intact = actual.structure === null || readback === stored;
-    return { actual: { ...actual, intact }, services: new Map(), numbering: new Map() };
+    return { actual: { ...actual, intact }, services: new Map(), numbering: new Map(), surroundings: NO_SURROUNDINGS };
   }
 
   /** Somebody else changed something: as a rule, not here. Null if the structure is not the one that was written. */
@@ -191,7 +198,10 @@ export class MaglevTarget implements BalancerTarget {
       signal.throwIfAborted();
       try {
         if (step.kind === 'script') await runNft(['-f', '-'], step.text);
-        else {
+        else if (step.kind === 'routes') {
+          for (const route of step.add) addMarkedRoute(route);
+          for (const route of step.remove) removeMarkedRoute(route);
+        } else {
           const generation = step.generation === null ? undefined : step.generation + batches++;
           await this.#netlink.commit({ family: step.family, name: this.#table }, step.operations, generation);
         }
@@ -215,17 +225,27 @@ export class MaglevTarget implements BalancerTarget {
   }
 
   /** Remembers what is in force now; after a change of structure, what it reads back as. */
-  async #adopt(desired: DesiredBalancer, plan: Plan, known: Known): Promise<void> {
+  async #adopt(desired: DesiredBalancer, plan: Plan, known: Known, surroundings: Surroundings): Promise<void> {
     const services = new Map(desired.services.map((service) => [service.id, service]));
-    const { ruleset, numbering } = plan;
+    const { ruleset, numbering, routes } = plan;
     if (!plan.structure) {
       const contents = new Map([...known.actual.contents, ...plan.contents]);
-      const generation = known.actual.generation + plan.steps.length;
-      this.#known = { services, numbering, actual: { ...known.actual, generation, contents, ruleset } };
+      const generation = known.actual.generation + plan.steps.filter(({ kind }) => kind === 'elements').length;
+      this.#known = {
+        services,
+        numbering,
+        surroundings,
+        actual: { ...known.actual, generation, contents, ruleset, routes },
+      };
       return;
     }
     const actual = await this.#storeReadback(plan.digest);
-    this.#known = { services, numbering, actual: { ...actual, contents: plan.contents, ruleset } };
+    this.#known = {
+      services,
+      numbering,
+      surroundings,
+      actual: { ...actual, contents: plan.contents, ruleset, routes },
+    };
   }
 
   /** Stores what the structure reads back as, so that a later process sees whether anybody touched it. */
@@ -284,7 +304,14 @@ function planFrom(desired: DesiredBalancer, known: Known, options: PlanOptions):
     const before = services.get(service.id);
     return before !== undefined && sameStructure(before, service);
   };
-  if (ruleset && structure !== null && services.size === desired.services.length && desired.services.every(same)) {
+  const unmoved = sameSurroundings(known.surroundings, options.surroundings);
+  if (
+    ruleset &&
+    structure !== null &&
+    unmoved &&
+    services.size === desired.services.length &&
+    desired.services.every(same)
+  ) {
     const plan = planSlots(changedServices(desired, known), numbering, { ...actual, ruleset, structure }, options);
     if (plan) return plan;
   }

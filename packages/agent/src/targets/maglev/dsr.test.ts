@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import type { Family } from '@higgins/balancing';
+import { Netlink } from '@higgins/netlink';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { DirectLab, VIRTUAL } from '../../../../../test/support/direct-lab.js';
+import { shell } from '../../../../../test/support/lab.js';
+import { describeInNamespace } from '../../../../../test/support/namespace.js';
+import { until } from '../../../../../test/support/until.js';
+import { predictorOf, type ServiceOptions, serviceOf } from './maglev.fixture.js';
+import { MaglevTarget } from './target.js';
+
+const PORT = 8080;
+const signal = new AbortController().signal;
+
+await describeInNamespace('maglev target, direct server return', import.meta.filename, ['network'], () => {
+  let lab: DirectLab;
+  let target: MaglevTarget;
+
+  beforeAll(async () => {
+    lab = await DirectLab.create();
+    await lab.serve(PORT);
+  });
+
+  beforeEach(async () => {
+    await lab.reset();
+    target = new MaglevTarget({ netlink: new Netlink(), bootMs: () => performance.now() });
+    await target.flush();
+    await new Netlink().deleteFlows({});
+  });
+
+  afterAll(() => lab[Symbol.asyncDispose]());
+
+  const apply = async (...options: ServiceOptions[]) => {
+    const services = options.map(serviceOf);
+    return { ...(await target.apply({ services }, signal)), services };
+  };
+
+  describe.each(['dsr-l2', 'dsr-l3'] as const)('%s', (dataPath) => {
+    const membersOf = (family: Family, weight = 1) => {
+      const reachable = dataPath === 'dsr-l2' ? lab.servers : lab.all;
+      return Object.fromEntries(reachable.map(({ addresses }) => [addresses[family], weight]));
+    };
+    const service = (
+      family: Family,
+      protocol: 'tcp' | 'udp',
+      options: Partial<ServiceOptions> = {},
+    ): ServiceOptions => ({
+      ...{
+        id: `${protocol}${family}`,
+        protocol,
+        port: PORT,
+        dataPath,
+        addresses: [VIRTUAL[family]],
+        members: membersOf(family),
+      },
+      ...options,
+    });
+
+    it('L4-28, L4-58, L4-60, L4-63: TCP and UDP over IPv4 and IPv6 are answered, and the node holds no state', async () => {
+      await apply(service(4, 'tcp'), service(4, 'udp'), service(6, 'tcp'), service(6, 'udp'));
+      for (const family of [4, 6] as const) {
+        const names = await lab.clients.call<string[]>('connect', { count: 20, address: VIRTUAL[family], port: PORT });
+        expect(new Set(names)).toEqual(new Set(Object.keys(membersOf(family))));
+        const { name } = await lab.clients.call<{ name: string }>('exchange', { address: VIRTUAL[family], port: PORT });
+        expect(Object.keys(membersOf(family))).toContain(name);
+      }
+      expect(await new Netlink().countFlows({ protocol: 6 })).toBe(0);
+      expect(await target.verify()).toEqual([]);
+    });
+
+    it('L4-59: answers do not pass the node', async () => {
+      await apply(service(4, 'tcp'));
+      const before = receivedBytes();
+      await lab.clients.call('connect', { count: 20, address: VIRTUAL[4], port: PORT });
+      const [counters] = await target.counters();
+      // What the node received is what it sent on, and a few frames of neighbour discovery.
+      expect(receivedBytes() - before).toBeLessThan(counters!.bytes * 2);
+      expect(counters!.packets).toBeGreaterThanOrEqual(60);
+      expect([...counters!.members.values()].reduce((sum, { flows }) => sum + flows, 0)).toBe(20);
+    });
+
+    it('LOB-24: with no member left, TCP gets a reset and UDP an ICMP error', async () => {
+      const members = membersOf(4, 0);
+      const change = await apply(service(4, 'tcp', { members }), service(4, 'udp', { members }));
+      expect(change.services).toHaveLength(2);
+      expect(await lab.clients.call('connect', { count: 1, address: VIRTUAL[4], port: PORT })).toEqual([
+        'ECONNREFUSED',
+      ]);
+      expect(await lab.clients.call('exchange', { address: VIRTUAL[4], port: PORT })).toMatchObject({
+        name: 'ECONNREFUSED',
+      });
+    });
+
+    it('L4-24: every flow goes to the predicted member, through additions, removals and changes of weight', async () => {
+      const sources = Array.from({ length: 250 }, (_, index) => ({
+        address: `10.100.${index >> 5}.${1 + (index & 31)}`,
+        port: 20_000 + index * 97,
+      }));
+      const [first, second, ...rest] = Object.keys(membersOf(4)) as [string, string, ...string[]];
+      const all = membersOf(4);
+      const phases = [{ [first]: 1, [second]: 1 }, all, { ...all, [first]: 0 }, { ...all, [rest[0]!]: 5 }];
+      for (const [phase, members] of phases.entries()) {
+        const { services } = await apply(service(4, 'udp', { members }));
+        // Servers are bound to one virtual address: each phase has ports of its own.
+        const shifted = sources.map(({ address, port }) => ({ address, port: port + 1 + phase }));
+        const predict = predictorOf(services[0]!);
+        const destinations = [{ address: VIRTUAL[4], port: PORT }];
+        const count = await lab.clients.call<number>('send', { sources: shifted, destinations, tag: phase });
+        const received = async () =>
+          (await Promise.all(lab.all.map(({ program }) => program.call<number>('received')))).reduce((a, b) => a + b);
+        await until(async () => (await received()) >= count);
+        const taken = (
+          await Promise.all(lab.all.map(({ program }) => program.call<[string, string][]>('take')))
+        ).flat();
+        const wrong = taken.filter(([payload, receiver]) => {
+          const { address, port } = shifted[Number(payload.split(' ')[1])]!;
+          return predict(address, port, VIRTUAL[4]) !== receiver;
+        });
+        expect(wrong).toEqual([]);
+      }
+    });
+  });
+
+  it('L4-58: nothing but MAC addresses changes on the link, and L3 counts as one hop', async () => {
+    const members = { [lab.servers[0]!.addresses[4]]: 1 };
+    const base = { id: 'one', protocol: 'udp', port: PORT, addresses: [VIRTUAL[4]], members } as const;
+    const server = lab.servers[0]!.host;
+    server.run(
+      `nft 'add table ip seen; add chain ip seen i { type filter hook prerouting priority -300; }; add counter ip seen same; add counter ip seen less'`,
+    );
+    server.run(
+      `nft 'add rule ip seen i udp dport ${PORT} ip ttl 64 counter name same'; nft 'add rule ip seen i udp dport ${PORT} ip ttl 63 counter name less'`,
+    );
+    const seen = (name: string) => Number(/packets (\d+)/.exec(server.run(`nft list counter ip seen ${name}`))![1]);
+    await apply({ ...base, dataPath: 'dsr-l2' });
+    await lab.clients.call('exchange', { address: VIRTUAL[4], port: PORT });
+    expect([seen('same'), seen('less')]).toEqual([1, 0]);
+    await apply({ ...base, dataPath: 'dsr-l3' });
+    await lab.clients.call('exchange', { address: VIRTUAL[4], port: PORT });
+    expect([seen('same'), seen('less')]).toEqual([1, 1]);
+    server.run('nft delete table ip seen');
+    await target.flush();
+    expect(shell('ip rule; nft list tables')).not.toMatch(/fwmark|higgins/);
+  });
+});
+
+/** What came in by the node's device. */
+function receivedBytes(): number {
+  return Number(/n0:\s*(\d+)/.exec(readFileSync('/proc/net/dev', 'utf8'))![1]);
+}

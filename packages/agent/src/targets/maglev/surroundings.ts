@@ -1,0 +1,102 @@
+import { createSocket } from 'node:dgram';
+import { setTimeout as delay } from 'node:timers/promises';
+import { formatAddress, parseAddress } from '@higgins/ipdata';
+import { links, neighbours, wayTo } from '@higgins/netlink';
+import type { DesiredService } from './model.js';
+
+/** How the node reaches a member directly. */
+export interface Hop {
+  readonly device: string;
+  readonly deviceIndex: number;
+  readonly deviceMac: string;
+  /** Next hop: the member itself where it is on the link. */
+  readonly gateway: string;
+  readonly onLink: boolean;
+  /** Of the next hop; null while nobody answers for it. */
+  readonly mac: string | null;
+}
+
+/** What direct server return depends on outside the balancer. */
+export interface Surroundings {
+  /** Ethernet devices that are up, sorted. */
+  readonly devices: readonly string[];
+  /** By member's address as it is written; those that can't be reached are missing. */
+  readonly hops: ReadonlyMap<string, Hop>;
+}
+
+export const NO_SURROUNDINGS: Surroundings = { devices: [], hops: new Map() };
+
+/** How long a neighbour may take to tell its MAC address, and how often it is looked for. */
+const ANSWER_MS_MAX = 1_000;
+const LOOK_EVERY_MS = 10;
+/** Discard (RFC 863): what is sent there only makes the kernel ask for the neighbour's MAC address. */
+const DISCARD_PORT = 9;
+
+/** Looks around for these services; asks for MAC addresses that the kernel does not know yet. */
+export async function surroundingsOf(services: readonly DesiredService[]): Promise<Surroundings> {
+  const direct = services.filter(({ dataPath }) => dataPath !== 'nat');
+  if (direct.length === 0) return NO_SURROUNDINGS;
+  const addresses = [...new Set(direct.flatMap(({ members }) => [...members.values()].map(({ address }) => address)))];
+  const seen = look(addresses);
+  const silent = [...seen.hops.values()].filter(({ mac }) => mac === null).map(({ gateway }) => gateway);
+  if (silent.length === 0) return seen;
+  await askFor([...new Set(silent)]);
+  return look(addresses);
+}
+
+/** Whether both are the same as far as the ruleset is concerned. */
+export function sameSurroundings(a: Surroundings, b: Surroundings): boolean {
+  return a === b || JSON.stringify([a.devices, ...a.hops]) === JSON.stringify([b.devices, ...b.hops]);
+}
+
+function look(addresses: readonly string[]): Surroundings {
+  const devices = links();
+  const byIndex = new Map(devices.map((link) => [link.index, link]));
+  const macs = new Map(neighbours().map(({ device, address, mac }) => [`${device} ${address}`, mac]));
+  const hops = new Map<string, Hop>();
+  for (const address of addresses) {
+    const way = wayTo(address);
+    const link = way && byIndex.get(way.device);
+    if (!link || way.local) continue;
+    const gateway = canonical(way.gateway ?? address);
+    const mac = macs.get(`${way.device} ${gateway}`);
+    hops.set(address, {
+      ...{
+        device: link.name,
+        deviceIndex: link.index,
+        deviceMac: macText(link.mac),
+        gateway,
+        onLink: way.gateway === null,
+      },
+      mac: mac ? macText(mac) : null,
+    });
+  }
+  const ethernet = devices.filter(({ ethernet: frames, up }) => frames && up);
+  return { devices: ethernet.map(({ name }) => name).sort(), hops };
+}
+
+/** Makes the kernel ask, and waits until all have answered or have had their time. */
+async function askFor(addresses: readonly string[]): Promise<void> {
+  for (const address of addresses) {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    // An ICMP error is as good an answer as any.
+    socket.on('error', () => {});
+    socket.send('', DISCARD_PORT, address, () => socket.close());
+  }
+  for (let waitedMs = 0; waitedMs < ANSWER_MS_MAX; waitedMs += LOOK_EVERY_MS) {
+    const known = new Set(neighbours().map(({ address }) => address));
+    if (addresses.every((address) => known.has(address))) return;
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+function canonical(address: string): string {
+  const { family, words } = parseAddress(address);
+  return formatAddress(family, words);
+}
+
+function macText(mac: Uint8Array): string {
+  return Buffer.from(mac)
+    .toString('hex')
+    .replaceAll(/(..)(?!$)/g, '$1:');
+}
