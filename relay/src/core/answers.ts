@@ -22,11 +22,12 @@ export function reject(
 
 /**
  * Passes the REQUEST_ERROR of a publisher on, with a redirect as it is (draft-18 §10.6.1): a relay does not connect to
- * wherever a peer says. Servers take no redirect, so that an upstream gets none. What has no code was not answered.
+ * wherever a peer says. Servers take none to another place, so that an upstream gets none. What has no code was not
+ * answered.
  */
 export function passError(context: RelayContext, peer: Peer, request: RequestId, error: RequestErrorInfo): void {
   const { code, reason, retryIntervalMs, redirect } = error;
-  if (redirect === undefined || peer.kind === 'upstream') {
+  if (redirect === undefined || (peer.kind === 'upstream' && redirect.connectUri !== '')) {
     const plain = code === null || code === RequestErrorCode.REDIRECT ? RequestErrorCode.INTERNAL_ERROR : code;
     reject(context, peer, request, plain, reason, retryIntervalMs);
     return;

@@ -9,11 +9,12 @@ import {
 import type { PassedAnnouncement } from './announcements.js';
 import { fetch } from './downstream/fetch-requests.js';
 import { offerAccepted } from './downstream/offers.js';
-import { dropSubscription, subscribe, updateSubscription } from './downstream/subscriptions.js';
+import { dropSubscription, subscribe } from './downstream/subscriptions.js';
 import type { OwnRequest, Peer } from './peer.js';
 import { peerAdmitted, peerLeaving } from './peer-life.js';
 import type { RelayContext } from './relay-context.js';
 import { dropQuery, type StatusQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
+import { updated } from './updates.js';
 import { acceptDatagram, acceptLive, endLive, lostFeed, malformed } from './upstream/accept.js';
 import type { Fill } from './upstream/fill.js';
 import { fillAccepted, fillEnded, fillFailed, fillObject, fillRange } from './upstream/fills.js';
@@ -144,7 +145,8 @@ function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kin
       return;
     case 'subgroup': {
       const { group, subgroup, priority, endOfGroup, firstObject, hasProperties } = notice.header;
-      const feed = { group, subgroup, priority, endOfGroup, firstObject, hasProperties, lastObject: null, live: null };
+      const head = { group, subgroup, priority, endOfGroup, firstObject, hasProperties };
+      const feed = { ...head, firstReceived: null, lastReceived: null, incomplete: false, live: null };
       source.feeds.set(notice.stream, feed);
       return;
     }
@@ -231,26 +233,6 @@ function admit(context: RelayContext, peer: Peer, { options }: Of<'setup'>): voi
   }
   peer.session.close(SessionTerminationCode.UNAUTHORIZED, decision.reason);
   context.touch(peer);
-}
-
-function updated(context: RelayContext, peer: Peer, { request, parameters }: Of<'update'>): void {
-  const subscription = peer.subscriptions.get(request);
-  if (subscription !== undefined) {
-    updateSubscription(context, subscription, parameters);
-    return;
-  }
-  const interest = peer.interests.get(request);
-  if (interest !== undefined) {
-    context.interests.update(context, interest, parameters);
-    return;
-  }
-  context.touch(peer);
-  if (peer.fetches.has(request) || peer.announcements.has(request)) {
-    peer.session.acceptUpdate(request);
-    return;
-  }
-  const reason = `request ${request} is over`;
-  peer.session.rejectUpdate(request, { code: RequestErrorCode.DOES_NOT_EXIST, reason, retryIntervalMs: null });
 }
 
 function cancelled(context: RelayContext, peer: Peer, { request, code }: Of<'cancelled'>): void {

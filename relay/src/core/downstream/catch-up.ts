@@ -220,7 +220,7 @@ export class CatchUp implements SharedSetOwner {
     const key = this.nextKey();
     this.remember(live, key);
     live.singles.set(subscription, key);
-    const firstObject = live.feed.firstObject && first === live.firstObject;
+    const firstObject = live.startsSubgroup && first === live.firstObject;
     own.open(key, encodeHead(subscription.alias, live, firstObject, live.feed.hasProperties), {
       publisherPriority: live.publisherPriority,
       ifBacklogBelow: this.backlogLimit(subscription.conflating, subscription.groupOrder),

@@ -171,7 +171,7 @@ export class FanOut {
       for (const member of set.members.values()) live.singles.set(member, null);
       return;
     }
-    set.set.open(live.key, encodeHead(set.alias, live, live.feed.firstObject, live.feed.hasProperties), {
+    set.set.open(live.key, encodeHead(set.alias, live, live.startsSubgroup, live.feed.hasProperties), {
       publisherPriority: live.publisherPriority,
       ifBacklogBelow: this.#catchUp.backlogLimit(set.conflating, set.order),
     });

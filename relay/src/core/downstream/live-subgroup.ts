@@ -12,8 +12,11 @@ export interface SubgroupFeed {
   /** The stream starts with the Subgroup's very first object. */
   readonly firstObject: boolean;
   readonly hasProperties: boolean;
-  /** The last object that came on it; null before the first. */
-  lastObject: Vi64 | null;
+  /** The first and the last object that came on it so far; null before the first. */
+  firstReceived: Vi64 | null;
+  lastReceived: Vi64 | null;
+  /** Something of it was not forwarded: those who get the rest must not take it for whole (draft-18 §11.4.3). */
+  incomplete: boolean;
   /** Where its objects go; null before the first and after the last. */
   live: LiveSubgroup | null;
 }
@@ -28,6 +31,8 @@ export class LiveSubgroup {
   /** 0 to 255, the default filled in. */
   readonly publisherPriority: number;
   readonly firstObject: Vi64;
+  /** That one is the very first of the Subgroup (draft-18 §2.2). */
+  readonly startsSubgroup: boolean;
   lastObject: Vi64;
   /** The upstream stream that its next objects come from; null once that ended without a FIN. */
   fedBy: SubgroupFeed | null;
@@ -46,6 +51,7 @@ export class LiveSubgroup {
     this.subgroup = first.subgroup;
     this.publisherPriority = first.priority;
     this.firstObject = first.object;
+    this.startsSubgroup = feed.firstObject && feed.firstReceived === first.object;
     this.lastObject = first.object;
     this.feed = feed;
     this.fedBy = feed;

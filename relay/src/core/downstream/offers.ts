@@ -59,9 +59,9 @@ export function offerAccepted(context: RelayContext, subscription: Subscription,
   subscription.pending = false;
   subscription.parameters = ok;
   subscription.applyFilter(ok.filter, joining);
-  if (subscription.endGroup !== null && joining !== null && subscription.endGroup < joining.group) {
-    const reason = `group ${subscription.endGroup} is over`;
-    endSubscription(context, subscription, PublishDoneCode.SUBSCRIPTION_ENDED, reason);
+  const refusal = subscription.refusalOf(ok.filter);
+  if (refusal !== null) {
+    endSubscription(context, subscription, PublishDoneCode.SUBSCRIPTION_ENDED, refusal.reason);
     return;
   }
   if (subscription.forward && held) track.fanOut.release(subscription);

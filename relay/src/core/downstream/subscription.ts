@@ -2,6 +2,7 @@ import {
   add,
   type GroupOrder,
   type Location,
+  RequestErrorCode,
   type RequestId,
   type SubscribeParameters,
   type SubscriptionFilter,
@@ -110,6 +111,13 @@ export class Subscription {
     if (!this.forward) return false;
     if (this.endGroup !== null && group > this.endGroup) return false;
     return group > this.start.group || (group === this.start.group && object >= this.start.object);
+  }
+
+  /** Why a filter can't be served: everything that it lets through is over (draft-18 §5.1.2); null: it can. */
+  refusalOf(filter: SubscriptionFilter | undefined): { readonly code: number; readonly reason: string } | null {
+    const { largest } = this.track;
+    if (filter?.kind !== 'absolute-range' || largest === null || filter.endGroup >= largest.group) return null;
+    return { code: RequestErrorCode.INVALID_RANGE, reason: `group ${filter.endGroup} is over` };
   }
 
   /** Sets start and end by a filter; relative ones count from `largest` (draft-18 §5.1.2). */

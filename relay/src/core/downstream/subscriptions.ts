@@ -136,12 +136,12 @@ export function dropSubscription(context: RelayContext, subscription: Subscripti
 function admit(context: RelayContext, subscription: Subscription): void {
   const { peer, request, track, parameters } = subscription;
   const { largest } = track;
-  subscription.applyFilter(parameters.filter, largest);
-  const { endGroup } = subscription;
-  if (endGroup !== null && largest !== null && endGroup < largest.group) {
-    refuse(context, subscription, RequestErrorCode.INVALID_RANGE, `group ${endGroup} is over`);
+  const refusal = subscription.refusalOf(parameters.filter);
+  if (refusal !== null) {
+    refuse(context, subscription, refusal.code, refusal.reason);
     return;
   }
+  subscription.applyFilter(parameters.filter, largest);
   track.waiting.delete(subscription);
   context.timers.cancel(subscription.timer);
   subscription.state = 'established';

@@ -15,7 +15,7 @@ import {
 import type { VirtualRuntime } from '@higgins/runtime';
 import type { Connection, ConnectOptions, Transport } from '@higgins/transport';
 
-/** A client of a relay in a virtual world: a real session over the in-memory network, and everything it was told. */
+/** A client of a relay in a virtual world, or a server that a relay dials: a real session over the in-memory network, and everything it was told. */
 export class TestPeer {
   readonly runtime: VirtualRuntime;
   readonly connection: Connection;
@@ -24,13 +24,13 @@ export class TestPeer {
   onNotice: (notice: Notice) => void = () => undefined;
   readonly #driver: SessionDriver;
 
-  constructor(runtime: VirtualRuntime, connection: Connection) {
+  constructor(runtime: VirtualRuntime, connection: Connection, role: 'client' | 'server' = 'client') {
     this.runtime = runtime;
     this.connection = connection;
     this.session = createSession({
-      role: 'client',
+      role,
       profile: MOQT_18,
-      setup: connection.peer.kind === 'webtransport' ? {} : { path: '/', authority: 'relay' },
+      setup: role === 'server' || connection.peer.kind === 'webtransport' ? {} : { path: '/', authority: 'relay' },
     });
     this.#driver = driveSession(connection, this.session, {
       nowMs: () => runtime.bootMs(),

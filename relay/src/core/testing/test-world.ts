@@ -66,6 +66,25 @@ export class TestWorld {
     return { node, events, kill: () => runtime.kill() };
   }
 
+  /** Waits for a relay to dial the host; gives the server's end of its session. */
+  async server(host: string): Promise<TestPeer> {
+    const runtime = this.#machine(host).start('server');
+    const transport = this.network.transport(runtime, host);
+    let peer: TestPeer | null = null;
+    await this.world.runUntilSettled(
+      transport.listen({
+        ...{ host, port: PORT, protocols: RELAY_PROTOCOLS },
+        identity: memoryIdentity({ issuer: AUTHORITY, subject: host }),
+        accept: (connection) => {
+          peer = new TestPeer(runtime, connection, 'server');
+        },
+      }),
+      1_000,
+    );
+    await this.until(() => peer?.session.established ?? false);
+    return peer!;
+  }
+
   /** A client that is connected with a relay, on a host of its own. */
   async client(
     relay: string,

@@ -1,4 +1,4 @@
-import { compareLocations, PublishDoneCode, type ReceivedObject } from '@higgins/protocol';
+import { compareLocations, PublishDoneCode, type ReceivedObject, StreamResetCode } from '@higgins/protocol';
 import { type CachedObject, costOf } from '../cache/cached-object.js';
 import { failFetches } from '../downstream/fetch-response.js';
 import type { SubgroupFeed } from '../downstream/live-subgroup.js';
@@ -36,7 +36,7 @@ export function acceptDatagram(
 ): void {
   const { track } = source;
   const object = readObject(context, track, received, context.nowMs, true);
-  if (!store(context, source, object)) return;
+  if (store(context, source, object) !== 'added') return;
   if (endOfGroup || object.status !== 'normal') endHere(context, track, object);
   track.fanOut.forwardDatagram(object, endOfGroup);
 }
@@ -53,7 +53,10 @@ export function endLive(context: RelayContext, source: Source, feed: SubgroupFee
   if (!endCached(context, source, feed)) return;
   // A stream that had nothing new may still be the end of what another one began.
   const begun = live ?? (feed.subgroup === null ? null : fanOut.live(feed.group, feed.subgroup));
-  if (begun !== null && (begun.fedBy === feed || begun.fedBy === null)) fanOut.end(begun);
+  if (begun !== null && (begun.fedBy === feed || begun.fedBy === null)) {
+    if (feed.incomplete) fanOut.reset(begun, StreamResetCode.DELIVERY_TIMEOUT);
+    else fanOut.end(begun);
+  }
   const group = cache.group(feed.group);
   if (group !== null) cache.settle(group, context.nowMs);
 }
@@ -88,7 +91,7 @@ export function acceptFetched(context: RelayContext, fill: Fill, received: Recei
   const { track, recoverAbove } = fill;
   fill.passObject(received);
   const object = readObject(context, track, received, receivedMs, false);
-  if (!store(context, fill, object)) return;
+  if (store(context, fill, object) !== 'added') return;
   if (track.policy.shape === 'state') track.cache.endGroup(object.group, object.object, context.nowMs);
   if (recoverAbove === null || compareLocations(object, recoverAbove) <= 0) return;
   if (track.policy.shape === 'state') {
@@ -137,8 +140,13 @@ export function malformed(context: RelayContext, from: Source | Fill, track: Tra
 
 function take(context: RelayContext, source: Source, object: CachedObject, feed: SubgroupFeed): void {
   const { track } = source;
-  feed.lastObject = object.object;
-  if (!store(context, source, object)) return;
+  feed.firstReceived ??= object.object;
+  feed.lastReceived = object.object;
+  const stored = store(context, source, object);
+  if (stored !== 'added') {
+    if (stored === 'dropped') leaveOut(feed);
+    return;
+  }
   if (source.newGroupRequested !== null && object.group >= source.newGroupRequested) source.newGroupRequested = null;
   if (object.subgroup !== null) track.cache.group(object.group)?.noteLive(object.subgroup, object.priority);
   if (object.status !== 'normal') endHere(context, track, object);
@@ -146,8 +154,8 @@ function take(context: RelayContext, source: Source, object: CachedObject, feed:
   if (feed.live === null) context.counters.dropped++;
 }
 
-/** Checks an object against what is known and caches it. Returns whether it is new and may be handed out. */
-function store(context: RelayContext, from: Source | Fill, object: CachedObject): boolean {
+/** Checks an object against what is known and caches it. Only one that was added may be handed out. */
+function store(context: RelayContext, from: Source | Fill, object: CachedObject): 'added' | 'known' | 'dropped' {
   const { track } = from;
   const { cache } = track;
   const { counters } = context;
@@ -156,7 +164,7 @@ function store(context: RelayContext, from: Source | Fill, object: CachedObject)
   const insertion = contradicts(track, object) ? 'conflict' : cache.probe(object);
   if (insertion === 'conflict') {
     malformed(context, from, track, `object ${object.group}/${object.object} contradicts an earlier one`);
-    return false;
+    return 'dropped';
   }
   // What a FETCH brings counts only where no subscription tells how far the track is.
   if (from.kind === 'source' || !track.hasLiveSource) track.largest = laterOrNull(track.largest, place(object));
@@ -164,21 +172,21 @@ function store(context: RelayContext, from: Source | Fill, object: CachedObject)
     counters.duplicates++;
     // The time that a Higgins object was held is counted from its first copy: another one's age does not fit that.
     if (track.policy.shape === null) cache.refresh(object);
-    return false;
+    return 'known';
   }
   if (insertion === 'absent') {
     counters.dropped++;
-    return false;
+    return 'dropped';
   }
   if (expired(context, object)) {
     counters.dropped++;
     // It still takes the place of what came before it.
     if (track.newestIsState) cache.dropBefore(object.group);
-    return false;
+    return 'dropped';
   }
   cache.insert(object);
   if (track.policy.shape === null) track.gaps.note(object, cache);
-  return true;
+  return 'added';
 }
 
 /** Whether the object stands where none can, by the track's end and by the gaps that its publisher has declared. */
@@ -191,6 +199,12 @@ function contradicts(track: Track, object: CachedObject): boolean {
   if (object.status === 'end-of-track' && largest !== null && compareLocations(largest, object) > 0) return true;
   // Writers of Higgins tracks declare no gaps.
   return policy.shape === null && gaps.contradicts(object, cache);
+}
+
+/** An object of the stream does not go on: what comes behind it is not the next one of its Subgroup. */
+function leaveOut(feed: SubgroupFeed): void {
+  feed.incomplete = true;
+  if (feed.live?.fedBy === feed) feed.live.fedBy = null;
 }
 
 function readObject(
@@ -220,7 +234,7 @@ function readObject(
 /** The last object on a stream with a FIN is the Subgroup's last; false if that contradicts what came before. */
 function endCached(context: RelayContext, source: Source, feed: SubgroupFeed): boolean {
   const { track } = source;
-  const { subgroup, lastObject } = feed;
+  const { subgroup, lastReceived: lastObject } = feed;
   const group = track.cache.group(feed.group);
   if (subgroup === null || lastObject === null || group === null) return true;
   const ended = group.subgroups.get(subgroup);
@@ -252,7 +266,9 @@ function fetchedFeed(object: CachedObject, track: Track): SubgroupFeed {
     endOfGroup: track.policy.shape === 'state',
     firstObject: object.object === 0,
     hasProperties: true,
-    lastObject: object.object,
+    firstReceived: object.object,
+    lastReceived: object.object,
+    incomplete: false,
     live: null,
   };
 }

@@ -13,6 +13,7 @@ import { admitWaiting, endSubscription, rejectWaiting } from '../downstream/subs
 import { BEFORE_ALL } from '../locations.js';
 import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
+import { wheelTimer } from '../timer-wheel.js';
 import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
 import { deliverHeld, lostFeeds } from './accept.js';
@@ -263,7 +264,13 @@ export function openJoin(context: RelayContext, source: Source, recoverAbove: Lo
   track.fills.add(join);
   peer.requests.set(request, join);
   context.counters.upstreamFetches++;
-  if (recoverAbove !== null) source.held = [];
+  if (recoverAbove === null) return;
+  source.held = [];
+  // A publisher that never answers must not hold up what comes live. Those of Higgins tracks do, and order counts there.
+  const patient = wheelTimer(() => {
+    if (track.policy.shape === null) deliverHeld(context, source);
+  });
+  context.timers.schedule(patient, context.nowMs + context.limits.fillMsMax);
 }
 
 /** How long those that wait will wait, at most; a track with subscribers waits for its publisher as long as it can. */
