@@ -13,7 +13,10 @@ export interface Example {
 }
 
 export interface ExampleMember {
+  /** What the backend answers. */
   readonly name: string;
+  /** What the balancer calls it. */
+  readonly member: string;
   /** Its host in the file, where that is a name; null: an address of the lab. */
   readonly host: string | null;
   readonly port: number;
@@ -26,7 +29,7 @@ export const EXAMPLES: Readonly<Record<ExampleName, Example>> = {
     file: fileOf('lab.yaml'),
     address: '10.9.9.9',
     port: 80,
-    members: ['red', 'green', 'blue'].map((name) => ({ name, host: null, port: 8080 })),
+    members: ['red', 'green', 'blue'].map((name) => ({ name, member: name, host: null, port: 8080 })),
     change: ['name: green, host: 10.77.2.2, port: 8080', 'name: green, host: 10.77.2.2, port: 8080, weight: 3'],
   },
   // The workloads are names there: the lab resolves them through its hosts file.
@@ -36,6 +39,7 @@ export const EXAMPLES: Readonly<Record<ExampleName, Example>> = {
     port: 443,
     members: ['compute-workload-a', 'compute-workload-b'].map((name) => ({
       name,
+      member: `${name}:8080`,
       host: `${name}.acme-corp`,
       port: 8080,
     })),

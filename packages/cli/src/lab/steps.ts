@@ -73,7 +73,7 @@ export class LabSteps {
     const holder = this.#lab.startClient('holder', '--hold', '--pause-ms', '50');
     const held = (await holder.line('first answer', ({ backend }) => backend !== undefined, WAIT_MS_MAX))['backend'];
     const drained = this.#lab.example.members.find(({ name }) => name === held)!;
-    await this.#lab.control.drain({ member: drained.name }, { deadlineMs: null });
+    await this.#lab.control.drain({ member: drained.member }, { deadlineMs: null });
     await this.#until((status) => memberOf(status, drained).state === 'draining', `${drained.name} to drain`);
     const others = await this.#connect(CLEAN_CONNECTIONS);
     const strays = others.filter(({ backend }) => backend === drained.name).length;
@@ -81,7 +81,7 @@ export class LabSteps {
     const answers = await this.#stop(holder);
     if (answers.some(({ backend }) => backend !== drained.name))
       throw new Error(`the held connection left ${drained.name}`);
-    await this.#lab.control.undrain({ member: drained.name });
+    await this.#lab.control.undrain({ member: drained.member });
     await this.#until((status) => memberOf(status, drained).state === 'active', `${drained.name} to serve again`);
     return `${drained.name} answered ${answers.length} times on its connection, and got none of ${others.length} new ones`;
   }
@@ -195,16 +195,20 @@ function answersOf(client: Program): Answer[] {
   return client.records.filter((record) => 'startedWallMs' in record) as unknown as Answer[];
 }
 
-function memberOf(status: BalancerStatus, { name }: ExampleMember): MemberStatusReport {
-  const found = status.pools.flatMap(({ members }) => members).find(({ member }) => member === name);
-  if (found === undefined) throw new Error(`the balancer has no member ${name}`);
+function memberOf(status: BalancerStatus, example: ExampleMember): MemberStatusReport {
+  const found = status.pools.flatMap(({ members }) => members).find(({ member }) => isOf(example, member));
+  if (found === undefined) throw new Error(`the balancer has no member ${example.member}`);
   return found;
 }
 
 /** The part of a service's slots that lead to the member. */
-function shareOf({ services }: BalancerStatus, { name }: ExampleMember): number {
-  const part = services
-    .find(({ protocol, family }) => protocol === 'tcp' && family === 4)
-    ?.members.find(({ member }) => member === name);
+function shareOf({ services }: BalancerStatus, example: ExampleMember): number {
+  const service = services.find(({ protocol, family }) => protocol === 'tcp' && family === 4);
+  const part = service?.members.find(({ member }) => isOf(example, member));
   return part === undefined || part.slotsTotal === 0 ? 0 : part.slots / part.slotsTotal;
+}
+
+/** Members of which every address counts are called `name@address`. */
+function isOf(example: ExampleMember, member: string): boolean {
+  return member === example.member || member.startsWith(`${example.member}@`);
 }
