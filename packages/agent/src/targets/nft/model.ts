@@ -15,6 +15,8 @@ export interface Enforcement {
   readonly interfaces: readonly string[];
   /** Destination ports by protocol; empty means all packets. */
   readonly ports: { readonly tcp: readonly number[]; readonly udp: readonly number[] };
+  /** Only packets to these are judged: addresses, CIDRs and `first-last`, or the machine's own. Default: all packets. */
+  readonly destinations?: readonly string[] | 'local';
   /** Which address of a packet is looked up. */
   readonly match: 'source' | 'destination';
   /** `block`: what is listed is refused. `allow`: what is not listed is refused. */

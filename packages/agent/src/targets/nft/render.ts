@@ -160,11 +160,24 @@ function refusals(refusal: 'drop' | 'reject'): string[] {
   return refusal === 'drop' ? ['counter drop'] : ['counter', 'meta l4proto tcp reject with tcp reset', 'reject'];
 }
 
-/** One match per protocol whose ports are limited, each with a trailing space; one empty match if none is. */
-function matches({ hook, interfaces, ports }: Enforcement): string[] {
+/** One match per protocol whose ports are limited and family of the destinations, each with a trailing space. */
+function matches({ hook, interfaces, ports, destinations = [] }: Enforcement): string[] {
   const names = interfaces.map((name) => `"${name}"`).join(', ');
   const device = interfaces.length === 0 ? '' : `${hook === 'output' ? 'oifname' : 'iifname'} { ${names} } `;
   const limited = (['tcp', 'udp'] as const).filter((protocol) => ports[protocol].length > 0);
-  if (limited.length === 0) return [device];
-  return limited.map((protocol) => `${device}${protocol} dport { ${ports[protocol].join(', ')} } `);
+  const protocols = limited.map((protocol) => `${protocol} dport { ${ports[protocol].join(', ')} } `);
+  const before = destinationMatches(destinations).map((destination) => `${device}${destination}`);
+  return before.flatMap((match) => (protocols.length === 0 ? [match] : protocols.map((each) => match + each)));
+}
+
+/** One match per family that has destinations; one empty match if all packets are judged. */
+function destinationMatches(destinations: readonly string[] | 'local'): string[] {
+  if (destinations === 'local') return ['fib daddr type local '];
+  if (destinations.length === 0) return [''];
+  const isIpv6 = (destination: string) => destination.includes(':');
+  const families = [
+    ['ip', destinations.filter((each) => !isIpv6(each))],
+    ['ip6', destinations.filter(isIpv6)],
+  ] as const;
+  return families.flatMap(([header, own]) => (own.length === 0 ? [] : [`${header} daddr { ${own.join(', ')} } `]));
 }
