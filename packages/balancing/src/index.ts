@@ -40,14 +40,7 @@ export { jenkinsHash, reciprocalScale } from './jenkins-hash.js';
 export { MEMBERS_MAX, NAME_CHARACTERS_MAX, PRIORITY_MAX, SEQUENCE_SLOTS_MAX, WEIGHT_MAX } from './limits.js';
 export { buildMaglev, defaultTableSize, type MaglevOptions, TABLE_SIZES, type TableSize } from './maglev.js';
 export { FlowPredictor, type HashChoice } from './prediction.js';
-export {
-  checkOf,
-  healthOptionsOf,
-  type PoolSelection,
-  poolMemberOf,
-  seedOf,
-  selectionOptionsOf,
-} from './resources/compile.js';
+export { checkOf, healthOptionsOf, poolMemberOf, seedOf } from './resources/compile.js';
 export { readConfiguration } from './resources/core-form.js';
 export { DEFAULTS, type Defaults, LOCAL_OWNER } from './resources/defaults.js';
 export type {

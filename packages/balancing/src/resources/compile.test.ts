@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PoolHealth } from '../health/pool-health.js';
 import { healthSettings } from '../health/settings.js';
-import { select } from '../selector.js';
-import { healthOptionsOf, poolMemberOf, seedOf, selectionOptionsOf } from './compile.js';
+import { healthOptionsOf, poolMemberOf, seedOf } from './compile.js';
 import { readConfiguration } from './core-form.js';
 import { type Change, changed, coreDocument } from './resources.fixture.js';
 
@@ -18,14 +17,6 @@ describe('what pools compile to', () => {
     expect(seedOf(loadBalancer)).toBe(seedOf(web([['pools', 0, 'members', 0, 'weight'], 9]).loadBalancer));
     expect(seedOf(loadBalancer)).not.toBe(seedOf(web([['name'], 'web2']).loadBalancer));
     expect(seedOf(web([['seed'], 7]).loadBalancer)).toBe(7);
-  });
-
-  it('L4-25: the size of the table follows the members that are configured, not those that are in', () => {
-    const { loadBalancer, pool } = web();
-    const selection = select([poolMemberOf(pool, pool.members[0]!)], selectionOptionsOf(loadBalancer, pool, 41));
-    expect(selection.table.slots).toHaveLength(16_381);
-    expect(selectionOptionsOf(loadBalancer, pool).tableSize).toBe(4_093);
-    expect(selectionOptionsOf(loadBalancer, web([['pools', 0, 'tableSize'], 65_537]).pool).tableSize).toBe(65_537);
   });
 
   it('members have the thresholds of the pool, their own, or none', () => {

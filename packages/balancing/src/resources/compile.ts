@@ -1,38 +1,14 @@
-import type { FlowKey } from '../flow-key.js';
 import type { PoolMember } from '../health/rotation.js';
 import type { ActiveCheckSettings, HealthOptions } from '../health/settings.js';
 import { jenkinsHash } from '../jenkins-hash.js';
-import { defaultTableSize, type TableSize } from '../maglev.js';
-import type { Algorithm } from '../selector.js';
 import type { ActiveCheck, LoadBalancer, Member, Pool } from './model.js';
 import { writePlain } from './write.js';
-
-/** What `select` needs of a pool beside its members; the table's size never depends on who is out. */
-export interface PoolSelection {
-  readonly algorithm: Algorithm;
-  readonly seed: number;
-  readonly tableSize: TableSize;
-  readonly key?: FlowKey;
-}
 
 const encoder = new TextEncoder();
 
 /** The hash seed of a load balancer: its own, or one made of owner and name, the same on all nodes and after restarts. */
 export function seedOf({ owner, name, seed }: Pick<LoadBalancer, 'owner' | 'name' | 'seed'>): number {
   return seed ?? jenkinsHash(encoder.encode(`${owner}/${name}`), 0);
-}
-
-/**
- * Options for `select`. `memberCount` is how many members the pool has with every address of its names counted; default as
- * configured.
- */
-export function selectionOptionsOf(
-  loadBalancer: Pick<LoadBalancer, 'owner' | 'name' | 'seed'>,
-  pool: Pool,
-  memberCount = pool.members.length,
-): PoolSelection {
-  const { algorithm, tableSize } = pool;
-  return { algorithm, seed: seedOf(loadBalancer), tableSize: tableSize ?? defaultTableSize(memberCount) };
 }
 
 /** Options for `healthSettings`; what members have of their own comes with `poolMemberOf`. */

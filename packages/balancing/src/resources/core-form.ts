@@ -124,7 +124,8 @@ const listenerSchema = z.strictObject({
   localTraffic: z.boolean().default(listener.localTraffic),
 });
 
-const configurationSchema = z.strictObject({
+/** The form's schema: kinds of values and defaults; ranges and everything else are rules of the model. */
+export const configurationSchema = z.strictObject({
   loadBalancers: z.array(
     z.strictObject({
       owner: z.string().default(LOCAL_OWNER),
