@@ -241,15 +241,26 @@ describe('TLS', () => {
       (await from.run(order, signal)).reason;
     const plain = { verify: false, serverName: null };
     for (const type of ['https', 'tls']) {
-      expect(await reasonsOf(checker, order(type, port))).toMatch(/UNABLE_TO_VERIFY_LEAF_SIGNATURE/);
+      expect(await reasonsOf(checker, order(type, port))).toBe('certificate refused: UNABLE_TO_VERIFY_LEAF_SIGNATURE');
       expect(await reasonsOf(checker, order(type, port, { tls: plain }))).toBeNull();
-      expect(await reasonsOf(trusting(), order(type, port, { host: 'web1.example' }))).toMatch(/ALTNAME_INVALID/);
+      expect(await reasonsOf(trusting(), order(type, port, { host: 'web1.example' }))).toMatch(
+        /^certificate refused: .* Host: web1\.example\. is not in the cert's altnames: DNS:localhost/,
+      );
       const named = { verify: true, serverName: 'localhost' };
       expect(await reasonsOf(trusting(), order(type, port, { host: 'web1.example', tls: named }))).toBeNull();
       const literal = { verify: true, serverName: '127.0.0.1' };
       expect(await reasonsOf(trusting(), order(type, port, { host: 'web1.example', tls: literal }))).toBeNull();
-      expect(await reasonsOf(trusting(), order(type, expired))).toMatch(/CERT_HAS_EXPIRED/);
+      expect(await reasonsOf(trusting(), order(type, expired))).toBe('certificate refused: CERT_HAS_EXPIRED');
       expect(await reasonsOf(trusting(), order(type, expired, { tls: plain }))).toBeNull();
+    }
+  });
+
+  it('tells when a certificate ended that it refuses', async () => {
+    const expired = await https({ days: -1 });
+    for (const type of ['https', 'tls']) {
+      const { ok, certificateEndsWallMs } = await trusting().run(order(type, expired), signal);
+      expect(ok).toBe(false);
+      expect(certificateEndsWallMs).toBeLessThan(Date.now());
     }
   });
 

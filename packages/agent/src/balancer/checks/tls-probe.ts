@@ -2,7 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import type { CheckOrder } from '../core/contract.js';
 import { trustedAuthorities } from './authorities.js';
-import { type Attempt, checkedPort, type Outcome, outcomeOf } from './probe.js';
+import { type Attempt, checkedPort, failed, type Outcome, outcomeOf } from './probe.js';
 
 /** Without the hybrid post-quantum groups: a check has nothing to hide, and they cost a quarter of its time. */
 const CURVES = 'X25519:P-256:P-384:P-521';
@@ -39,16 +39,19 @@ export class TlsClient {
       secureContext: this.#context,
       // Addresses are verified, but not sent (RFC 6066, section 3).
       servername: isIP(name) === 0 ? name : '',
-      checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
-      rejectUnauthorized: verify,
       ALPNProtocols: [...protocols],
+      // Judged by `refusalOf`, so that a certificate that is refused is seen nevertheless.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
     });
     let isOpen = false;
     socket.once('secureConnect', () => {
       isOpen = true;
-      opened(socket, seenOn(socket));
+      const refusal = verify ? refusalOf(socket, name) : null;
+      if (refusal === null) opened(socket, seenOn(socket));
+      else settle({ ...failed(`certificate refused: ${refusal}`), ...seenOn(socket) });
     });
-    socket.on('error', (error) => settle({ ...outcomeOf(error), ...seenOn(socket) }));
+    socket.on('error', (error) => settle(outcomeOf(error)));
     // What is left of the handshake and its closure still leave, or the member would log an attack with each check.
     return { end: () => void (isOpen ? socket.destroySoon() : socket.destroy()) };
   }
@@ -58,6 +61,12 @@ export class TlsClient {
 export function tlsProbe(tls: TlsClient) {
   return (order: CheckOrder, settle: (outcome: Outcome) => void): Attempt =>
     tls.connect(order, [], settle, (_, seen) => settle({ failure: null, ...seen }));
+}
+
+/** What is wrong with a member's certificate: OpenSSL's code, or whom it is for instead; null if nothing is. */
+function refusalOf(socket: TLSSocket, name: string): string | null {
+  if (!socket.authorized) return String(socket.authorizationError);
+  return checkServerIdentity(name, socket.getPeerCertificate())?.message ?? null;
 }
 
 function seenOn(socket: TLSSocket): Seen {

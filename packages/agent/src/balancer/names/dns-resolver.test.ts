@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { until } from '../../../../../test/support/until.js';
 import { DnsResolver } from './dns-resolver.js';
 import { type TestAnswer, TestDnsServer } from './dns-server.fixture.js';
+import { dnsServer } from './dns-server.js';
 
 const NXDOMAIN = 3;
 const SERVFAIL = 2;
@@ -136,6 +137,17 @@ it('takes names as they are: no search domain is tried', async () => {
 it('LOB-31: a literal address stands for itself', async () => {
   expect(await resolve('10.0.0.1', ['192.0.2.1'])).toEqual({ addresses: ['10.0.0.1'], ttlMs: null });
   expect(await resolve('FD00:0::1', ['192.0.2.1'])).toEqual({ addresses: ['fd00::1'], ttlMs: null });
+});
+
+it.each([
+  ['10.0.0.1', '10.0.0.1:53'],
+  ['10.0.0.1:5353', '10.0.0.1:5353'],
+  ['fd00::1', '[fd00::1]:53'],
+  ['[fd00::1]', '[fd00::1]:53'],
+  ['[fd00::1]:5353', '[fd00::1]:5353'],
+  ['fe80::1%eth0', '[fe80::1%eth0]:53'],
+])('LOB-48: takes the server %s', (text, server) => {
+  expect(dnsServer(text)).toBe(server);
 });
 
 it('refuses a list of servers that holds something else', async () => {
