@@ -25,7 +25,8 @@ pub enum Phase {
     /// Neither handshake nor session are done; the owner knows nothing of it yet (or waits for it).
     Handshake,
     Open,
-    /// The owner knows that it is over; until the time given we wait for the close capsule to arrive.
+    /// The owner knows that it is over; until the time given the peer may answer the close capsule by ending the session
+    /// itself. Closing at its acknowledgement would overtake it in a browser, which then tells of a lost connection.
     Lingering(Instant),
     Over,
 }
@@ -179,14 +180,7 @@ impl Connection {
             StreamEvent::Opened { dir } => self.accept_streams(dir, turn),
             StreamEvent::Readable { id } => self.readable.push_back(id),
             StreamEvent::Writable { id } => self.writable.push(id),
-            StreamEvent::Finished { id } => {
-                self.sending_over(id);
-                if matches!(self.phase, Phase::Lingering(_))
-                    && self.session.as_ref().is_some_and(|s| s.stream == Some(id))
-                {
-                    self.end_lingering(turn.now);
-                }
-            }
+            StreamEvent::Finished { id } => self.sending_over(id),
             StreamEvent::Stopped { id, error_code } => self.stopped(id, error_code, turn),
             StreamEvent::Available { dir } => self.fill_ready(dir, turn),
         }

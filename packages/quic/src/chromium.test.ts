@@ -1,50 +1,29 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { CloseInfo, Connection } from '@higgins/transport';
-import { type BrowserContext, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { QuicTransport } from './quic-transport.js';
 import { hashOf } from './testing/certificates.js';
+import { chromiumPath, TestBrowser } from './testing/chromium/browser.js';
 import { listenTo, serve, testAuthority } from './testing/pair.js';
 import { waitFor } from './testing/waiting.js';
 
-const executable = findChromium();
-const reason = executable === null ? ' (skipped: chromium is not installed)' : '';
+const reason = chromiumPath === null ? ' (skipped: chromium is not installed)' : '';
 
-describe.skipIf(executable === null)(`Chromium${reason}`, () => {
-  const profile = mkdtempSync(join(tmpdir(), 'higgins-chromium-'));
+describe.skipIf(chromiumPath === null)(`Chromium${reason}`, () => {
   const page = createServer((_, response) => response.end('<!doctype html><title>test</title>'));
   const server = new QuicTransport();
-  let browser: BrowserContext;
+  let browser: TestBrowser;
 
   beforeAll(async () => {
     await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', resolve));
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: executable ?? '',
-      ignoreDefaultArgs: true,
-      args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--remote-debugging-pipe',
-        `--user-data-dir=${profile}`,
-      ],
-    });
+    browser = await TestBrowser.launch();
   }, 60_000);
 
   afterAll(async () => {
-    await browser?.close();
+    await browser?.[Symbol.asyncDispose]();
     await server.close();
     page.close();
-    rmSync(profile, { recursive: true, force: true });
   }, 60_000);
 
   it('connects by serverCertificateHashes, echoes streams and datagrams, and closes with a code', async () => {
@@ -112,15 +91,4 @@ async function visit({ url, hash }: { url: string; hash: number[] }) {
   session.close({ closeCode: 7, reason: 'seen enough' });
   await session.closed;
   return { streams, datagram, protocol: session.protocol };
-}
-
-function findChromium(): string | null {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
-    try {
-      return execFileSync('which', [name], { encoding: 'utf8' }).trim();
-    } catch {
-      // The next name.
-    }
-  }
-  return null;
 }

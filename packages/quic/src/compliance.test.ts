@@ -1,5 +1,10 @@
 import type { Listener } from '@higgins/transport';
-import { type ComplianceHarness, type ComplianceIdentities, complianceCases } from '@higgins/transport/compliance';
+import {
+  type ComplianceCapabilities,
+  type ComplianceHarness,
+  type ComplianceIdentities,
+  complianceCases,
+} from '@higgins/transport/compliance';
 import { afterEach, beforeAll, beforeEach, describe, it } from 'vitest';
 import { QuicTransport } from './quic-transport.js';
 import { makeAuthority } from './testing/certificates.js';
@@ -7,6 +12,11 @@ import { Forwarder } from './testing/forwarder.js';
 import { settle, waitFor } from './testing/waiting.js';
 
 const SCHEMES = { 'raw QUIC': 'moqt', WebTransport: 'https' };
+/** It can do whatever a case may ask for. */
+const ALL: ComplianceCapabilities = {
+  ...{ listen: true, mutualTls: true, insecure: true, failureCauses: true, wideResetCodes: true },
+  ...{ datagrams: true, silence: true, limits: true },
+};
 
 let identities: ComplianceIdentities;
 
@@ -44,7 +54,7 @@ for (const [name, scheme] of Object.entries(SCHEMES)) {
 
     function makeHarness(throughForwarder: boolean): ComplianceHarness {
       return {
-        capabilities: { listen: true, mutualTls: true, datagrams: true, silence: true, limits: true },
+        capabilities: ALL,
         identities,
         host: '127.0.0.1',
         protocols: ['moqt-18'],

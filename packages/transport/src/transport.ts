@@ -206,4 +206,5 @@ export type TransportErrorCode =
   | 'timed-out'
   | 'aborted'
   | 'closed'
+  | 'unsupported'
   | 'internal';

@@ -2,10 +2,16 @@ import type { Identity, Listener, Transport } from '../transport.js';
 
 /** What an implementation can do; cases that need more are to be skipped by name. */
 export interface ComplianceCapabilities {
-  /** It can listen for connections (a browser cannot: the harness then brings another implementation as the server). */
+  /** The server's transport can listen. A browser's cannot: the harness brings another implementation as the server. */
   readonly listen: boolean;
   /** The client can show a certificate, and the server sees it. */
   readonly mutualTls: boolean;
+  /** The client can be told to accept any certificate (a browser cannot). */
+  readonly insecure: boolean;
+  /** A failed attempt tells its cause (a browser tells that it failed, which counts as refused). */
+  readonly failureCauses: boolean;
+  /** Streams can be reset with any code of 32 bits (Chromium's WebTransport has 8). */
+  readonly wideResetCodes: boolean;
   readonly datagrams: boolean;
   /** The server side can be silenced without a farewell: `Harness.silence`. */
   readonly silence: boolean;
@@ -74,6 +80,11 @@ export class ComplianceError extends Error {
 /** Throws a ComplianceError unless the condition holds. */
 export function check(condition: boolean, message: string): asserts condition {
   if (!condition) throw new ComplianceError(message);
+}
+
+/** The code of a failed attempt, as far as the client can know it. */
+export function knownCause({ capabilities }: ComplianceHarness, code: string): string {
+  return capabilities.failureCauses ? code : 'refused';
 }
 
 /** Throws a ComplianceError unless both are equal as JSON. */

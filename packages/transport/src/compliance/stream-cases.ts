@@ -111,12 +111,25 @@ export const streamCases: readonly ComplianceCase[] = [
       const stream = mustOpen(client, false);
       client.write(stream, pattern(10), false);
       await harness.waitFor(() => atServer.streams.length === 1, 'the stream has come');
-      client.reset(stream, 0x1234);
+      client.reset(stream, 0x12);
       client.write(stream, pattern(10), true);
       await harness.waitFor(() => atServer.resets.size === 1, 'the reset has come');
-      checkEqual(atServer.resets.get(atServer.streams[0]!), 0x1234, 'the code of the reset');
+      checkEqual(atServer.resets.get(atServer.streams[0]!), 0x12, 'the code of the reset');
       await passMarker(harness, client, atServer);
       checkEqual(atServer.violations, [], 'what followed the reset');
+    },
+  },
+  {
+    name: 'the code of a reset has 32 bits',
+    requires: ['wideResetCodes'],
+    async run(harness) {
+      const { client, atServer } = await connectPair(harness);
+      const stream = mustOpen(client, false);
+      client.write(stream, pattern(10), false);
+      await harness.waitFor(() => atServer.streams.length === 1, 'the stream has come');
+      client.reset(stream, 0xfedc_ba98);
+      await harness.waitFor(() => atServer.resets.size === 1, 'the reset has come');
+      checkEqual(atServer.resets.get(atServer.streams[0]!), 0xfedc_ba98, 'the code of the reset');
     },
   },
   {

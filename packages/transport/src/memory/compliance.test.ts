@@ -1,12 +1,17 @@
 import { VirtualMachine, VirtualWorld } from '@higgins/runtime';
 import { describe, it } from 'vitest';
-import { type ComplianceHarness, complianceCases } from '../compliance/index.js';
+import { type ComplianceCapabilities, type ComplianceHarness, complianceCases } from '../compliance/index.js';
 import { MemoryNetwork, memoryAuthorities, memoryIdentity } from './index.js';
 
 const LINKS = {
   'on a clean link': { latencyMs: 5 },
   'on a link with jitter, loss and reordering': { latencyMs: 20, jitterMs: 10, lossRate: 0.05, reorderRate: 0.1 },
   'on a narrow link': { latencyMs: 10, bytesPerSecond: 500_000 },
+};
+/** It can do whatever a case may ask for. */
+const ALL: ComplianceCapabilities = {
+  ...{ listen: true, mutualTls: true, insecure: true, failureCauses: true, wideResetCodes: true },
+  ...{ datagrams: true, silence: true, limits: true },
 };
 /** Virtual time that a condition may take: the largest transfer on the narrow link takes 12 s. */
 const WAIT_LIMIT_MS = 60_000;
@@ -27,7 +32,7 @@ function makeHarness(link: { latencyMs: number }): ComplianceHarness {
   const serverProcess = new VirtualMachine(world, { name: 'server' }).start();
   const clientProcess = new VirtualMachine(world, { name: 'client' }).start();
   return {
-    capabilities: { listen: true, mutualTls: true, datagrams: true, silence: true, limits: true },
+    capabilities: ALL,
     identities: {
       server: memoryIdentity({ issuer: 'ours', subject: 'server' }),
       serverRenewed: memoryIdentity({ issuer: 'ours', subject: 'server', notBeforeMs: 1 }),
