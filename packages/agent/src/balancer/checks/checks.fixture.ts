@@ -1,8 +1,14 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { ActiveCheck } from '@higgins/balancing';
 import { VirtualMachine, type VirtualRuntime, VirtualWorld } from '@higgins/runtime';
 import type { CheckOrder } from '../core/contract.js';
+
+const OWN_ADDRESSES = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address));
+
+/** Addresses of this machine's loopback; containers often lack the second. */
+export const LOOPBACKS = ['127.0.0.1', '::1'].filter((address) => OWN_ADDRESSES.includes(address));
 
 /** Far more than any check here needs, for tests whose clock stands still. */
 const TIMEOUT_MS = 2_000;

@@ -5,6 +5,7 @@ import type { Family } from '@higgins/balancing';
 import { VirtualMachine, type VirtualRuntime, VirtualWorld } from '@higgins/runtime';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { until } from '../../../../../test/support/until.js';
+import { LOOPBACKS } from '../checks/checks.fixture.js';
 import { DnsResolver } from './dns-resolver.js';
 import { type TestAnswer, TestDnsServer } from './dns-server.fixture.js';
 import { dnsServer } from './dns-server.js';
@@ -37,24 +38,23 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-it.each(['127.0.0.1', '::1'])(
-  'LOB-48: asks a server at %s for A and AAAA, sorted, none twice, none unusable',
-  async (host) => {
-    const server = await serve(
-      (_, type) =>
-        type === 'A'
-          ? records(60, '10.0.0.10', '10.0.0.9', '10.0.0.10', '0.0.0.0', '224.0.0.1', '255.255.255.255', '127.0.0.2')
-          : records(30, 'fd00::10', 'fd00::9', '::', 'ff02::1'),
-      host,
-    );
-    expect(await resolve('web.example', [server])).toEqual({
-      addresses: ['10.0.0.9', '10.0.0.10', '127.0.0.2', 'fd00::9', 'fd00::10'],
-      ttlMs: 30_000,
-    });
-    expect(server.questions.sort()).toEqual(['A web.example', 'AAAA web.example']);
-    expect(await resolve('web.example', [server], [6])).toEqual({ addresses: ['fd00::9', 'fd00::10'], ttlMs: 30_000 });
-  },
-);
+if (!LOOPBACKS.includes('::1')) it.skip('LOB-48: skipped: loopback has no IPv6 address', () => {});
+
+it.each(LOOPBACKS)('LOB-48: asks a server at %s for A and AAAA, sorted, none twice, none unusable', async (host) => {
+  const server = await serve(
+    (_, type) =>
+      type === 'A'
+        ? records(60, '10.0.0.10', '10.0.0.9', '10.0.0.10', '0.0.0.0', '224.0.0.1', '255.255.255.255', '127.0.0.2')
+        : records(30, 'fd00::10', 'fd00::9', '::', 'ff02::1'),
+    host,
+  );
+  expect(await resolve('web.example', [server])).toEqual({
+    addresses: ['10.0.0.9', '10.0.0.10', '127.0.0.2', 'fd00::9', 'fd00::10'],
+    ttlMs: 30_000,
+  });
+  expect(server.questions.sort()).toEqual(['A web.example', 'AAAA web.example']);
+  expect(await resolve('web.example', [server], [6])).toEqual({ addresses: ['fd00::9', 'fd00::10'], ttlMs: 30_000 });
+});
 
 it('LOB-25: asks the servers in order: one is down, one does not know the name, the third has it, the fourth is spared', async () => {
   const down = await deadServer();
