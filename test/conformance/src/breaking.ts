@@ -6,6 +6,9 @@ import { runTests } from './test-run.js';
 /** How long the tests of one row may take when its code is broken, in ms; more counts as noticed. */
 const BROKEN_RUN_MS_MAX = 120_000;
 
+/** Where to break something, and what has to notice it. */
+export type Breakable = Pick<Implemented, 'code' | 'tests' | 'broken'>;
+
 /** Whether the tests of a row notice that its code is broken. */
 export interface Breaking {
   readonly id: string;
@@ -31,7 +34,7 @@ export function drawRows(rows: Rows, seed: number, count: number): string[] {
 }
 
 /** Breaks the code of one row in the tree at `root`, runs the tests that it names, and mends the code. */
-export function breakRow(root: string, id: string, row: Implemented): Breaking {
+export function breakRow(root: string, id: string, row: Breakable): Breaking {
   const { file } = codePlace(row.code[0]);
   const path = join(root, file);
   const whole = readFileSync(path, 'utf8');
@@ -46,7 +49,7 @@ export function breakRow(root: string, id: string, row: Implemented): Breaking {
   }
 }
 
-function runBroken(root: string, id: string, row: Implemented): Breaking {
+function runBroken(root: string, id: string, row: Breakable): Breaking {
   const places = row.tests.map((entry) => testPlace(id, entry));
   const files = [...new Set(places.map(({ file }) => file))];
   const titles = [...new Set(places.map(({ title }) => title))];

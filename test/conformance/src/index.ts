@@ -4,4 +4,7 @@ export * from './reports.js';
 export * from './row.js';
 export * from './sections.js';
 export * from './table.js';
+export * from './test-run.js';
+export * from './tree-copy.js';
 export * from './verdict.js';
+export * from './workspace.js';

@@ -13,7 +13,7 @@ export interface Implemented extends Sentence {
   /** `file#symbol`, from the root of the workspace; the first one is where `broken` applies. */
   readonly code: readonly [string, ...string[]];
   /** `file › part of the title`; a file alone stands for the tests in it whose titles hold the row's id. */
-  readonly tests: readonly [string, ...string[]];
+  readonly tests: readonly string[];
   /** A change of the first file that the tests have to notice: text that stands there once, and what takes its place. */
   readonly broken: readonly [find: string, replacement: string];
 }

@@ -1,10 +1,13 @@
 import { writeFile } from 'node:fs/promises';
-import { setImmediate } from 'node:timers/promises';
+import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { branchCoverage } from './coverage.js';
 import { keep } from './frame/corpus.js';
+import { FuzzThread } from './frame/fuzz-thread.js';
+import { Numbers } from './frame/numbers.js';
 import { type Report, reportOf, summary } from './frame/report.js';
-import { type Found, FuzzRun } from './frame/run.js';
-import { WorkThread } from './frame/work-thread.js';
+import type { Found } from './frame/run.js';
+import { plantFaults } from './planted/plant.js';
 import { TARGETS } from './targets/index.js';
 
 interface Options {
@@ -13,64 +16,82 @@ interface Options {
   readonly seed: number;
   readonly from: number;
   readonly target?: string;
+  readonly threads: number;
   readonly json?: string;
+  readonly coverage?: true;
+  readonly planted?: true;
 }
 
-const BATCH = 500;
+const BATCH = 1_000;
 /** Inputs of the `work` target to one batch of the others: it is slow, and shows what it shows at once. */
 const WORK_EVERY_BATCHES = 20;
 const PROGRESS_MS = 5_000;
 
-const command = new Command('fuzz')
+const command: Command = new Command('fuzz')
   .description('Feeds the protocol core with valid and nearly valid input, drawn from a seed, and judges what it does.')
   .option('--minutes <count>', 'how long to run', number, 1)
   .option('--inputs <count>', 'how many inputs to run instead', integer)
   .option('--seed <seed>', 'where draws start', integer, 1)
   .option('--from <index>', 'the number of the first input', integer, 0)
   .option('--target <name>', `one of work, ${TARGETS.map(({ name }) => name).join(', ')}; default: all`)
+  .option('--threads <count>', 'how many threads run inputs', integer, availableParallelism())
   .option('--json <file>', 'writes the results to a file')
-  .action((options: Options) => fuzz(options));
+  .option('--coverage', 'measures the branch coverage of the decoders by the short run of the tests instead')
+  .option('--planted', 'plants faults in a copy of the tree, and tells which of them the short run of the tests finds')
+  .action((options: Options) => {
+    if (options.coverage) return branchCoverage();
+    return options.planted ? plantFaults() : fuzz(options);
+  });
 
 await command.parseAsync();
 
 async function fuzz(options: Options): Promise<void> {
-  const targets = TARGETS.filter(({ name }) => options.target === undefined || name === options.target);
-  if (targets.length === 0 && options.target !== 'work') command.error(`no target is named ${options.target}`);
-  const run = new FuzzRun(targets, options.seed, options.from);
-  const startedMs = performance.now();
-  await using work = new WorkThread(options.seed, options.target === 'work' ? options.from : 0);
-  const until: Until = { inputs: options.inputs ?? Number.POSITIVE_INFINITY, ms: startedMs + options.minutes * 60_000 };
-  if (options.inputs !== undefined) until.ms = Number.POSITIVE_INFINITY;
-  if (options.target === 'work') await runWork(work, until);
-  else await runBatches(run, options.target === undefined ? work : null, until);
-  const report = reportOf(run, work.result, performance.now() - startedMs);
+  const names = TARGETS.map(({ name }) => name).filter((name) => (options.target ?? name) === name);
+  if (names.length === 0 && options.target !== 'work') command.error(`no target is named ${options.target}`);
+  const report = await run(options, names);
   finish(report, options);
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-interface Until {
-  readonly inputs: number;
-  ms: number;
-}
-
-async function runWork(work: WorkThread, until: Until): Promise<void> {
-  for (let inputs = 0; inputs < until.inputs && performance.now() < until.ms; inputs++) await work.run(1);
-}
-
-async function runBatches(run: FuzzRun, work: WorkThread | null, until: Until): Promise<void> {
+async function run(options: Options, names: readonly string[]): Promise<Report> {
   const startedMs = performance.now();
-  let toldMs = startedMs;
-  for (let batch = 0; run.inputs < until.inputs && performance.now() < until.ms; batch++) {
-    if (work !== null && batch % WORK_EVERY_BATCHES === 0) await work.run(1);
-    run.run(Math.min(BATCH, until.inputs - run.inputs));
-    const nowMs = performance.now();
-    if (nowMs - toldMs > PROGRESS_MS) {
-      toldMs = nowMs;
-      const seconds = ((nowMs - startedMs) / 1000).toFixed(0);
-      process.stderr.write(`fuzz: ${run.inputs} inputs, ${run.found.size} findings, ${seconds} s\n`);
-    }
-    await setImmediate();
+  const order = { seed: options.seed, targets: names };
+  const numbers = new Numbers(options, startedMs);
+  const count = names.length === 0 ? 0 : Math.max(1, options.threads);
+  await using stack = new AsyncDisposableStack();
+  const threads = Array.from({ length: count }, () => stack.use(new FuzzThread('fuzz', order)));
+  const work = options.target === undefined || names.length === 0 ? stack.use(new FuzzThread('work', order)) : null;
+  const results = () => [...threads, ...(work === null ? [] : [work])].map(({ result }) => result);
+  const report = () => reportOf(options.seed, results(), performance.now() - startedMs);
+  const progress = setInterval(() => tellProgress(report()), PROGRESS_MS);
+  try {
+    if (work !== null && count === 0) await runBatches(work, numbers, 1);
+    else await Promise.all([...threads.map((thread) => runBatches(thread, numbers, BATCH)), workBeside(work, numbers)]);
+  } finally {
+    clearInterval(progress);
   }
+  return report();
+}
+
+async function runBatches(thread: FuzzThread, numbers: Numbers, count: number): Promise<void> {
+  while (!numbers.over) await thread.run(numbers.take(count));
+}
+
+async function workBeside(work: FuzzThread | null, numbers: Numbers): Promise<void> {
+  if (work === null) return;
+  const first = numbers.next;
+  for (let done = 0; !numbers.over; ) {
+    await work.run({ from: done++, count: 1 });
+    while (!numbers.over && numbers.next - first < done * BATCH * WORK_EVERY_BATCHES) await pause();
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+function tellProgress({ inputs, findings, seconds }: Report): void {
+  process.stderr.write(`fuzz: ${inputs} inputs, ${findings.length} findings, ${seconds.toFixed(0)} s\n`);
 }
 
 function finish(report: Report, { seed }: Options): void {

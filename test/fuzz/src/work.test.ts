@@ -10,11 +10,12 @@ const work = workTarget(meter);
 
 it('counts the work of the core', async () => {
   const { vi64Size } = await import('@higgins/protocol');
-  const blocks = meter.measure(() => {
+  const { blocks } = meter.measure(() => {
     for (let i = 0; i < 1000; i++) vi64Size(i);
   });
   expect(blocks).toBeGreaterThan(1000);
-  expect(meter.measure(() => {})).toBe(0);
+  expect(meter.measure(() => {})).toEqual({ blocks: 0, allocatedBytes: 0 });
+  expect(meter.measure(() => new Uint8Array(77)).allocatedBytes).toBe(77);
 });
 
 it.each(BULK_KINDS)('BUS-68: the work that a peer can make grows with its bytes: %s', (kind) => {

@@ -1,5 +1,5 @@
-import type { Found, FuzzRun, Tally } from './run.js';
-import type { WorkResult } from './work-thread.js';
+import type { Result } from './fuzz-thread.js';
+import type { Found, Tally } from './run.js';
 
 /** The results of a run, as `--json` writes them. */
 export interface Report {
@@ -13,20 +13,41 @@ export interface Report {
   readonly findings: readonly Found[];
 }
 
-export function reportOf(run: FuzzRun, work: WorkResult, elapsedMs: number): Report {
-  const targets = Object.fromEntries([...run.tallies, ...work.tallies]);
+/** Adds up what threads have come to. */
+export function reportOf(seed: number, results: readonly Result[], elapsedMs: number): Report {
+  const targets: Record<string, Tally> = {};
+  const found = new Map<string, Found>();
+  for (const result of results) {
+    for (const [name, tally] of result.tallies) targets[name] = sumOf(targets[name], tally);
+    for (const [signature, finding] of result.found) addFinding(found, signature, finding);
+  }
   const sum = (value: (tally: Tally) => number) =>
     Object.values(targets).reduce((total, tally) => total + value(tally), 0);
   const inputs = sum((tally) => tally.inputs);
   return {
-    seed: run.seed,
+    seed,
     inputs,
     seconds: Number((elapsedMs / 1000).toFixed(1)),
     inputsPerSecond: Math.round((inputs / elapsedMs) * 1000),
     passedFirstShare: Number((sum((tally) => tally.passedFirst) / inputs).toFixed(3)),
     targets,
-    findings: [...run.found.values(), ...work.found.map(([, found]) => found)],
+    findings: [...found.values()],
   };
+}
+
+function sumOf(sum: Tally | undefined, { inputs, bytes, passedFirst }: Tally): Tally {
+  return {
+    inputs: inputs + (sum?.inputs ?? 0),
+    bytes: bytes + (sum?.bytes ?? 0),
+    passedFirst: passedFirst + (sum?.passedFirst ?? 0),
+  };
+}
+
+// The smallest number stands for a cause, so that the report does not depend on which thread saw it.
+function addFinding(found: Map<string, Found>, signature: string, finding: Found): void {
+  const known = found.get(signature);
+  const first = known === undefined || finding.index < known.index ? finding : known;
+  found.set(signature, { ...first, count: (known?.count ?? 0) + finding.count });
 }
 
 /** The report in a few lines. */

@@ -1,4 +1,5 @@
 import { Finding, type Target } from './finding.js';
+import type { Result } from './fuzz-thread.js';
 import { Random } from './random.js';
 
 /** Findings of one cause: how often it was seen, and the first input that showed it. */
@@ -24,13 +25,11 @@ export class FuzzRun {
   readonly tallies = new Map<string, Tally>();
   readonly found = new Map<string, Found>();
   readonly #targets: readonly Target[];
-  #next: number;
 
-  /** `targets` take turns. */
-  constructor(targets: readonly Target[], seed: number, from = 0) {
+  /** `targets` take turns; one that stands there several times has several. */
+  constructor(targets: readonly Target[], seed: number) {
     this.#targets = targets;
     this.seed = seed;
-    this.#next = from;
     for (const { name } of targets) this.tallies.set(name, { inputs: 0, bytes: 0, passedFirst: 0 });
   }
 
@@ -42,9 +41,14 @@ export class FuzzRun {
     return this.#sum((tally) => tally.passedFirst);
   }
 
-  /** Runs `count` inputs. */
-  run(count: number): void {
-    for (let i = 0; i < count; i++) this.#runOne(this.#next++);
+  /** All that it has come to. */
+  get result(): Result {
+    return { tallies: [...this.tallies], found: [...this.found] };
+  }
+
+  /** Runs `count` inputs, from number `from` on. */
+  run(from: number, count: number): void {
+    for (let index = from; index < from + count; index++) this.#runOne(index);
   }
 
   #runOne(index: number): void {

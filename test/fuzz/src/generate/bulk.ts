@@ -102,6 +102,16 @@ const BULK: Readonly<Record<string, (bytes: number) => Parts>> = {
       { bidirectional: false, bytes: join([subgroupHead(1), ...times(bytes / 3, emptyObject)]) },
     ],
   }),
+  'one large object': (bytes) => {
+    const others = { delta: 0, properties: NONE, hasProperties: false, status: 'normal' } as const;
+    const object = encodeSubgroupObject({ ...others, payload: new Uint8Array(8 * bytes) });
+    return {
+      streams: [
+        request({ kind: 'publish', requestId: 0, name: NAME, trackAlias: 1, parameters: {} }),
+        { bidirectional: false, bytes: join([subgroupHead(1), object]) },
+      ],
+    };
+  },
   datagrams: (bytes) => ({ datagrams: times(bytes / 5, emptyDatagram) }),
 };
 

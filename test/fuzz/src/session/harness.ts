@@ -8,7 +8,7 @@ import {
   type SessionLimits,
   SessionTerminationCode,
 } from '@higgins/protocol';
-import { Finding, isPeersFault, unhex } from '../frame/finding.js';
+import { codeOf, Finding, isPeersFault, unhex } from '../frame/finding.js';
 import { Application } from './application.js';
 import { Output } from './output.js';
 import type { SessionSetting, Step } from './step.js';
@@ -68,6 +68,7 @@ export class Harness {
   apply(step: Step): void {
     this.steps.push(step);
     if ((step.do === 'data' && step.fin) || step.do === 'reset') this.output.peerEnded(step.stream);
+    if (step.do === 'stop-sending') this.output.peerRefused(step.stream);
     this.#guard(() => this.#carryOut(step));
     this.#checkBounds();
   }
@@ -158,7 +159,8 @@ export class Harness {
     this.closeCode = code;
     const { GOAWAY_TIMEOUT, NO_ERROR } = SessionTerminationCode;
     const left = this.application.goawaySent && (code === GOAWAY_TIMEOUT || code === NO_ERROR);
-    if (!left && !isPeersFault(code)) this.fail(`closes with code ${code}: ${reason}`);
+    if (left || (isPeersFault(code) && code === codeOf(reason))) return;
+    this.fail(`closes with code ${code}: ${reason}`);
   }
 
   // All that a peer can make a session hold has a limit.

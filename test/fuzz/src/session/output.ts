@@ -22,6 +22,8 @@ export interface OwnStream {
   requestId: number;
   sendOpen: boolean;
   receiveOpen: boolean;
+  /** The peer would not read it: it has to be reset (draft-18 §11.4.3). */
+  refused: boolean;
 }
 
 /** What a session writes on control and request streams, decoded in its place; anything out of place is a finding. */
@@ -47,6 +49,12 @@ export class Output {
   expectAnswers(stream: StreamKey, request: RequestKind): void {
     if (!this.#answers.has(stream))
       this.#answers.set(stream, newStream(true, requestContext(request, 'responder', false), request));
+  }
+
+  /** The peer has sent STOP_SENDING. */
+  peerRefused(stream: StreamKey): void {
+    const own = this.#own.get(stream);
+    if (own !== undefined) own.refused = true;
   }
 
   /** The peer has ended or reset its direction. */
@@ -83,6 +91,7 @@ export class Output {
 
   #write(stream: OwnStream, { bytes, fin, stream: key }: Action): void {
     if (!stream.sendOpen) this.#fail(`writes to stream ${key} after its end`);
+    if (stream.refused) this.#fail(`writes to stream ${key}, which its peer refused`);
     if (fin) stream.sendOpen = false;
     if (stream.context === null) return;
     try {
@@ -102,7 +111,7 @@ export class Output {
 
 function newStream(bidirectional: boolean, context: MessageContext | null, request: RequestKind | null): OwnStream {
   const parser = new MessageStreamParser(MOQT_18);
-  return { bidirectional, parser, context, request, requestId: -1, sendOpen: true, receiveOpen: true };
+  return { bidirectional, parser, context, request, requestId: -1, sendOpen: true, receiveOpen: true, refused: false };
 }
 
 function contextAfter(stream: OwnStream, message: Message): MessageContext {

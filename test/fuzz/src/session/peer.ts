@@ -199,13 +199,15 @@ export class Peer {
     const context = requestContext(request!, 'requester', true);
     const kinds = [...context.allowed];
     if (kinds.length === 0) return;
-    let message = drawMessage(this.#random, this.#random.oneIn(6) ? this.#random.pick(kinds) : kinds[0]!, context);
-    if (message.kind === 'request-update') message = { ...message, requestId: this.#takeRequestId() };
-    this.#send(
-      key,
-      this.#maybe(encodeMessage(MOQT_18, withoutAliases(message), context), mutateMessage),
-      this.#random.oneIn(9),
-    );
+    const kind = this.#random.oneIn(6) ? this.#random.pick(kinds) : kinds[0]!;
+    // Now and then so many that they meet the limit of what may be open.
+    const count = kind === 'request-update' && this.#random.oneIn(4) ? 5 : 1;
+    const messages = Array.from({ length: count }, () => {
+      const message = drawMessage(this.#random, kind, context);
+      const numbered = message.kind === 'request-update' ? { ...message, requestId: this.#takeRequestId() } : message;
+      return encodeMessage(MOQT_18, withoutAliases(numbered), context);
+    });
+    this.#send(key, this.#maybe(join(messages), mutateMessage), this.#random.oneIn(9));
   }
 
   /** Resets, ends or refuses a stream. */

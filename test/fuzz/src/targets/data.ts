@@ -60,6 +60,8 @@ const subgroupFormat: Format = {
     parser.push(NONE, true);
     drain();
   },
+  // Once the Subgroup ID is known from the first object it is written as a field.
+  isCanonical: ([type = 0]) => (type & 0x06) !== 0x02,
   encode(_mode, items) {
     const [start, ...others] = items;
     if (start === undefined || start === 'end') return null;

@@ -8,6 +8,11 @@ import { BULK_KINDS, type Bulk, drawBulk } from '../generate/bulk.js';
 const BLOCKS_PER_BYTE = 60;
 const BLOCKS_PER_EVENT = 120;
 const BLOCKS_ALWAYS = 5_000;
+/** Bytes of arrays that it may make for one byte, and for one event: a copy, and one more where an array grows. */
+const ALLOCATED_PER_BYTE = 12;
+const ALLOCATED_PER_EVENT = 256;
+/** What a parser gives a body at first, and what the encoders keep. */
+const ALLOCATED_ALWAYS = 256 * 1024;
 
 interface Input {
   readonly kind: string;
@@ -31,7 +36,7 @@ function judge(meter: WorkMeter, input: Input): Outcome {
   const bulk = drawBulk(new Random(input.seed, 0), input.kind, input.bytes);
   const session = new MoqtSession({ role: 'server', profile: MOQT_18, setup: {} });
   let sent = { bytes: 0, events: 0 };
-  const blocks = meter.measure(() => {
+  const { blocks, allocatedBytes } = meter.measure(() => {
     sent = feed(session, bulk);
   });
   const most = BLOCKS_ALWAYS + sent.bytes * BLOCKS_PER_BYTE + sent.events * BLOCKS_PER_EVENT;
@@ -41,6 +46,10 @@ function judge(meter: WorkMeter, input: Input): Outcome {
       `work: ${input.kind}: ${rate} blocks per byte, ${blocks} for ${sent.bytes} bytes in ${sent.events} events`,
       input,
     );
+  }
+  const mostBytes = ALLOCATED_ALWAYS + sent.bytes * ALLOCATED_PER_BYTE + sent.events * ALLOCATED_PER_EVENT;
+  if (allocatedBytes > mostBytes) {
+    throw new Finding(`work: ${input.kind}: ${allocatedBytes} bytes of arrays for ${sent.bytes} bytes`, input);
   }
   return { bytes: sent.bytes, passedFirst: session.established };
 }
