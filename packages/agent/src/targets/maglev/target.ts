@@ -29,6 +29,7 @@ import type { TableFamily } from './ruleset.js';
 import { sameStructure } from './same.js';
 import { checkSupported } from './supported.js';
 import { NO_SURROUNDINGS, type Surroundings, sameSurroundings, surroundingsOf } from './surroundings.js';
+import { XdpAcceleration, xdpDirectory } from './xdp.js';
 
 /** Plans that are made anew because others changed the ruleset meanwhile, before the change is given up for now. */
 const ATTEMPTS_MAX = 16;
@@ -41,6 +42,8 @@ export interface MaglevTargetOptions {
   readonly table?: string;
   /** Bytes per batch; default is what the socket carries. */
   readonly batchBytesMax?: number;
+  /** Default: one of this table and network namespace, which loads nothing before a service asks for it. */
+  readonly acceleration?: XdpAcceleration;
 }
 
 /** What is in force, as far as this process knows. */
@@ -61,16 +64,24 @@ interface Known {
 export class MaglevTarget implements BalancerTarget {
   readonly #options: MaglevTargetOptions;
   readonly #table: string;
+  readonly #acceleration: XdpAcceleration;
   #known: Known | null = null;
 
   constructor(options: MaglevTargetOptions) {
     this.#options = options;
     this.#table = options.table ?? 'higgins_lb';
+    this.#acceleration = options.acceleration ?? new XdpAcceleration({ directory: xdpDirectory(this.#table) });
+  }
+
+  /** Services that asked for acceleration and don't have it, with the reason, as of the last application. */
+  get notAccelerated(): ReadonlyMap<string, string> {
+    return this.#acceleration.refused;
   }
 
   async apply(desired: DesiredBalancer, signal: AbortSignal): Promise<Programmed> {
     checkSupported(desired);
     const surroundings = await surroundingsOf(desired.services);
+    this.#acceleration.check(desired.services, surroundings);
     const done = { transactions: 0, structure: false };
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       signal.throwIfAborted();
@@ -85,6 +96,7 @@ export class MaglevTarget implements BalancerTarget {
       const changed = changedServices(desired, known);
       await this.#adopt(desired, plan, known, surroundings);
       done.structure ||= plan.structure;
+      if (await this.#acceleration.apply(desired.services, surroundings)) done.transactions++;
       const appliedBootMs = this.#options.bootMs();
       await this.#sweep(changed);
       return { ...done, appliedBootMs };
@@ -95,12 +107,13 @@ export class MaglevTarget implements BalancerTarget {
   async verify(): Promise<readonly string[]> {
     const known = this.#known;
     if (!known) return ['nothing has been applied yet'];
-    if ((await this.#netlink.generation()) === known.actual.generation) return [];
+    const accelerated = await this.#acceleration.verify();
+    if ((await this.#netlink.generation()) === known.actual.generation) return accelerated;
     const reading = await readBalancer(this.#netlink, this.#table);
     const found = differences(known.actual, reading);
     if (found.length > 0) this.#known = null;
     else this.#known = { ...known, actual: { ...known.actual, generation: reading.actual.generation } };
-    return found;
+    return [...found, ...accelerated];
   }
 
   async counters(): Promise<readonly ServiceCounters[]> {
@@ -108,7 +121,8 @@ export class MaglevTarget implements BalancerTarget {
     if (!known) return [];
     const families = [...known.actual.existing.keys()];
     const tables = await Promise.all(families.map((family) => this.#netlink.counters({ family, name: this.#table })));
-    return countersOf([...known.services.values()], known.numbering, new Map(tables.flatMap((table) => [...table])));
+    const counted = new Map(tables.flatMap((table) => [...table]));
+    return countersOf([...known.services.values()], known.numbering, counted, await this.#acceleration.counters());
   }
 
   async connections(service: DesiredService, member: string): Promise<number> {
@@ -129,6 +143,7 @@ export class MaglevTarget implements BalancerTarget {
     ]);
     await runNft(['-f', '-'], `${lines.join('\n')}\n`);
     for (const route of markedRoutes()) removeMarkedRoute(route);
+    await this.#acceleration.flush();
     this.#known = null;
   }
 

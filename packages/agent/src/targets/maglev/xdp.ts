@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { NetlinkError, Xdp, xdpDevices, xdpObstacle } from '@higgins/netlink';
+import { existsSync, readlinkSync } from 'node:fs';
+import { type Counted, NetlinkError, Xdp, xdpDevices, xdpObstacle } from '@higgins/netlink';
 import { NftError } from '../nft/errors.js';
 import type { DesiredService } from './model.js';
 import type { Surroundings } from './surroundings.js';
@@ -13,10 +13,10 @@ export interface XdpAccelerationOptions {
   readonly mode?: 'native' | 'generic';
 }
 
-/** Packets and bytes that XDP sent to one member. */
-export interface AcceleratedCount {
-  readonly packets: number;
-  readonly bytes: number;
+/** The directory of a balancer's table in the process's network namespace: other namespaces share the file system. */
+export function xdpDirectory(table: string): string {
+  const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? 'unknown';
+  return `/sys/fs/bpf/higgins/${namespace}/${table}`;
 }
 
 /**
@@ -47,10 +47,7 @@ export class XdpAcceleration {
    * @throws NftError `refused`
    */
   check(services: readonly DesiredService[], surroundings: Surroundings): void {
-    for (const [id, reason] of this.#obstacles(services, surroundings)) {
-      const { acceleration } = services.find((service) => service.id === id)!;
-      if (acceleration === 'require') throw new NftError('refused', `service ${id} requires XDP: ${reason}`);
-    }
+    refuseRequired(services, this.#obstacles(services, surroundings));
   }
 
   /**
@@ -63,8 +60,8 @@ export class XdpAcceleration {
    * @throws NetlinkError if the kernel refuses and a service requires it
    */
   async apply(services: readonly DesiredService[], surroundings: Surroundings): Promise<boolean> {
-    this.check(services, surroundings);
     const refused = this.#obstacles(services, surroundings);
+    refuseRequired(services, refused);
     const chosen = services.filter(({ id, acceleration }) => acceleration !== 'off' && !refused.has(id));
     try {
       const changed = await this.#carryOut(chosen, surroundings);
@@ -90,11 +87,11 @@ export class XdpAcceleration {
   }
 
   /** By service and member; they count on until the process ends. */
-  async counters(): Promise<ReadonlyMap<string, ReadonlyMap<string, AcceleratedCount>>> {
-    const counts = new Map<string, Map<string, AcceleratedCount>>();
+  async counters(): Promise<ReadonlyMap<string, ReadonlyMap<string, Counted>>> {
+    const counts = new Map<string, Map<string, Counted>>();
     if (!this.#xdp) return counts;
     for (const { service, member, packets, bytes } of (await this.#xdp.counters()).members) {
-      const members = counts.get(service) ?? new Map<string, AcceleratedCount>();
+      const members = counts.get(service) ?? new Map<string, Counted>();
       counts.set(service, members.set(member, { packets, bytes }));
     }
     return counts;
@@ -133,5 +130,13 @@ export class XdpAcceleration {
 
   #open(): Xdp {
     return new Xdp({ directory: this.#directory, mode: this.#mode });
+  }
+}
+
+function refuseRequired(services: readonly DesiredService[], obstacles: ReadonlyMap<string, string>): void {
+  for (const { id, acceleration } of services) {
+    const reason = obstacles.get(id);
+    if (acceleration === 'require' && reason !== undefined)
+      throw new NftError('refused', `service ${id} requires XDP: ${reason}`);
   }
 }
