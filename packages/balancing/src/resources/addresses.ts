@@ -10,6 +10,7 @@ export interface AddressRange {
 // RFC 1123 labels, and underscores as service names have them.
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
 const HOST_CHARACTERS_MAX = 253;
+const DIGITS_AND_DOTS = /^[0-9.]*$/;
 
 /** Reads an address, a CIDR or `first-last`. @throws AddressError. */
 export function parseRange(text: string): AddressRange {
@@ -25,6 +26,8 @@ export function parseRange(text: string): AddressRange {
 
 /** The address family of a literal address; null for anything else. */
 export function familyOf(text: string): Family | null {
+  // Most texts that are no addresses are names, and an error for each would cost more than all the rest.
+  if (!text.includes(':') && !DIGITS_AND_DOTS.test(text)) return null;
   try {
     return parseAddress(text).family;
   } catch (error) {

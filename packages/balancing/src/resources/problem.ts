@@ -10,23 +10,25 @@ export interface ResourceProblem {
   readonly message: string;
 }
 
+/** Problems shown of one configuration: enough to see what is wrong, few enough to read. */
+export const PROBLEMS_MAX = 1_000;
+
 /** The configuration can't be used: `problems` name every field. Nothing was applied; whoever wrote it must change it. */
 export class ResourceError extends Error {
   override readonly name = 'ResourceError';
   readonly code = 'resources-invalid';
+  /** The first 1,000. */
   readonly problems: readonly ResourceProblem[];
 
   constructor(problems: readonly ResourceProblem[]) {
-    super(problems.map(problemText).join('\n'));
-    this.problems = problems;
+    const first = problems.slice(0, PROBLEMS_MAX);
+    super(first.map(problemText).join('\n'));
+    this.problems = first;
   }
 }
 
 /** Receives what is wrong at a path. */
 export type Report = (path: ProblemPath, message: string) => void;
-
-/** Problems shown of one configuration: enough to see what is wrong, few enough to read. */
-export const PROBLEMS_MAX = 1_000;
 
 const SHOWN_CHARACTERS_MAX = 64;
 

@@ -214,7 +214,7 @@ describe('validation', () => {
     expect(refused(service(), hosts('10.0.0.1', 'fd00::1'))).toEqual([]);
     expect(refused(service(), hosts('10.0.0.1'))).toEqual([]);
     expect(refused(hosts('10.0.0.1'), listener(['addresses'], ['2001:db8::10'])).join('\n')).toMatch(
-      /listeners\[0\].addresses: a list is refused, expected IPv4 addresses as the members have/,
+      /listeners\[0\].addresses: "IPv6" is refused, expected IPv4 as the members have/,
     );
     expect(notesOf(hosts('10.0.0.1'))).toContain(
       'loadBalancers[0].listeners[0].addresses: no member of "servers" has an IPv6 address',

@@ -1,5 +1,5 @@
 import { ADDRESSES_MAX, LISTENERS_MAX, LOAD_BALANCERS_MAX } from '../limits.js';
-import { familyOf } from './addresses.js';
+import { checkFamilies } from './check-families.js';
 import { checkListener } from './check-listener.js';
 import { checkOverlap } from './check-overlap.js';
 import { checkPool } from './check-pool.js';
@@ -13,7 +13,7 @@ import {
   under,
 } from './check-values.js';
 import type { BalancerConfiguration, LoadBalancer } from './model.js';
-import { PROBLEMS_MAX, type Report, ResourceError, type ResourceProblem, refusal, shown } from './problem.js';
+import { PROBLEMS_MAX, type Report, ResourceError, type ResourceProblem, refusal } from './problem.js';
 import { checkQuotas, defaultQuotasOf, type QuotasOf } from './quotas.js';
 
 /** What the rules depend on beside the configuration. */
@@ -129,42 +129,4 @@ function checkAnnouncement(report: Report, { announcement, addresses }: LoadBala
     if (COMMUNITY.test(community) && parts.every((part) => part <= max)) continue;
     report(['announcement', 'communities', index], refusal(community, 'asn:value of 16 bits each, or asn:a:b of 32'));
   }
-}
-
-/** Nothing translates between address families: who is reached in one only is of no use in the other. */
-function checkFamilies(report: Report, note: Report, { addresses, listeners, pools }: LoadBalancer): void {
-  for (const [index, pool] of pools.entries()) {
-    const own = listeners.filter(({ rules }) => rules[0]?.pool === pool.name);
-    const families = own.map((listener) => familiesOf(listener.addresses.length > 0 ? listener.addresses : addresses));
-    const served = new Set(families.flat());
-    const members = pool.members.map(({ host }) => familyOf(host));
-    for (const [position, family] of members.entries()) {
-      if (family === null || served.size === 0 || served.has(family)) continue;
-      const expected = `an IPv${family === 4 ? 6 : 4} address as the service has: ${NO_TRANSLATION}`;
-      report(['pools', index, 'members', position, 'host'], refusal(pool.members[position]!.host, expected));
-    }
-    if (members.length === 0 || members.includes(null)) continue;
-    for (const [position, listener] of own.entries()) {
-      const missing = families[position]!.filter((family) => !members.includes(family));
-      const path = ['listeners', listeners.indexOf(listener), 'addresses'];
-      for (const family of missing) {
-        if (listener.addresses.length + addresses.length === 0) continue;
-        if (missing.length < families[position]!.length)
-          note(path, `no member of ${shown(pool.name)} has an IPv${family} address`);
-        else
-          report(
-            path,
-            refusal(listener.addresses, `IPv${family === 4 ? 6 : 4} addresses as the members have: ${NO_TRANSLATION}`),
-          );
-      }
-    }
-  }
-}
-
-const NO_TRANSLATION = 'only a proxy data path translates between families, and this version does not have it';
-
-/** The address families of a service; without addresses both. */
-function familiesOf(addresses: readonly string[]): (4 | 6)[] {
-  if (addresses.length === 0) return [4, 6];
-  return [...new Set(addresses.map((text) => (text.includes(':') ? 6 : 4)))];
 }

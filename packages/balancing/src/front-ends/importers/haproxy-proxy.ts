@@ -6,10 +6,13 @@ import { readEndpoint, readTimeMs } from './endpoint.js';
 import { type Section, type Statement, statementText } from './haproxy-text.js';
 import type { Draft } from './imported.js';
 
-const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
-  ...{ roundrobin: 'round-robin', 'static-rr': 'round-robin', leastconn: 'least-connections' },
-  ...{ source: 'source-hash', random: 'random' },
-};
+const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map<string, Algorithm>([
+  ['roundrobin', 'round-robin'],
+  ['static-rr', 'round-robin'],
+  ['leastconn', 'least-connections'],
+  ['source', 'source-hash'],
+  ['random', 'random'],
+]);
 
 /** A frontend, a backend, or both in one. */
 export interface HaproxyProxy {
@@ -95,7 +98,7 @@ export function isStickOnSource(keyword: string, args: readonly string[]): boole
 type Omit = (reason?: string) => void;
 
 function readBalance([method = '']: readonly string[], proxy: HaproxyProxy, omit: Omit): void {
-  const algorithm = ALGORITHMS[method.replace(/\(.*\)$/, '')];
+  const algorithm = ALGORITHMS.get(method.replace(/\(.*\)$/, ''));
   proxy.algorithm = algorithm ?? 'round-robin';
   if (algorithm === undefined) omit('is not known here: round-robin stands in');
 }

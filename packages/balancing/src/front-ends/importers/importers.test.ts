@@ -141,6 +141,15 @@ describe('HAProxy', () => {
     ]);
   });
 
+  it('takes words for what they are, and not for what every object has', () => {
+    for (const word of ['constructor', '__proto__', 'toString']) {
+      const imported = importHaproxy(`listen a\n bind :80\n balance ${word}\n server s 10.0.0.1:80`);
+      expect(omissions(imported)).toEqual([`3 balance ${word}: is not known here: round-robin stands in`]);
+      const service = importIpvs(`-A -t 10.0.0.1:80 -s ${word}\n-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m`);
+      expect(omissions(service)).toEqual([`1 -s ${word}: is not known here: maglev stands in`]);
+    }
+  });
+
   it('names what is to be settled by hand', () => {
     const { problems } = importHaproxy(
       'listen a\n bind :80\n server s 10.0.0.1:80\nlisten b\n bind :80\n server s 10.0.0.1:80',

@@ -4,10 +4,16 @@ import type { Algorithm } from '../../selector.js';
 import { readEndpoint } from './endpoint.js';
 import { Draft, type Imported } from './imported.js';
 
-const SCHEDULERS: Readonly<Record<string, Algorithm>> = {
-  ...{ rr: 'round-robin', wrr: 'weighted-round-robin', lc: 'least-connections', wlc: 'least-connections' },
-  ...{ sh: 'source-hash', mh: 'source-hash', sed: 'least-connections', nq: 'least-connections' },
-};
+const SCHEDULERS: ReadonlyMap<string, Algorithm> = new Map<string, Algorithm>([
+  ['rr', 'round-robin'],
+  ['wrr', 'weighted-round-robin'],
+  ['lc', 'least-connections'],
+  ['wlc', 'least-connections'],
+  ['sh', 'source-hash'],
+  ['mh', 'source-hash'],
+  ['sed', 'least-connections'],
+  ['nq', 'least-connections'],
+]);
 const EXACT = new Set(['rr', 'wrr', 'lc', 'wlc', 'sh', 'mh']);
 
 const PROTOCOLS: Readonly<Record<string, Protocol>> = {
@@ -139,7 +145,7 @@ function methodOf({ servers }: Service, draft: Draft): DataPath {
 function algorithmOf({ line, options }: Service, method: DataPath, draft: Draft): Algorithm {
   const scheduler = options.value('-s', '--scheduler') ?? 'wlc';
   const flags = options.value('-b', '--sched-flags');
-  const algorithm = SCHEDULERS[scheduler];
+  const algorithm = SCHEDULERS.get(scheduler);
   if (algorithm === undefined) {
     draft.omit(line, `-s ${scheduler}`, 'is not known here: maglev stands in');
     return 'maglev';

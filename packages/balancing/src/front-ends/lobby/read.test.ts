@@ -44,6 +44,7 @@ describe('a file of Lobby', () => {
     const { pool } = translate();
     expect(pool.members[0]).toMatchObject({ host: '10.0.0.1', port: 8083, weight: 1, activeCheck: null });
     for (const empty of [null, {}]) expect(translate([CHECK, empty]).member.activeCheck).toBeNull();
+    expect(refused([CHECK, []])).toHaveLength(1);
   });
 
   it('LOB-15: translates the source, unless the client address is kept', () => {

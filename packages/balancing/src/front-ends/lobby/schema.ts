@@ -14,7 +14,8 @@ const texts = z.preprocess((value) => (typeof value === 'string' ? [value] : val
 /** A block that is left empty is as good as absent. */
 function optionalBlock<Schema extends z.ZodType>(schema: Schema) {
   const isEmpty = (value: unknown) =>
-    value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+    value === undefined ||
+    (typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0);
   return z.preprocess((value) => (isEmpty(value) ? null : value), schema.nullable());
 }
 
