@@ -4,6 +4,7 @@ import { createServer as createHttp, type Server as HttpServer, type IncomingMes
 import { createServer as createHttps } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTls } from 'node:tls';
+import { NodeRuntime } from '@higgins/runtime/node';
 import type { Identity } from '@higgins/transport';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../../../../test/support/until.js';
@@ -292,6 +293,36 @@ it('LOB-16, LOB-45: the check goes to its own port when it has one', async () =>
   const port = await serve(createServer((socket) => socket.on('error', () => {})));
   expect(await checker.run(order('tcp', 1, { port }), signal)).toMatchObject({ ok: true });
   expect(await checker.run(order('tcp', port, { port: 1 }), signal)).toMatchObject({ ok: false });
+});
+
+it('L4-32: an answer that is there by the deadline counts, though the node was too busy to read it', async () => {
+  const port = await serve(createServer((socket) => socket.on('error', () => {})));
+  using runtime = new NodeRuntime({ directory: 'unused' });
+  const result = new NetworkChecker({ clock: runtime }).run(order('tcp', port, { timeoutMs: 20 }), signal);
+  // The kernel opens the connection meanwhile.
+  process.nextTick(() => {
+    const endMs = runtime.bootMs() + 25;
+    while (runtime.bootMs() < endMs);
+  });
+  expect(await result).toMatchObject({ ok: true });
+});
+
+it('knows nothing of a member for whose whole time the node stood still', async () => {
+  const { sockets, port } = await hungServer();
+  for (const [pausedMs, reason] of [
+    [3_999, 'no answer within 2000 ms'],
+    [4_000, 'this node stood still for 2000 ms'],
+  ] as const) {
+    const before = sockets.length;
+    const result = checker.run(order('http', port), signal);
+    await until(() => sockets.length > before);
+    clock.runtime.pause();
+    await clock.world.runFor(pausedMs);
+    clock.runtime.resume();
+    await clock.world.runFor(0);
+    const found = await result;
+    expect([found.ok, found.inconclusive ?? false, found.reason]).toEqual([false, pausedMs === 4_000, reason]);
+  }
 });
 
 it('aborts with the signal’s reason and leaves no connection behind, on the wire or in the queue', async () => {

@@ -27,7 +27,7 @@ export interface NetworkCheckerOptions {
 /**
  * Carries out checks on the network, from the node's own addresses. At most so many are on the wire at a time, the others
  * wait in the order in which they came; a check's time begins when it leaves the queue, and whatever it holds is released
- * when it ends.
+ * when it ends. What only the node is to blame for is inconclusive: that it had no sockets, or stood still.
  */
 export class NetworkChecker implements Checker {
   readonly types: CheckTypes;
@@ -102,7 +102,9 @@ function carryOut(probe: Probe, order: CheckOrder, clock: Clock, signal: AbortSi
     };
     const { timeoutMs } = order.check;
     const deadline = clock.at(startedMs + timeoutMs, () => {
-      settle(attempt?.silence ?? failed(`no answer within ${timeoutMs} ms`));
+      const lateMs = clock.bootMs() - startedMs - timeoutMs;
+      // Answers that are there already are read first: a busy node is no reason to take a member out.
+      setImmediate(() => settle(lateMs < timeoutMs ? (attempt?.silence ?? tooLate(timeoutMs)) : stoodStill(lateMs)));
     });
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -112,6 +114,15 @@ function carryOut(probe: Probe, order: CheckOrder, clock: Clock, signal: AbortSi
       settle(inconclusive(reasonOf(error)));
     }
   });
+}
+
+function tooLate(timeoutMs: number): Outcome {
+  return failed(`no answer within ${timeoutMs} ms`);
+}
+
+/** Stopped, asleep or out of processor time for as long as the member had: who was too late is not known. */
+function stoodStill(lateMs: number): Outcome {
+  return inconclusive(`this node stood still for ${Math.round(lateMs)} ms`);
 }
 
 function resultOf(outcome: Outcome, latencyMs: number): CheckResult {
