@@ -1,7 +1,6 @@
 import type { QuotasOf } from '@higgins/balancing';
 import type { RelayAddress } from '@higgins/client';
 import type { Logger } from '@higgins/service';
-import type { Transport } from '@higgins/transport';
 import type { BirdTargetOptions } from '../../targets/bgp/target.js';
 import type { CheckTypes } from '../checks/index.js';
 import type { BalancerTarget, Checker, Resolver } from '../core/contract.js';
@@ -21,9 +20,8 @@ export type DesiredFrom =
 
 /** How to reach the bus. */
 export interface BalancerBus {
+  /** In order of preference. */
   readonly relays: readonly RelayAddress[];
-  /** Default is QUIC; closed together with the balancer. */
-  readonly transport?: Transport;
 }
 
 /** What a balancer is started with. */

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { BalancerConfiguration } from '@higgins/balancing';
 import { formatPrefix } from '@higgins/ipdata';
 import { Netlink } from '@higgins/netlink';
 import { NodeRuntime } from '@higgins/runtime/node';
@@ -11,14 +12,15 @@ import { MaglevTarget } from '../../targets/maglev/target.js';
 import { NetworkChecker } from '../checks/index.js';
 import { BalancerCore } from '../core/balancer-core.js';
 import type { BalancerTarget, Checker, Resolver } from '../core/contract.js';
+import { ConfigurationError } from '../core/layout.js';
 import { rebased } from '../core/saved-state.js';
 import type { BalancerControl } from '../core/status.js';
 import { EndpointSource } from '../discovery/index.js';
 import { addWebhookMetrics, Webhooks } from '../events/index.js';
 import { DnsResolver } from '../names/index.js';
 import { BalancerMetrics } from './balancer-metrics.js';
-import type { BalancerOptions } from './balancer-options.js';
-import { BalancerRunner, type RunnerSinks } from './balancer-runner.js';
+import type { BalancerBus, BalancerOptions } from './balancer-options.js';
+import { BalancerRunner, type RunnerSinks, reasonOf } from './balancer-runner.js';
 import { BusLink } from './bus-link.js';
 import type { ConfigurationFile } from './configuration-file.js';
 import { ConntrackWatch } from './conntrack-usage.js';
@@ -28,6 +30,10 @@ import type { DesiredSource } from './desired-source.js';
 import { EventHub } from './event-hub.js';
 import { FileDesiredSource } from './file-desired-source.js';
 import { readState, writeState } from './state-file.js';
+import { TrackLists, type TrackListsOptions } from './track-lists.js';
+
+/** Name of the balancer's tables, unless told otherwise. */
+const DEFAULT_TABLE = 'higgins_lb';
 
 /** A balancer at work. Disposing it stops the program's part: the kernel goes on balancing. */
 export interface Balancer extends AsyncDisposable {
@@ -45,7 +51,7 @@ export interface Balancer extends AsyncDisposable {
 export async function startBalancer(options: BalancerOptions): Promise<Balancer> {
   await using resources = new AsyncDisposableStack();
   const logger = options.logger ?? createLogger('balancer');
-  resources.use(await claimExclusively(options.stateDirectory, options.table ?? 'higgins_lb'));
+  resources.use(await claimExclusively(options.stateDirectory, options.table ?? DEFAULT_TABLE));
   const runtime = resources.use(new NodeRuntime({ directory: options.stateDirectory }));
   const now = () => ({ bootMs: runtime.bootMs(), wallMs: runtime.wallMs() });
   const node = options.node ?? hostname();
@@ -67,6 +73,13 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
       runner.turn();
     }),
   );
+  const lists = options.bus ? resources.use(openLists(options.bus, { ...options, node, runtime, logger })) : null;
+  const prepare = async (configuration: BalancerConfiguration) => {
+    const reason = TrackLists.refusal(configuration, options.bus ?? null);
+    if (reason !== null) throw new ConfigurationError(reason);
+    // Lists stand before the listeners that they guard, and go after them.
+    await lists?.follow(core.state === null ? [configuration] : [core.state.configuration, configuration]);
+  };
   const control: LocalControl = new LocalControl({
     core,
     source,
@@ -74,6 +87,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
     node,
     runtime,
     conntrack,
+    prepare,
     turn: () => runner.turn(),
   });
   const metrics = new BalancerMetrics(
@@ -90,12 +104,18 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
     addWebhookMetrics(metrics.registry, webhooks);
     hub.listen((event) => webhooks.notify(event));
   }
+  const settled = (configuration: BalancerConfiguration | null) => {
+    if (configuration !== null) bus?.follow(configuration);
+    const inForce = core.state === null ? [] : [core.state.configuration];
+    lists?.follow(inForce).catch((error: unknown) => logger.error({ reason: reasonOf(error) }, 'lists of listeners'));
+  };
   const routes = options.bird ? resources.use(routeKeeper(options.bird, runtime, logger)) : null;
   const kernelChanged = () => {
     if (core.state !== null) routes?.want(announcedRoutes(core.state.configuration, announcementOf(core)));
   };
   const sinks = sinksOf({
     hub,
+    settled,
     metrics,
     control,
     bus,
@@ -151,15 +171,15 @@ function sinksOf(parts: {
   readonly control: LocalControl;
   readonly bus: BusLink | null;
   readonly logger: Logger;
+  readonly settled: (configuration: BalancerConfiguration | null) => void;
   readonly kernelChanged: () => void;
   readonly persist: RunnerSinks['persist'];
 }): RunnerSinks {
-  const { hub, metrics, control, bus, logger, kernelChanged, persist } = parts;
+  const { hub, metrics, control, bus, logger, settled, kernelChanged, persist } = parts;
   return {
     event: (event) => hub.tell(event),
     configured(ticket, outcome) {
-      const configuration = control.configured(ticket, outcome);
-      if (configuration !== null) bus?.follow(configuration);
+      settled(control.configured(ticket, outcome));
     },
     flushed: (reason) => control.flushed(reason),
     publish: (publication) => bus?.publish(publication),
@@ -177,9 +197,15 @@ function sinksOf(parts: {
     checked(_pool, result) {
       if (result.ok) metrics.checked(result.latencyMs);
     },
-    failed: (what, error) =>
-      logger.warn({ reason: error instanceof Error ? error.message : String(error) }, `${what} failed`),
+    failed: (what, error) => logger.warn({ reason: reasonOf(error) }, `${what} failed`),
   };
+}
+
+function openLists(
+  bus: BalancerBus,
+  { node, runtime, logger, table = DEFAULT_TABLE }: Omit<TrackListsOptions, 'bus' | 'table'> & { table?: string },
+): TrackLists {
+  return new TrackLists({ bus, node, runtime, logger, table: `${table}_lists` });
 }
 
 function routeKeeper(bird: BirdTargetOptions, runtime: NodeRuntime, logger: Logger): RouteKeeper {

@@ -36,9 +36,10 @@ export class BusLink implements AsyncDisposable {
   }
 
   /** Begins to connect; does not wait for a relay. */
-  static async open({ relays, transport = new QuicTransport() }: BalancerBus, parts: BusLinkParts): Promise<BusLink> {
+  static async open({ relays }: BalancerBus, parts: BusLinkParts): Promise<BusLink> {
     const { runtime, node, logger } = parts;
     const writerId = `balancer-${node}`;
+    const transport = new QuicTransport();
     const onEvent = (event: Parameters<typeof logClientEvent>[1]) => logClientEvent(logger, event);
     const client = await Client.open({ runtime, transport, relays, writerId, folder: 'balancer/bus', onEvent });
     return new BusLink(client, parts, () => transport.close());

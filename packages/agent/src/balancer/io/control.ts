@@ -34,6 +34,8 @@ export interface LocalControlOptions {
   readonly node: string;
   readonly runtime: Runtime;
   readonly conntrack: ConntrackWatch;
+  /** Brings about what a configuration needs beside the core; rejects if it can't be had, and nothing has changed then. */
+  readonly prepare: (configuration: BalancerConfiguration) => Promise<void>;
   /** Has the core's work carried out, after every input. */
   readonly turn: () => void;
 }
@@ -174,7 +176,14 @@ export class LocalControl implements BalancerControl {
     this.#options.turn();
   }
 
-  #configure(configuration: BalancerConfiguration, resume: boolean): Promise<ConfigurationOutcome> {
+  async #configure(configuration: BalancerConfiguration, resume: boolean): Promise<ConfigurationOutcome> {
+    try {
+      await this.#options.prepare(configuration);
+    } catch (error) {
+      const reason = reasonOf(error);
+      this.observer.refused(reason);
+      return { ok: false, reason };
+    }
     const ticket = ++this.#tickets;
     return new Promise((answer) => {
       this.#waiting.set(ticket, { configuration, answer });
