@@ -37,19 +37,7 @@ export interface HaproxyProxy {
 
 /** Reads a section with the defaults that it has; null if it is no proxy of mode tcp, which is listed. */
 export function readProxy(section: Section, defaults: readonly Statement[], draft: Draft): HaproxyProxy | null {
-  const proxy: HaproxyProxy = {
-    ...{ section, name: section.words[1] ?? '', binds: [], servers: [], defaultServer: [], backend: null },
-    ...{
-      algorithm: 'round-robin',
-      http: null,
-      statuses: DEFAULT_HTTP_CHECK.statuses,
-      checkTimeoutMs: null,
-      connectMs: null,
-      idleMs: [],
-      connections: null,
-    },
-    ...{ affinity: null, clientAddress: 'translate', sourceAddresses: [] },
-  };
+  const proxy = emptyProxy(section);
   const all = [...defaults, ...section.statements];
   const mode = all.findLast(({ words }) => words[0] === 'mode')?.words[1] ?? 'tcp';
   if (mode !== 'tcp') {
@@ -62,6 +50,27 @@ export function readProxy(section: Section, defaults: readonly Statement[], draf
   }
   for (const statement of all) readStatement(statement, proxy, draft);
   return proxy;
+}
+
+function emptyProxy(section: Section): HaproxyProxy {
+  return {
+    section,
+    name: section.words[1] ?? '',
+    binds: [],
+    servers: [],
+    defaultServer: [],
+    backend: null,
+    algorithm: 'round-robin',
+    http: null,
+    statuses: DEFAULT_HTTP_CHECK.statuses,
+    checkTimeoutMs: null,
+    connectMs: null,
+    idleMs: [],
+    connections: null,
+    affinity: null,
+    clientAddress: 'translate',
+    sourceAddresses: [],
+  };
 }
 
 function readStatement(statement: Statement, proxy: HaproxyProxy, draft: Draft): void {
@@ -109,9 +118,12 @@ function readTimeout([kind, text = '']: readonly string[], proxy: HaproxyProxy, 
   else if (kind === 'check') proxy.checkTimeoutMs = timeMs;
   else if (kind === 'connect' && timeMs >= 1_000) proxy.connectMs = timeMs;
   else if ((kind === 'client' || kind === 'server') && timeMs >= 1_000) proxy.idleMs.push(timeMs);
-  else if (kind === 'connect' || kind === 'client' || kind === 'server')
-    omit('is below a second, which the kernel does not count');
-  else omit();
+  else
+    omit(
+      ['connect', 'client', 'server'].includes(kind ?? '')
+        ? 'is below a second, which the kernel does not count'
+        : undefined,
+    );
 }
 
 function readHttpCheck([, ...args]: readonly string[], proxy: HaproxyProxy, omit: Omit): void {
@@ -128,21 +140,34 @@ function readHttpExpectation(args: readonly string[], proxy: HaproxyProxy, omit:
   else proxy.statuses = ranges.map((range) => [Number(range![1]), Number(range![2] ?? range![1])]);
 }
 
+/** What a table may keep here: at most a day, and as many entries as a million. */
+const STICKY_MS_MAX = 86_400_000;
+const STICKY_ENTRIES_MAX = 1_048_576;
+const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
+  ['k', 1_024],
+  ['m', 1_048_576],
+  ['g', 1_073_741_824],
+]);
+
 /** A table by source address, from which `stick on src` takes the server. */
 function readStickTable(args: readonly string[], proxy: HaproxyProxy, omit: Omit): void {
-  const after = (key: string) => args[args.indexOf(key) + 1] ?? '';
-  if (!args.includes('type') || !/^ipv?6?$/.test(after('type')) || args.includes('store')) {
+  const settings = new Map<string, string>();
+  for (let index = 0; index < args.length; index += 2) settings.set(args[index]!, args[index + 1] ?? '');
+  const isBySource = /^ip(?:v6)?$/.test(settings.get('type') ?? '');
+  if (!isBySource || [...settings.keys()].some((key) => !['type', 'size', 'expire'].includes(key))) {
     omit();
     return;
   }
-  const expiryMs = args.includes('expire') ? readTimeMs(after('expire'), 'ms') : null;
-  const size = /^(\d+)([km]?)$/.exec(args.includes('size') ? after('size') : '');
-  const entries = Number(size?.[1] ?? 65_536) * (size?.[2] === 'm' ? 1_048_576 : size?.[2] === 'k' ? 1_024 : 1);
+  const ttlMs = readTimeMs(settings.get('expire') ?? '', 'ms') ?? Number.POSITIVE_INFINITY;
+  const size = /^(\d{1,12})([kmg]?)$/.exec((settings.get('size') ?? '').toLowerCase());
+  const entries = Number(size?.[1] ?? 65_536) * (SIZE_UNITS.get(size?.[2] ?? '') ?? 1);
   proxy.affinity = {
     key: SOURCE_KEY,
-    ttlMs: Math.min(expiryMs ?? 86_400_000, 86_400_000),
-    entriesMax: Math.min(entries, 1_048_576),
+    ttlMs: Math.min(ttlMs, STICKY_MS_MAX),
+    entriesMax: Math.min(entries, STICKY_ENTRIES_MAX),
   };
+  if (ttlMs > STICKY_MS_MAX) omit('is kept for a day');
+  if (entries > STICKY_ENTRIES_MAX) omit(`is kept for ${STICKY_ENTRIES_MAX} clients`);
 }
 
 function readSource(args: readonly string[], proxy: HaproxyProxy, omit: Omit): void {

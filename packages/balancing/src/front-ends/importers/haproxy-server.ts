@@ -29,7 +29,7 @@ type Parameters = Map<string, string>;
 const VALUES = new Set(['weight', 'inter', 'rise', 'fall', 'port', 'maxconn', 'slowstart', 'sni', 'verify', 'ca-file']);
 const FLAGS = new Set(['check', 'no-check', 'backup', 'disabled', 'enabled', 'check-ssl']);
 /** What changes nothing here: names are always resolved while running, and the kernel keeps no connections ready. */
-const HARMLESS = new Set(['init-addr', 'resolvers', 'resolve-prefer', 'pool-max-conn', 'pool-purge-delay']);
+const HARMLESS = new Set(['init-addr', 'pool-max-conn', 'pool-purge-delay']);
 const PARAMETERS_WITH_VALUE = new Set([
   ...['cookie', 'observe', 'on-error', 'on-marked-down', 'on-marked-up', 'error-limit', 'fastinter', 'downinter'],
   ...[

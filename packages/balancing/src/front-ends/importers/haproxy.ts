@@ -28,25 +28,20 @@ export function importHaproxy(text: string): Imported {
       if (proxy === null) continue;
       if (kind !== 'backend') fronts.push(proxy);
       if (kind !== 'frontend') proxies.set(proxy.name, proxy);
-    } else
-      draft.omit(
-        section.line,
-        statementText(section) || statementText(section.statements[0]!),
-        'is no proxy: nothing of it is carried over',
-      );
+    } else {
+      const head = statementText(section) || statementText(section.statements[0]!);
+      draft.omit(section.line, head, 'is no proxy: nothing of it is carried over');
+    }
   }
   const places = new Map(fronts.map((front) => [front, front.binds.flatMap((bind) => placesOf(bind, draft))]));
   const servers = new Map([...proxies.values()].map((back) => [back, serversOf(back, places, draft)]));
   for (const [back, own] of servers) addPool(back, own, draft);
   for (const [front, own] of places) {
     const back = proxies.get(front.backend ?? front.name);
-    if (back !== undefined) addListeners(front, back, own, servers.get(back)!, draft);
-    else
-      draft.omit(
-        front.section.line,
-        statementText(front.section),
-        `leads to ${front.backend ?? 'nothing'}, of which nothing is left`,
-      );
+    if (back === undefined) {
+      const reason = `leads to ${front.backend ?? 'nothing'}, of which nothing is left`;
+      draft.omit(front.section.line, statementText(front.section), reason);
+    } else addListeners(front, back, own, servers.get(back)!, draft);
   }
   return draft.finish();
 }

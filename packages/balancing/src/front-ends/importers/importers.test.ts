@@ -141,6 +141,18 @@ describe('HAProxy', () => {
     ]);
   });
 
+  it('tells what a table by source cannot keep', () => {
+    const table = (settings: string) => {
+      const lines = ['listen a', ' bind :80', ` stick-table ${settings}`, ' stick on src', ' server s 10.0.0.1:80'];
+      const imported = importHaproxy(text(...lines));
+      return [parts(imported).pool.affinity?.ttlMs, parts(imported).pool.affinity?.entriesMax, ...omissions(imported)];
+    };
+    expect(table('type ip size 1m expire 1h')).toEqual([3_600_000, 1_048_576]);
+    expect(table('type ip size 10')).toEqual([86_400_000, 10, '3 stick-table type ip size 10: is kept for a day']);
+    expect(table('type string size 10 expire 1m')[2]).toMatch(/has no counterpart/);
+    expect(table('type ip size 10 expire 1m peers p')[2]).toMatch(/has no counterpart/);
+  });
+
   it('takes words for what they are, and not for what every object has', () => {
     for (const word of ['constructor', '__proto__', 'toString']) {
       const imported = importHaproxy(`listen a\n bind :80\n balance ${word}\n server s 10.0.0.1:80`);
