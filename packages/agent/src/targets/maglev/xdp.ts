@@ -1,5 +1,5 @@
 import { existsSync, readlinkSync } from 'node:fs';
-import { type Counted, NetlinkError, Xdp, xdpDevices, xdpObstacle } from '@higgins/netlink';
+import { type Counted, NetlinkError, Xdp, type XdpCount, xdpDevices, xdpObstacle } from '@higgins/netlink';
 import { NftError } from '../nft/errors.js';
 import type { DesiredService } from './model.js';
 import type { Surroundings } from './surroundings.js';
@@ -12,6 +12,9 @@ export interface XdpAccelerationOptions {
   /** `generic` works on every device and gains nothing. Default `native`. */
   readonly mode?: 'native' | 'generic';
 }
+
+/** Packets and bytes by service and member. */
+type Counts = ReadonlyMap<string, ReadonlyMap<string, Counted>>;
 
 /** The directory of a balancer's table in the process's network namespace: other namespaces share the file system. */
 export function xdpDirectory(table: string): string {
@@ -30,6 +33,8 @@ export class XdpAcceleration {
   readonly #mode: 'native' | 'generic';
   #xdp: Xdp | null = null;
   #refused: ReadonlyMap<string, string> = new Map();
+  /** What programs counted that are not there any more. */
+  #past: Counts = new Map();
 
   constructor({ directory, mode = 'native' }: XdpAccelerationOptions) {
     this.#directory = directory;
@@ -87,19 +92,14 @@ export class XdpAcceleration {
   }
 
   /** By service and member; they count on until the process ends. */
-  async counters(): Promise<ReadonlyMap<string, ReadonlyMap<string, Counted>>> {
-    const counts = new Map<string, Map<string, Counted>>();
-    if (!this.#xdp) return counts;
-    for (const { service, member, packets, bytes } of (await this.#xdp.counters()).members) {
-      const members = counts.get(service) ?? new Map<string, Counted>();
-      counts.set(service, members.set(member, { packets, bytes }));
-    }
-    return counts;
+  async counters(): Promise<Counts> {
+    return this.#xdp ? added(this.#past, (await this.#xdp.counters()).members) : this.#past;
   }
 
   /** Takes the program off all devices. */
   async flush(): Promise<void> {
     const xdp = this.#xdp ?? (existsSync(this.#directory) ? this.#open() : null);
+    this.#past = await this.counters();
     this.#xdp = null;
     await xdp?.remove();
   }
@@ -131,6 +131,16 @@ export class XdpAcceleration {
   #open(): Xdp {
     return new Xdp({ directory: this.#directory, mode: this.#mode });
   }
+}
+
+function added(before: Counts, now: readonly XdpCount[]): Counts {
+  const sums = new Map([...before].map(([service, members]) => [service, new Map(members)]));
+  for (const { service, member, packets, bytes } of now) {
+    const members = sums.get(service) ?? new Map<string, Counted>();
+    const past = members.get(member) ?? { packets: 0, bytes: 0 };
+    sums.set(service, members.set(member, { packets: past.packets + packets, bytes: past.bytes + bytes }));
+  }
+  return sums;
 }
 
 function refuseRequired(services: readonly DesiredService[], obstacles: ReadonlyMap<string, string>): void {
