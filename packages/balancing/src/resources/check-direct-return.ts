@@ -34,5 +34,8 @@ export function checkDirectReturn(report: Report, listener: Listener, pool: Pool
   if (listener.timeouts.onIdle !== 'release') {
     refuse(['timeouts', 'onIdle'], listener.timeouts.onIdle, 'release: connections are not tracked');
   }
+  if (listener.mirror !== null && listener.dataPath === 'dsr-l2') {
+    refuse(['mirror'], listener.mirror, 'null: packets leave before they could be copied');
+  }
   if (listener.localTraffic) refuse(['localTraffic'], true, 'false: only packets that the node receives are forwarded');
 }

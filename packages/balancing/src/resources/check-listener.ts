@@ -36,7 +36,7 @@ export function checkListener(
   checkName(report, ['name'], listener.name);
   checkPort(report, ['port'], listener.port);
   checkAddresses(report, listener, outer);
-  checkDataPath(report, listener);
+  checkDataPath(report, note, listener);
   checkLimits(report, listener);
   checkTimeouts(under(report, 'timeouts'), listener.timeouts, listener);
   checkSource(report, listener);
@@ -66,9 +66,12 @@ function checkAddresses(report: Report, { addresses, interfaces }: Listener, out
   checkUnique(under(report, 'interfaces'), interfaces, (name) => name, [], 'each interface once');
 }
 
-function checkDataPath(report: Report, { dataPath, acceleration }: Listener): void {
+function checkDataPath(report: Report, note: Report, { dataPath, acceleration }: Listener): void {
   if (dataPath === 'proxy') {
     report(['dataPath'], refusal(dataPath, 'nat, dsr-l2 or dsr-l3: this version has no proxy data path'));
+  }
+  if (dataPath === 'nat' && acceleration === 'auto') {
+    note(['acceleration'], 'changes nothing: only direct server return runs in XDP');
   }
   if (dataPath === 'nat' && acceleration === 'require') {
     report(['acceleration'], refusal(acceleration, 'off or auto: only direct server return runs in XDP'));

@@ -194,6 +194,10 @@ describe('validation', () => {
     );
     expect(refused(listener(['limits'], { connections: 5 }))).toMatch(/limits.connections: 5 is refused/);
     expect(refused(listener(['timeouts'], { connectMs: 5_000 }))).toMatch(/timeouts.connectMs: 5000 is refused/);
+    expect(refused(listener(['mirror'], '10.0.0.99'))).toMatch(
+      /mirror: "10.0.0.99" is refused, expected null: packets leave/,
+    );
+    expect(coreRefusals([listener(['dataPath'], 'dsr-l3'), listener(['mirror'], '10.0.0.99')])).toEqual([]);
     expect(refused(listener(['localTraffic'], true))).toMatch(/only packets that the node receives are forwarded/);
   });
 
@@ -291,6 +295,9 @@ describe('validation', () => {
     );
     expect(notesOf(member(['host'], '10.0.0.12'))[0]).toMatch(
       /members\[1\].host: 10.0.0.12 port 443 is the member "a" too/,
+    );
+    expect(notesOf(listener(['acceleration'], 'auto'))[0]).toMatch(
+      /acceleration: changes nothing: only direct server return/,
     );
     expect(notesOf([['listeners', 1, 'rules', 0, 'pool'], 'servers'])[0]).toMatch(/pools\[1\]: serves nothing/);
   });
