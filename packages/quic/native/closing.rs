@@ -46,7 +46,9 @@ impl Connection {
         match self.phase {
             Phase::Open => self.end(code, remote, reason, turn),
             Phase::Handshake => self.fail(&Failure::new("protocol-mismatch", reason), turn),
-            Phase::Lingering(_) | Phase::Over => self.phase = Phase::Over,
+            // A browser ends the session's stream, and then tells its owner: closing QUIC is left to it.
+            Phase::Lingering(_) => return,
+            Phase::Over => {}
         }
         self.close_quic(u64::from(error), Bytes::new(), turn.now);
     }

@@ -25,8 +25,8 @@ pub enum Phase {
     /// Neither handshake nor session are done; the owner knows nothing of it yet (or waits for it).
     Handshake,
     Open,
-    /// The owner knows that it is over; until the time given the peer may answer the close capsule by ending the session
-    /// itself. Closing at its acknowledgement would overtake it in a browser, which then tells of a lost connection.
+    /// The owner knows that it is over; until the time given the peer may close the connection in answer to the close
+    /// capsule. Closing it ourselves would overtake the capsule in a browser, which then tells of a lost connection.
     Lingering(Instant),
     Over,
 }

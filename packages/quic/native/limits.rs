@@ -50,7 +50,7 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HTTP3_BYTES: usize = 64 << 10;
 /// Longest close reason that is sent, in bytes: it must fit into one packet.
 pub const REASON_BYTES: usize = 512;
-/// Time that closing waits for a WebTransport peer to end the session in answer to the close capsule.
+/// Time that closing waits for a WebTransport peer to close the connection in answer to the close capsule.
 pub const CLOSE_LINGER: Duration = Duration::from_millis(250);
 /// ACK frequency that is asked of peers which have the extension: one acknowledgement per ten packets.
 pub const ACK_THRESHOLD: u32 = 10;

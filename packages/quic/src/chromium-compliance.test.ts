@@ -39,7 +39,7 @@ describe.skipIf(chromiumPath === null)(`BUS-69: Chromium’s own WebTransport co
 
   for (const one of complianceCases) {
     const missing = missingFor(one);
-    const why = missing.length === 0 ? '' : ` (skipped: a browser has no ${missing.join(', ')})`;
+    const why = missing.length === 0 ? '' : ` (skipped: Chromium has no ${missing.join(', ')})`;
     it.skipIf(missing.length > 0)(`${one.name}${why}`, async () => {
       await remote.restart();
       expect(await page.evaluate(runInPage, { name: one.name, settings })).toBeNull();

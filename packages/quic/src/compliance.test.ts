@@ -14,8 +14,15 @@ import { settle, waitFor } from './testing/waiting.js';
 const SCHEMES = { 'raw QUIC': 'moqt', WebTransport: 'https' };
 /** It can do whatever a case may ask for. */
 const ALL: ComplianceCapabilities = {
-  ...{ listen: true, mutualTls: true, insecure: true, failureCauses: true, wideResetCodes: true },
-  ...{ datagrams: true, silence: true, limits: true },
+  ...{
+    listen: true,
+    mutualTls: true,
+    insecure: true,
+    failureCauses: true,
+    wideResetCodes: true,
+    priorityChanges: true,
+  },
+  ...{ datagrams: true, silence: true, serverLimits: true, limits: true },
 };
 
 let identities: ComplianceIdentities;

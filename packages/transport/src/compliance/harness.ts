@@ -12,10 +12,14 @@ export interface ComplianceCapabilities {
   readonly failureCauses: boolean;
   /** Streams can be reset with any code of 32 bits (Chromium's WebTransport has 8). */
   readonly wideResetCodes: boolean;
+  /** The priority of a stream that is under way can be changed (Chromium ignores `sendOrder` then). */
+  readonly priorityChanges: boolean;
   readonly datagrams: boolean;
   /** The server side can be silenced without a farewell: `Harness.silence`. */
   readonly silence: boolean;
-  /** Both sides can state all of ConnectionLimits. */
+  /** The server can state all of ConnectionLimits. */
+  readonly serverLimits: boolean;
+  /** Both sides can, and the client sees what the peer's limits leave it (a browser does neither). */
   readonly limits: boolean;
 }
 

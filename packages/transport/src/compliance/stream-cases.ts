@@ -190,7 +190,7 @@ export const streamCases: readonly ComplianceCase[] = [
   },
   {
     name: 'a stream of lower priority number goes before one that was written earlier',
-    requires: ['limits'],
+    requires: ['serverLimits'],
     async run(harness) {
       const { client, atServer } = await connectPair(harness, {
         serverLimits: { connectionWindowBytes: 32 * 1024, streamWindowBytes: 32 * 1024 },
@@ -205,7 +205,7 @@ export const streamCases: readonly ComplianceCase[] = [
   },
   {
     name: 'the priority of a stream that is under way can be changed',
-    requires: ['limits'],
+    requires: ['serverLimits', 'priorityChanges'],
     async run(harness) {
       const { client, atServer } = await connectPair(harness, {
         serverLimits: { connectionWindowBytes: 32 * 1024, streamWindowBytes: 32 * 1024 },

@@ -10,8 +10,15 @@ const LINKS = {
 };
 /** It can do whatever a case may ask for. */
 const ALL: ComplianceCapabilities = {
-  ...{ listen: true, mutualTls: true, insecure: true, failureCauses: true, wideResetCodes: true },
-  ...{ datagrams: true, silence: true, limits: true },
+  ...{
+    listen: true,
+    mutualTls: true,
+    insecure: true,
+    failureCauses: true,
+    wideResetCodes: true,
+    priorityChanges: true,
+  },
+  ...{ datagrams: true, silence: true, serverLimits: true, limits: true },
 };
 /** Virtual time that a condition may take: the largest transfer on the narrow link takes 12 s. */
 const WAIT_LIMIT_MS = 60_000;

@@ -7,7 +7,9 @@ export const CHROMIUM_CAPABILITIES: ComplianceCapabilities = {
   insecure: false,
   failureCauses: false,
   wideResetCodes: false,
+  priorityChanges: false,
   datagrams: true,
   silence: false,
+  serverLimits: true,
   limits: false,
 };
