@@ -43,7 +43,7 @@ async function edge(cachedFrom = 1, options: Parameters<TestWorld['relay']>[1] =
 }
 
 describe('a fetch from the cache', () => {
-  it('is ascending by default, up to the largest object', async () => {
+  it('N253, N254: is ascending by default, up to the largest object', async () => {
     const { client, run, publisher } = await edge();
     const fetch = await run(range([1, 0], [9, 0]));
     expect(client.places(fetch)).toEqual(['1/0', '1/1', '2/0', '2/1', '3/0', '3/1']);
@@ -53,7 +53,7 @@ describe('a fetch from the cache', () => {
     expect(publisher.counts.fetch).toBe(1);
   });
 
-  it('may be descending by groups, ascending inside', async () => {
+  it('N254: may be descending by groups, ascending inside', async () => {
     const { client, run } = await edge();
     const fetch = await run(range([1, 0], [9, 0]), { groupOrder: 'descending' });
     expect(client.places(fetch)).toEqual(['3/0', '3/1', '2/0', '2/1', '1/0', '1/1']);
@@ -80,7 +80,7 @@ describe('a fetch from the cache', () => {
     expect(client.of('request-error', ahead)[0]!.error.code).toBe(RequestErrorCode.INVALID_RANGE);
   });
 
-  it('behind the largest object is refused', async () => {
+  it('N253: behind the largest object is refused', async () => {
     const { client, run } = await edge();
     const fetch = await run(range([4, 0], [9, 0]));
     expect(client.of('request-error', fetch)[0]!.error.code).toBe(RequestErrorCode.INVALID_RANGE);
@@ -105,7 +105,7 @@ describe('a fetch from the cache', () => {
 });
 
 describe('a fetch of what the cache lacks', () => {
-  it('asks upstream once, and then knows', async () => {
+  it('N122, N251: asks upstream once, and then knows', async () => {
     const { client, run, publisher } = await edge(3);
     const fetch = await run(range([1, 0], [9, 0]));
     expect(client.places(fetch)).toEqual(['1/0', '1/1', '2/0', '2/1', '3/0', '3/1']);
@@ -115,7 +115,7 @@ describe('a fetch of what the cache lacks', () => {
     expect(publisher.counts.fetch).toBe(2);
   });
 
-  it('answers from the cache at once with FILL_TIMEOUT 0, and tells what is unknown', async () => {
+  it('N173: answers from the cache at once with FILL_TIMEOUT 0, and tells what is unknown', async () => {
     const { client, run, publisher } = await edge(3);
     const ascending = await run(range([0, 0], [9, 0]), { fillTimeoutMs: 0 });
     expect(client.places(ascending)).toEqual(['2/0', '2/1', '3/0', '3/1']);
@@ -133,7 +133,21 @@ describe('a fetch of what the cache lacks', () => {
     expect(publisher.counts.fetch).toBe(1);
   });
 
-  it('does not wait longer than FILL_TIMEOUT', async () => {
+  it('of groups that are history for long brings them, and they stay while it goes on', async () => {
+    const { world, client, run, publisher, relay } = await edge(1, {
+      limits: { trackHistoryMs: 1_000, trackHistoryBytesMax: 1_500 },
+    });
+    for (let group = 4; group <= 9; group++) publisher.publish({ group, payload: 'x'.repeat(500), ...TTL });
+    await world.pass(5_000);
+    const { cache } = relay.node.core.tracks.get(TRACK)!;
+    expect(cache.groups).toHaveLength(1);
+    const fetch = await run(range([1, 0], [9, 0]));
+    expect(client.places(fetch)).toHaveLength(12);
+    expect(client.of('fetch-range-end', fetch)).toEqual([]);
+    expect(cache.bytes).toBeLessThan(2_500);
+  });
+
+  it('N172: does not wait longer than FILL_TIMEOUT', async () => {
     const { world, client, run } = await edge(3);
     world.network.partition('edge', 'client-1');
     const startMs = world.nowMs;
@@ -143,7 +157,7 @@ describe('a fetch of what the cache lacks', () => {
     expect(world.nowMs - startMs).toBeLessThan(720);
   });
 
-  it('of a track without a subscription goes upstream', async () => {
+  it('N089, N255: of a track without a subscription goes upstream', async () => {
     const world = new TestWorld();
     await world.relay('origin');
     const edge = await world.relay('edge', { upstreams: ['origin'] });

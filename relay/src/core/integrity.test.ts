@@ -147,7 +147,7 @@ describe('the cache', () => {
 });
 
 describe('limits', () => {
-  it('of subscriptions and namespaces per session, of tracks and sessions', async () => {
+  it('N325, N326, N331: of subscriptions and namespaces per session, of tracks and sessions', async () => {
     const world = new TestWorld();
     await world.relay('edge', {
       limits: { subscriptionsPerSessionMax: 2, namespacesPerSessionMax: 2, tracksMax: 3, sessionsMax: 3 },
@@ -185,7 +185,7 @@ describe('authorization', () => {
     expect(known.session.established).toBe(true);
   });
 
-  it('is asked for every announcement, subscription and fetch', async () => {
+  it('N120, N125, N324: is asked for every announcement, subscription and fetch', async () => {
     const denied = { allowed: false as const, code: RequestErrorCode.UNAUTHORIZED, reason: 'not yours' };
     const authorizer: Authorizer = {
       ...allowAnyone,
@@ -212,7 +212,7 @@ describe('authorization', () => {
 });
 
 describe('a drain', () => {
-  it('sends clients away, refuses requests, and ends when they have gone', async () => {
+  it('N069, N219: sends clients away, refuses requests, and ends when they have gone', async () => {
     const { world, relay, client } = await edge(SHAPE_STATE);
     const drained = relay.node.drain(10_000);
     await world.until(() => client.of('goaway').length === 1);

@@ -17,7 +17,7 @@ async function edgeWithPublisher(shape: number) {
 }
 
 describe('a join', () => {
-  it('BUS-31: gets the newest object in one round trip from the cache', async () => {
+  it('BUS-31, N073, N130: gets the newest object in one round trip from the cache', async () => {
     const { world, publisher } = await edgeWithPublisher(SHAPE_STATE);
     const first = await world.client('edge');
     first.join(TRACK);
@@ -33,7 +33,7 @@ describe('a join', () => {
     expect(publisher.counts).toMatchObject({ subscribe: 1, fetch: 1 });
   });
 
-  it('BUS-31: fetches what was published before the relay ever heard of the track', async () => {
+  it('BUS-31, N121, N123, N180: fetches what was published before the relay ever heard of the track', async () => {
     const { world, publisher } = await edgeWithPublisher(SHAPE_STATE);
     publisher.store({ group: 3, payload: 'three', ...TTL });
     const client = await world.client('edge');
@@ -43,7 +43,7 @@ describe('a join', () => {
     expect(client.of('subscribe-ok', subscription)[0]!.ok.largest).toEqual({ group: 3, object: 0 });
   });
 
-  it('BUS-32: is exactly once, whenever the publisher publishes', async () => {
+  it('BUS-32, N076: is exactly once, whenever the publisher publishes', async () => {
     for (let offset = 0; offset <= 24; offset++) {
       const { world, publisher } = await edgeWithPublisher(SHAPE_STATE);
       const keeper = await world.client('edge');
@@ -86,7 +86,7 @@ describe('a join', () => {
     expect(client.of('subgroup-end', subscription).map(({ header }) => header.group)).toEqual([5]);
   });
 
-  it('waits for the subscription when it overtakes it, and is refused with it', async () => {
+  it('N176, N250: waits for the subscription when it overtakes it, and is refused with it', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const client = await world.client('edge');
@@ -96,7 +96,7 @@ describe('a join', () => {
     expect(client.of('request-error', fetch)[0]!.error.code).toBe(RequestErrorCode.INVALID_JOINING_REQUEST_ID);
   });
 
-  it('is told that a track without objects has none', async () => {
+  it('N249: is told that a track without objects has none', async () => {
     const { world } = await edgeWithPublisher(SHAPE_STATE);
     const client = await world.client('edge');
     const { subscription, fetch } = client.join(TRACK);
@@ -107,7 +107,7 @@ describe('a join', () => {
 });
 
 describe('a rendezvous', () => {
-  it('BUS-33: a subscription before its publisher waits and starts with the first object', async () => {
+  it('BUS-33, N121, N174: a subscription before its publisher waits and starts with the first object', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const client = await world.client('edge');
@@ -137,7 +137,7 @@ describe('a rendezvous', () => {
     await world.until(() => client.objects(request).length === 1, 1_000);
   });
 
-  it('ends with TIMEOUT at its time', async () => {
+  it('N175: ends with TIMEOUT at its time', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const client = await world.client('edge');
@@ -167,7 +167,7 @@ describe('filters', () => {
     return { client, request, world, publisher };
   }
 
-  it('largest object: from the next object on', async () => {
+  it('N088: largest object: from the next object on', async () => {
     const { client, request } = await filtered({ filter: { kind: 'largest-object' } });
     expect(client.places(request)).toEqual(['10/2', '11/0', '12/0', '13/0']);
   });
@@ -177,29 +177,29 @@ describe('filters', () => {
     expect(client.places(request)).toEqual(['10/2', '11/0', '12/0', '13/0']);
   });
 
-  it('next group', async () => {
+  it('N088: next group', async () => {
     const { client, request } = await filtered({ filter: { kind: 'next-group-start' } });
     expect(client.places(request)).toEqual(['11/0', '12/0', '13/0']);
   });
 
-  it('absolute start in the future', async () => {
+  it('N088: absolute start in the future', async () => {
     const { client, request } = await filtered({ filter: { kind: 'absolute-start', start: { group: 13, object: 0 } } });
     expect(client.places(request)).toEqual(['13/0']);
   });
 
-  it('absolute range', async () => {
+  it('N088: absolute range', async () => {
     const filter = { kind: 'absolute-range' as const, start: { group: 10, object: 2 }, endGroup: 12 };
     const { client, request } = await filtered({ filter });
     expect(client.places(request)).toEqual(['10/2', '11/0', '12/0']);
   });
 
-  it('a range that is over is refused', async () => {
+  it('N087: a range that is over is refused', async () => {
     const filter = { kind: 'absolute-range' as const, start: { group: 1, object: 0 }, endGroup: 9 };
     const { client, request } = await filtered({ filter });
     expect(client.of('request-error', request)[0]!.error.code).toBe(RequestErrorCode.INVALID_RANGE);
   });
 
-  it('forward 0 delivers nothing until an update says 1, which tells where it starts', async () => {
+  it('N076, N289: forward 0 delivers nothing until an update says 1, which tells where it starts', async () => {
     const { client, request, world, publisher } = await filtered({ forward: false });
     expect(client.places(request)).toEqual([]);
     client.session.update(request, { forward: true });
@@ -217,7 +217,7 @@ describe('filters', () => {
     expect(client.places(request)).toEqual(['14/0']);
   });
 
-  it('a second subscription to the same track is refused', async () => {
+  it('N078: a second subscription to the same track is refused', async () => {
     const { client, world } = await filtered({});
     const again = client.subscribe(TRACK);
     await world.until(() => client.of('request-error', again).length === 1);
@@ -225,7 +225,7 @@ describe('filters', () => {
   });
 });
 
-it('a subscription that comes again in the same session has a fresh alias and loses nothing', async () => {
+it('N269: a subscription that comes again in the same session has a fresh alias and loses nothing', async () => {
   const { world, publisher } = await edgeWithPublisher(SHAPE_STATE);
   const client = await world.client('edge');
   const other = await world.client('edge');
@@ -246,7 +246,7 @@ it('a subscription that comes again in the same session has a fresh alias and lo
   expect(other.places(kept.subscription)).toEqual(['1/0', '2/0']);
 });
 
-it('a track that its publisher ends is ended downstream', async () => {
+it('N238, N245: a track that its publisher ends is ended downstream', async () => {
   const { world, publisher } = await edgeWithPublisher(SHAPE_EVENT);
   const client = await world.client('edge');
   const { subscription } = client.join(TRACK);

@@ -18,7 +18,7 @@ async function twoTiers(shape: number, options: Parameters<TestWorld['relay']>[1
 }
 
 describe('announcements', () => {
-  it('are passed upstream, so that a subscriber there gets what is published here', async () => {
+  it('N127, N129: are passed upstream, so that a subscriber there gets what is published here', async () => {
     const world = new TestWorld();
     const origin = await world.relay('origin');
     const edge = await world.relay('edge', { upstreams: ['origin'] });
@@ -74,7 +74,7 @@ describe('announcements', () => {
     expect(relay.node.core.counters.namespaces).toBe(1);
   });
 
-  it('a publisher that announces later is asked too, beside the upstream', async () => {
+  it('N128, N132, N136: a publisher that announces later is asked too, beside the upstream', async () => {
     const { world, edge, publisher } = await twoTiers(SHAPE_STATE);
     const client = await world.client('edge');
     const { subscription } = client.join(TRACK);
@@ -94,7 +94,7 @@ describe('announcements', () => {
 });
 
 describe('several publishers', () => {
-  it('a publisher elsewhere is found while one is here, and the newer epoch is seen by everyone', async () => {
+  it('N118, N128: a publisher elsewhere is found while one is here, and the newer epoch is seen by everyone', async () => {
     const world = new TestWorld();
     await world.relay('origin');
     const edge = await world.relay('edge', { upstreams: ['origin'] });
@@ -120,7 +120,7 @@ describe('several publishers', () => {
 });
 
 describe('NEW_GROUP_REQUEST', () => {
-  it('is passed on once for a track that has dynamic groups, and not for others', async () => {
+  it('N185: is passed on once for a track that has dynamic groups, and not for others', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const dynamic = new TestPublisher(await world.client('edge'), TRACK, {

@@ -86,7 +86,7 @@ describe('expiry', () => {
     expect(await cached(world, await world.client('edge'))).toEqual(['1/0']);
   });
 
-  it('MAX_CACHE_DURATION holds on foreign tracks, where private properties mean nothing', async () => {
+  it('N310, N030, N033: MAX_CACHE_DURATION holds on foreign tracks, where private properties mean nothing', async () => {
     const { world, publisher } = await edge(undefined, [{ type: PropertyType.MAX_CACHE_DURATION, value: 5_000 }]);
     publisher.publish({ group: 1, ttlMs: 100 });
     await world.pass(4_900);
@@ -97,7 +97,7 @@ describe('expiry', () => {
 });
 
 describe('age', () => {
-  it('is added when an object is served from the cache, and not when it passes through', async () => {
+  it('N141: is added when an object is served from the cache, and not when it passes through', async () => {
     const { world, publisher, keeper, subscription } = await edge(SHAPE_STATE);
     publisher.publish({ group: 1, ttlMs: 60_000 });
     await world.pass(20);

@@ -70,6 +70,7 @@ export class Track {
       historyMs: context.limits.trackHistoryMs,
       groupLivesByNewest: () => this.policy.shape === 'map',
       newestIsState: () => this.newestIsState,
+      historyInUse: () => this.fetches.size > 0,
       onEvicted: (group, expired) => {
         this.#evicted(context, group, expired);
         if (this.cache.empty) timers.emptied();

@@ -1,4 +1,6 @@
+import type { Subscription } from '../core/downstream/subscription.js';
 import type { RelayCore } from '../core/index.js';
+import type { Peer } from '../core/peer.js';
 
 /** Entries of one answer, so that a large relay does not stall while it writes one. */
 const ENTRIES_MAX = 1_000;
@@ -17,6 +19,8 @@ export function relayRoutes(core: RelayCore): Record<string, () => unknown> {
         subscriptions: peer.subscriptions.size,
         fetches: peer.fetches.size,
         announcements: peer.announcements.size,
+        interests: peer.interests.size,
+        publications: peer.publications,
         requests: peer.requests.size,
         behind: behind(peer.subscriptions.values()),
       })),
@@ -32,7 +36,28 @@ export function relayRoutes(core: RelayCore): Record<string, () => unknown> {
         waiting: track.waiting.size,
         upstreamSubscriptions: track.sources.size,
       })),
+    '/subscriptions': () =>
+      take(behindFirst(core.peers), (subscription) => ({
+        session: subscription.peer.id,
+        track: subscription.track.name.key,
+        initiator: subscription.initiator,
+        state: subscription.state,
+        forward: subscription.forward,
+        behindMs: subscription.behindSinceMs === null ? 0 : core.nowMs - subscription.behindSinceMs,
+        missedSubgroups: subscription.missed.length,
+      })),
   };
+}
+
+/** Every subscription, those that are behind before the others. */
+function* behindFirst(peers: Iterable<Peer>): Generator<Subscription> {
+  for (const isBehind of [true, false]) {
+    for (const { subscriptions } of peers) {
+      for (const subscription of subscriptions.values()) {
+        if ((subscription.behindSinceMs !== null) === isBehind) yield subscription;
+      }
+    }
+  }
 }
 
 function behind(subscriptions: Iterable<{ readonly behindSinceMs: number | null }>): number {

@@ -16,6 +16,12 @@ const limits = z.strictObject({
   subscriptionsPerSessionMax: limit('subscriptionsPerSessionMax').describe('Subscriptions of one session. Static.'),
   fetchesPerSessionMax: limit('fetchesPerSessionMax').describe('Open fetches of one session. Static.'),
   namespacesPerSessionMax: limit('namespacesPerSessionMax').describe('Namespaces that one session announces. Static.'),
+  publicationsPerSessionMax: limit('publicationsPerSessionMax').describe(
+    'Tracks that one session may PUBLISH. Static.',
+  ),
+  discoveryBacklogBytes: limit('discoveryBacklogBytes').describe(
+    'Unacknowledged bytes from which on a SUBSCRIBE_NAMESPACE is ended instead of answered. Static.',
+  ),
   cacheBytesMax: limit('cacheBytesMax').describe('Bytes of the cache, bookkeeping included. Static.'),
   trackHistoryBytesMax: limit('trackHistoryBytesMax').describe(
     'Cached bytes of one track beyond its newest complete group. Static.',

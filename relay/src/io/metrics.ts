@@ -19,6 +19,8 @@ const TOTALS: readonly (readonly [Field, string, string])[] = [
   ['subscribesReceived', 'subscribes_received_total', 'SUBSCRIBE requests of peers.'],
   ['fetchesReceived', 'fetches_received_total', 'FETCH requests of peers.'],
   ['requestsRejected', 'requests_rejected_total', 'Requests of peers answered with an error.'],
+  ['publishesReceived', 'publishes_received_total', 'PUBLISH requests received.'],
+  ['publishesSent', 'publishes_sent_total', 'PUBLISH requests sent to those who asked for tracks, and upstream.'],
   ['upstreamSubscribes', 'upstream_subscribes_total', 'SUBSCRIBE requests sent to publishers and upstreams.'],
   ['upstreamFetches', 'upstream_fetches_total', 'FETCH requests sent to publishers and upstreams.'],
   ['upstreamConnects', 'upstream_connects_total', 'Upstream sessions established.'],

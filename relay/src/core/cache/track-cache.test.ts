@@ -17,7 +17,13 @@ function object(group: number, id: number, options: Partial<CachedObject> = {}):
 }
 
 function cacheOf(
-  options: { byNewest?: boolean; newestIsState?: boolean; bytesMax?: number; historyBytesMax?: number } = {},
+  options: {
+    byNewest?: boolean;
+    newestIsState?: boolean;
+    historyInUse?: boolean;
+    bytesMax?: number;
+    historyBytesMax?: number;
+  } = {},
 ) {
   const timers = new TimerWheel(0);
   const budget = new CacheBudget(options.bytesMax ?? 1e6);
@@ -29,6 +35,7 @@ function cacheOf(
     historyMs: 10_000,
     groupLivesByNewest: () => options.byNewest ?? false,
     newestIsState: () => options.newestIsState ?? false,
+    historyInUse: () => options.historyInUse ?? false,
     onEvicted: ({ group }, expired) => evicted.push(`${group} ${expired ? 'expired' : 'evicted'}`),
   });
   return { cache, timers, budget, evicted };

@@ -17,6 +17,8 @@ export interface TrackCacheOptions {
   readonly groupLivesByNewest: () => boolean;
   /** Only the newest group counts: when that has expired, an older one is no value any more. */
   readonly newestIsState: () => boolean;
+  /** Someone is being sent older groups: those go only for want of room in the budget. */
+  readonly historyInUse: () => boolean;
   /** A group has left the cache; `expired` if its time was up. */
   readonly onEvicted: (group: CachedGroup, expired: boolean) => void;
 }
@@ -78,14 +80,14 @@ export class TrackCache implements GroupOwner {
   insert(object: CachedObject): void {
     const cost = costOf(object);
     if (!this.#options.budget.fits(cost)) return;
-    const group = this.group(object.group) ?? this.#newGroup(object.group);
+    const group = this.group(object.group) ?? this.#newGroup(object.group, object.receivedMs);
     group.insert(object);
     this.#bytes += cost;
     const place: Location = { group: object.group, object: object.object };
     this.known.add(place, place);
     this.#schedule(group);
     this.#options.budget.grow(cost, group);
-    this.#trimHistory();
+    this.trimHistory();
   }
 
   /** The group's last object is known: nothing exists behind it. */
@@ -131,12 +133,23 @@ export class TrackCache implements GroupOwner {
     for (const group of [...this.#groups]) this.#remove(group, false);
   }
 
-  #newGroup(group: Vi64): CachedGroup {
+  /** Drops what there is of older groups beyond the bytes for them. */
+  trimHistory(): void {
+    if (this.#bytes <= this.#options.historyBytesMax || this.#options.historyInUse()) return;
+    while (this.#bytes > this.#options.historyBytesMax) {
+      const oldest = this.#groups[0];
+      if (oldest === undefined || oldest.supersededMs === null) return;
+      this.#remove(oldest, false);
+    }
+  }
+
+  #newGroup(group: Vi64, receivedMs: number): CachedGroup {
     const cached = new CachedGroup(group, (expired) => this.#timeUp(expired));
     this.#groups.splice(this.#indexOf(group), 0, cached);
     this.#options.budget.enter(cached, this);
     const next = this.#groups[this.#indexOf(group) + 1];
-    if (next?.complete) this.#supersede(cached, next.objects[0]!.receivedMs);
+    // One that was fetched later than the newer one came is history from then on.
+    if (next?.complete) this.#supersede(cached, Math.max(receivedMs, next.objects[0]!.receivedMs));
     return cached;
   }
 
@@ -152,14 +165,6 @@ export class TrackCache implements GroupOwner {
     group.supersededMs = nowMs;
     this.#options.budget.supersede(group);
     this.#schedule(group);
-  }
-
-  #trimHistory(): void {
-    while (this.#bytes > this.#options.historyBytesMax) {
-      const oldest = this.#groups[0];
-      if (oldest === undefined || oldest.supersededMs === null) return;
-      this.#remove(oldest, false);
-    }
   }
 
   #dueMs(group: CachedGroup): number {

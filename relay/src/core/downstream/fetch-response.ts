@@ -242,6 +242,7 @@ export class FetchResponse {
     peer.fetches.delete(request);
     peer.pausedFetches.delete(this);
     track.fetches.delete(this);
+    track.cache.trimHistory();
     releaseTrack(this.#context, track);
   }
 }

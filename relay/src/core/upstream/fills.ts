@@ -52,6 +52,8 @@ export function fillAccepted(context: RelayContext, fill: Fill, { ok }: Extract<
 export function fillObject(context: RelayContext, fill: Fill, object: ReceivedObject): void {
   if (fill.informed) {
     acceptFetched(context, fill, object, context.nowMs);
+    // What is being waited for goes on at once, object by object.
+    if (fill.track.fetches.size > 0) resumeFetches(fill.track);
     return;
   }
   fill.early.push({ kind: 'object', object, receivedMs: context.nowMs });
