@@ -87,9 +87,8 @@ export class BalancerCore {
     const plan = this.checks.done(key, result, now);
     if (plan === null) return;
     let suspicious = false;
-    for (const state of this.configurations.states) {
-      const pool = state.pools.get(plan.pool);
-      if (pool?.instances.get(plan.member)?.check?.key !== key) continue;
+    for (const [state, pool] of this.configurations.poolsOf(plan.pool)) {
+      if (pool.instances.get(plan.member)?.check?.key !== key) continue;
       if (result.inconclusive !== true) this.#took(state, pool, pool.check(plan.member, result.ok, now), now);
       suspicious ||= pool.isSuspicious(plan.member);
     }
@@ -220,11 +219,10 @@ export class BalancerCore {
 
   /** Handles what is due by time. */
   tick(now: Now): void {
-    for (const state of this.configurations.states) {
-      for (const pool of state.pools.values()) {
-        this.#took(state, pool, pool.advance(now), now);
-        pool.weigh(this.loads.load(pool), now);
-      }
+    for (const [state, pool] of this.configurations.pools()) {
+      if (!pool.isDue(now)) continue;
+      this.#took(state, pool, pool.advance(now), now);
+      pool.weigh(this.loads.load(pool), now);
     }
     this.#install(now);
     this.#compile(false, now);
@@ -374,9 +372,7 @@ export class BalancerCore {
     if (failure === null && (turned || changed)) this.note({ kind: 'name-resolved', host, addresses }, now);
     if (failure === null) this.#saver.changed();
     if (!changed) return;
-    for (const state of this.configurations.states) {
-      for (const pool of state.pools.values()) this.#move(state, pool, now);
-    }
+    for (const [state, pool] of this.configurations.pools()) this.#move(state, pool, now);
     this.#retainChecks();
   }
 
@@ -406,19 +402,17 @@ export class BalancerCore {
   ): MemberName[] {
     const named: MemberName[] = [];
     let found = false;
-    for (const state of this.configurations.states) {
-      for (const pool of state.pools.values()) {
-        const member = pool.plan.pool.members.find(({ name }) => selects(selector, pool.plan, name));
-        if (member === undefined) continue;
-        found = true;
-        const deadlineBootMs = change(pool, member.name);
-        const instances = [...pool.instances.values()].filter((instance) => instance.member === member);
-        if (deadlineBootMs !== undefined) {
-          for (const { name } of instances) this.#took(state, pool, pool.redrain(name, deadlineBootMs, now), now);
-        }
-        this.#administer(state, pool, now);
-        if (state === this.state) named.push(...instances.map(({ name }) => ({ ...pool.plan.name, member: name })));
+    for (const [state, pool] of this.configurations.pools()) {
+      const member = pool.plan.pool.members.find(({ name }) => selects(selector, pool.plan, name));
+      if (member === undefined) continue;
+      found = true;
+      const deadlineBootMs = change(pool, member.name);
+      const instances = [...pool.instances.values()].filter((instance) => instance.member === member);
+      if (deadlineBootMs !== undefined) {
+        for (const { name } of instances) this.#took(state, pool, pool.redrain(name, deadlineBootMs, now), now);
       }
+      this.#administer(state, pool, now);
+      if (state === this.state) named.push(...instances.map(({ name }) => ({ ...pool.plan.name, member: name })));
     }
     if (!found) throw new ControlError('not-found', `no member is named ${JSON.stringify(selector)}`);
     this.#saver.changed();

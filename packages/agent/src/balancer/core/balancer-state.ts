@@ -24,8 +24,12 @@ export class BalancerState {
   readonly layout: Layout;
   readonly pools: ReadonlyMap<string, PoolRuntime>;
   readonly #plans: ReadonlyMap<string, readonly ServicePlan[]>;
+  /** Versions of pools that services were last compiled from. */
+  readonly #compiled: Map<string, number>;
+  readonly #selections: Map<string, Selection>;
+  /** Services that were compiled from the plans of this state. */
+  readonly #own = new Set<string>();
   #services: Map<string, DesiredService>;
-  #selections = new Map<string, Selection>();
 
   private constructor(
     configuration: BalancerConfiguration,
@@ -39,6 +43,9 @@ export class BalancerState {
     this.#plans = Map.groupBy(layout.services, ({ pool }) => pool.key);
     // Services that stay as they are stay the same objects: nobody need look into them.
     this.#services = new Map(before === null ? [] : before.#services);
+    this.#selections = new Map(before === null ? [] : before.#selections);
+    const shared = [...(before === null ? [] : before.#compiled)];
+    this.#compiled = new Map(shared.filter(([key]) => before?.pools.get(key) === pools.get(key)));
   }
 
   /** The first configuration of a life. @throws ConfigurationError; BalancingError. */
@@ -54,7 +61,12 @@ export class BalancerState {
     return new BalancerState(configuration, layout, new Map(pools), null);
   }
 
-  /** Another configuration after this one, which stays as it is: what both have keeps its state. @throws as `create`. */
+  /**
+   * Another configuration after this one, which stays as it is. Pools that both have are shared; of others, members that
+   * both have keep their state.
+   *
+   * @throws as `create`
+   */
   reconfigured(
     configuration: BalancerConfiguration,
     layout: Layout,
@@ -64,11 +76,11 @@ export class BalancerState {
     const pools = new Map<string, PoolRuntime>();
     const transitions = new Map<string, Transition[]>();
     for (const [key, plan] of layout.pools) {
-      const instances = instancesOf(plan, names);
       const before = this.pools.get(key);
-      if (before === undefined) pools.set(key, PoolRuntime.create(plan, instances, [], now));
+      if (before?.plan.text === plan.text) pools.set(key, before);
+      else if (before === undefined) pools.set(key, PoolRuntime.create(plan, instancesOf(plan, names), [], now));
       else {
-        const [pool, changes] = before.reconfigured(plan, instances, now);
+        const [pool, changes] = before.reconfigured(plan, instancesOf(plan, names), now);
         pools.set(key, pool);
         transitions.set(key, changes);
       }
@@ -105,7 +117,8 @@ export class BalancerState {
 
   /** Whether `compile` may give something else than it did last. */
   get dirty(): boolean {
-    return [...this.pools.values()].some(({ dirty }) => dirty);
+    for (const [key, { version }] of this.pools) if (this.#compiled.get(key) !== version) return true;
+    return false;
   }
 
   /** What the kernel is to do, as compiled last. */
@@ -121,25 +134,39 @@ export class BalancerState {
     for (const plan of this.layout.services) {
       const pool = this.pools.get(plan.pool.key)!;
       if (isIdle(plan, pool.instances) && this.#otherFamilyServes(plan)) continue;
-      const known = pool.dirty || !this.#selections.has(plan.id) ? undefined : before.get(plan.id);
-      services.set(plan.id, known ?? this.#compile(plan, selections, loads, now));
+      const isClean = this.#compiled.get(plan.pool.key) === pool.version;
+      const known = isClean && this.#own.has(plan.id) ? before.get(plan.id) : undefined;
+      services.set(plan.id, known ?? this.#compile(plan, isClean, selections, loads, now));
+      this.#own.add(plan.id);
     }
-    for (const pool of this.pools.values()) pool.dirty = false;
+    for (const [key, { version }] of this.pools) this.#compiled.set(key, version);
     this.#services = services;
     return before.size !== services.size || [...services].some(([id, service]) => before.get(id) !== service);
   }
 
-  /** `selections`: what pools gave in this round, for services without full members. */
-  #compile(plan: ServicePlan, selections: Map<string, Selection>, loads: Loads, now: Now): DesiredService {
+  /** `isClean`: slots are as they were. `selections`: what pools gave in this round, for services without full members. */
+  #compile(
+    plan: ServicePlan,
+    isClean: boolean,
+    selections: Map<string, Selection>,
+    loads: Loads,
+    now: Now,
+  ): DesiredService {
     const pool = this.pools.get(plan.pool.key)!;
-    const full = loads.full(plan.id);
     const selection =
-      (full.size === 0 ? selections.get(plan.pool.key) : undefined) ?? pool.selection(full, loads.load(pool), now);
-    if (full.size === 0) selections.set(plan.pool.key, selection);
+      (isClean ? this.#selections.get(plan.id) : undefined) ?? this.#select(plan, pool, selections, loads, now);
     this.#selections.set(plan.id, selection);
     const service = compileService(plan, pool.instances, selection);
     const known = this.#services.get(plan.id);
     return known !== undefined && sameService(known, service) ? known : service;
+  }
+
+  #select(plan: ServicePlan, pool: PoolRuntime, selections: Map<string, Selection>, loads: Loads, now: Now): Selection {
+    const full = loads.full(plan.id);
+    if (full.size > 0) return pool.selection(full, loads.load(pool), now);
+    const selection = selections.get(plan.pool.key) ?? pool.selection(full, loads.load(pool), now);
+    selections.set(plan.pool.key, selection);
+    return selection;
   }
 
   #otherFamilyServes(plan: ServicePlan): boolean {

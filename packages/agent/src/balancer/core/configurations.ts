@@ -5,6 +5,7 @@ import { ConfigurationError, type Layout, lastingSeedOf, layOut, loadBalancerKey
 import { FIRST_RESOLUTION_MS_MAX } from './limits.js';
 import type { NameBook } from './name-book.js';
 import type { Now } from './now.js';
+import type { PoolRuntime } from './pool-runtime.js';
 
 /** A configuration that is to be put in force. */
 export interface ConfigurationRequest {
@@ -69,6 +70,25 @@ export class Configurations {
   /** The request that waits for its names. */
   get staged(): ConfigurationRequest | null {
     return this.#staged?.request ?? null;
+  }
+
+  /** Every pool of these states once, with the state that speaks for it: the current one if it has it. */
+  pools(): readonly (readonly [BalancerState, PoolRuntime])[] {
+    const seen = new Map<PoolRuntime, BalancerState>();
+    for (const state of this.states)
+      for (const pool of state.pools.values()) if (!seen.has(pool)) seen.set(pool, state);
+    return [...seen].map(([pool, state]) => [state, pool] as const);
+  }
+
+  /** The same for the pools of one key. */
+  poolsOf(key: string): readonly (readonly [BalancerState, PoolRuntime])[] {
+    const [current, previous] = this.states;
+    const pool = current?.pools.get(key);
+    const other = previous?.pools.get(key);
+    const pairs: (readonly [BalancerState, PoolRuntime])[] = [];
+    if (current !== undefined && pool !== undefined) pairs.push([current, pool]);
+    if (previous !== undefined && other !== undefined && other !== pool) pairs.push([previous, other]);
+    return pairs;
   }
 
   get seeds(): ReadonlyMap<string, number> {

@@ -87,8 +87,7 @@ export class FlowLoads implements Loads {
       const full = new Set([...members].filter((member) => this.#isFull(plan, member, limit, before.has(member))));
       if (full.size === before.size && full.isSubsetOf(before)) continue;
       this.#full.set(plan.id, full);
-      const pool = state.pools.get(plan.pool.key);
-      if (pool !== undefined) pool.dirty = true;
+      state.pools.get(plan.pool.key)?.touch();
     }
   }
 

@@ -47,6 +47,8 @@ export interface PoolPlan {
   readonly seed: number;
   /** Null: by the number of members. */
   readonly tableSize: TableSize | null;
+  /** Everything of it, to compare it with others. */
+  readonly text: string;
 }
 
 /** A name to be resolved for members that have it as their host. */
@@ -163,6 +165,7 @@ function planPool(loadBalancer: LoadBalancer, pool: Pool, family: Family, seed: 
     settings: healthSettings(healthOptionsOf(pool)),
     seed,
     tableSize: pool.tableSize,
+    text: JSON.stringify([pool, seed]),
   };
 }
 

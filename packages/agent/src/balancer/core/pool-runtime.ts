@@ -41,8 +41,7 @@ export class PoolRuntime {
   #timeoutBootMs: number | null = null;
   #weights: ReadonlyMap<string, number> | null = null;
   #weighBootMs: number | null;
-  /** Whether slots may be others than when they were last asked for. */
-  dirty = true;
+  #version = 0;
 
   private constructor(plan: PoolPlan, health: PoolHealth, instances: ReadonlyMap<string, Instance>, bootMs: number) {
     this.plan = plan;
@@ -79,6 +78,16 @@ export class PoolRuntime {
     return [pool, transitions];
   }
 
+  /** Rises whenever slots may be others than before. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Tells that slots may be others for reasons that the pool does not know. */
+  touch(): void {
+    this.#version += 1;
+  }
+
   get instances(): ReadonlyMap<string, Instance> {
     return this.#instances;
   }
@@ -94,7 +103,7 @@ export class PoolRuntime {
     const transitions = this.#health.configure(this.plan.settings, membersOf(instances), now.bootMs);
     this.#instances = instances;
     this.#statuses = statusesOf(this.#health);
-    this.dirty = true;
+    this.#version += 1;
     return this.#took(transitions, now);
   }
 
@@ -117,7 +126,7 @@ export class PoolRuntime {
 
   advance(now: Now): Transition[] {
     const due = this.#timeoutBootMs !== null && this.#timeoutBootMs <= now.bootMs;
-    if (due) this.dirty = true;
+    if (due) this.#version += 1;
     return due ? this.#took(this.#health.advance(now.bootMs), now) : [];
   }
 
@@ -159,14 +168,18 @@ export class PoolRuntime {
     return earlier(this.#timeoutBootMs, this.#weighBootMs);
   }
 
+  /** Whether `advance` or `weigh` has something to do. */
+  isDue(now: Now): boolean {
+    return (this.#timeoutBootMs ?? Infinity) <= now.bootMs || (this.#weighBootMs ?? Infinity) <= now.bootMs;
+  }
+
   /** Weighs members by load, where the algorithm does and it is time. */
-  weigh(load: Load, now: Now): boolean {
-    if (this.#weighBootMs === null || this.#weighBootMs > now.bootMs) return false;
+  weigh(load: Load, now: Now): void {
+    if (this.#weighBootMs === null || this.#weighBootMs > now.bootMs) return;
     const byLatency = this.plan.pool.algorithm === 'least-latency';
     this.#weighBootMs = now.bootMs + (byLatency ? LATENCY_INTERVAL_MS : COUNT_INTERVAL_MS);
     this.#weights = this.#weighed(serving(this.rotation(now).members), load);
-    this.dirty = true;
-    return true;
+    this.#version += 1;
   }
 
   /** Slots for the members that serve now; those in `full` stand aside while there is anybody else. */
@@ -203,7 +216,7 @@ export class PoolRuntime {
 
   #took(transitions: Transition[], now: Now): Transition[] {
     for (const transition of transitions) {
-      this.dirty = true;
+      this.#version += 1;
       if (transition.kind === 'member') this.#statuses.set(transition.member, transition.to);
     }
     this.#arm(now.bootMs);
