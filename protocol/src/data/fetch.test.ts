@@ -97,6 +97,19 @@ describe('fetch streams', () => {
     expect(failure(parse(`${HEADER}1c050080026161`, 'ascending', limits))).toBeInstanceOf(StreamError);
   });
 
+  it('an object id delta of 0 names the same object again: whether that contradicts it is for who knows both', () => {
+    // Draft-18 §11.4.4.1 has no error for it, and §2.4.2 one only for a copy that differs.
+    const parser = parse(`${HEADER + FIRST}04000161${'04000162'}`);
+    expect(
+      objects(parser)
+        .map(({ group, object, payload }) => [group, object, hex(payload)])
+        .slice(1),
+    ).toEqual([
+      [5, 1, '61'],
+      [5, 1, '62'],
+    ]);
+  });
+
   it('refuses to encode what does not come next, and goes on unchanged', () => {
     const encoder = new FetchObjectEncoder('ascending');
     encoder.object(OBJECT);

@@ -138,7 +138,7 @@ describe('Group order', () => {
 });
 
 describe('priorities', () => {
-  it('N102, N104: the subscriber’s counts before the publisher’s, for fetches too', async () => {
+  it('N102, N104, N144: the subscriber’s counts before the publisher’s, for fetches too', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const peer = await world.client('edge');
@@ -164,7 +164,29 @@ describe('priorities', () => {
     await world.until(() => client.objects(fetch).length === 1, 10_000);
   });
 
-  it('N105: of a subscriber, its order and its timeouts are not passed upstream', async () => {
+  it('N101: a change moves the streams that are open, with what waits on them', async () => {
+    const world = new TestWorld();
+    await world.relay('edge');
+    const peer = await world.client('edge');
+    const [first, second] = [new TestPublisher(peer, trackOf('first')), new TestPublisher(peer, trackOf('second'))];
+    for (const publisher of [first, second]) publisher.announce();
+    await world.pass(10);
+    const client = await world.client('edge');
+    const requests = [first, second].map(({ name }) => client.subscribe(name));
+    await world.until(() => client.of('subscribe-ok').length === 2);
+    world.network.link('edge', 'client-2').configure({ bytesPerSecond: 100_000 });
+    first.publish({ group: 1, payload: 'x'.repeat(200 * KIB) });
+    await world.pass(20);
+    second.open({ group: 1 }).object(0, { payload: 'x'.repeat(20 * KIB) });
+    await world.pass(20);
+    client.session.update(requests[1]!, { subscriberPriority: 1 });
+    client.pump();
+    await world.until(() => client.objects(requests[1]!).length === 1, 1_500);
+    expect(client.objects(requests[0]!)).toEqual([]);
+    await world.until(() => client.objects(requests[0]!).length === 1, 10_000);
+  });
+
+  it('N105, N133: of a subscriber, its order and its timeouts are not passed upstream', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const publisher = new TestPublisher(await world.client('edge'), TRACK);

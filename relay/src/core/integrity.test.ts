@@ -49,7 +49,7 @@ describe('payloads', () => {
     });
   });
 
-  it('BUS-20, N026, N027, N114: a second payload for one location makes the track malformed', async () => {
+  it('BUS-20, N014, N026, N027, N114: a second payload for one location makes the track malformed', async () => {
     const { world, relay, publisher, client, subscription } = await edge(SHAPE_EVENT);
     publisher.publish({ group: 1, payload: 'one', ...TTL });
     await world.pass(10);

@@ -1,4 +1,5 @@
 import {
+  FetchObjectEncoder,
   immutableProperties,
   type KeyValuePair,
   PropertyType,
@@ -243,6 +244,55 @@ describe('N026, N027, N028: a malformed track ends visibly, and what shows it is
     expect(client.of('publish-done', request)[0]!.done.code).toBe(PublishDoneCode.MALFORMED_TRACK);
     expect(relay.node.core.counters.malformedTracks).toBe(1);
     expect(client.of('fetch-end', fetch)).toEqual([]);
+  });
+});
+
+describe('a fetch stream that names one object twice', () => {
+  /** A publisher that answers a FETCH of two objects with two copies of one. */
+  async function twice(second: string) {
+    const world = new TestWorld();
+    const relay = await world.relay('edge');
+    const publisher = await world.client('edge');
+    publisher.onNotice = ({ kind, ...notice }) => {
+      if (kind !== 'fetch' || !('request' in notice) || notice.request === null) return;
+      const { session } = publisher;
+      session.acceptFetch(notice.request, { endOfTrack: false, end: { group: 1, object: 1 } });
+      const stream = session.openFetch(notice.request, 128);
+      const copies = ['one', second].map((payload) => {
+        const object = { group: 1, object: 0, subgroup: 0, status: 'normal' as const, priority: 128 };
+        const bytes = new TextEncoder().encode(payload);
+        return new FetchObjectEncoder('ascending').object({ ...object, properties: new Uint8Array(0), payload: bytes });
+      });
+      session.writeData(stream, copies[0]!, false);
+      // Flags with an Object ID Delta of 0 instead of a Group ID and an Object ID.
+      session.writeData(stream, Uint8Array.of(0x04, 0, ...copies[1]!.subarray(4)), true);
+    };
+    publisher.session.publishNamespace(TRACK.namespace);
+    publisher.pump();
+    await world.pass(10);
+    const client = await world.client('edge');
+    const range = { start: { group: 1, object: 0 }, end: { group: 1, object: 1 } };
+    const fetch = client.fetch({ kind: 'standalone', name: TRACK, ...range });
+    await world.until(
+      () =>
+        client.of('fetch-end', fetch).length +
+          client.of('request-error', fetch).length +
+          client.of('fetch-reset', fetch).length >
+        0,
+    );
+    return { client, fetch, relay };
+  }
+
+  it('N119: with the same payload is answered once', async () => {
+    const { client, fetch, relay } = await twice('one');
+    expect(client.texts(fetch)).toEqual(['one']);
+    expect(relay.node.core.counters.malformedTracks).toBe(0);
+  });
+
+  it('N026: with another one is malformed', async () => {
+    const { client, fetch, relay } = await twice('two');
+    expect(client.of('fetch-end', fetch)).toEqual([]);
+    expect(relay.node.core.counters.malformedTracks).toBe(1);
   });
 });
 

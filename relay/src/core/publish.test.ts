@@ -63,7 +63,7 @@ describe('PUBLISH at the relay', () => {
     expect(publisher.counts).toMatchObject({ subscribe: 0, update: 1 });
   });
 
-  it('N138: with a subscriber that waits it is accepted with Forward State 1, and carries what the subscriber gets', async () => {
+  it('N133, N138: with a subscriber that waits it is accepted with Forward State 1, and carries what the subscriber gets', async () => {
     const { world, publisher } = await edge();
     const client = await world.client('edge');
     const request = client.subscribe(TRACK, { rendezvousTimeoutMs: 30_000 });
@@ -208,7 +208,7 @@ describe('PUBLISH at the relay', () => {
     expect(publisher.peer.of('request-error', second)[0]!.error.code).toBe(RequestErrorCode.EXCESSIVE_LOAD);
   });
 
-  it('N183, N184: NEW_GROUP_REQUEST of a subscriber that waits goes with PUBLISH_OK if the track has dynamic groups', async () => {
+  it('N182, N184: NEW_GROUP_REQUEST of a subscriber that waits goes with PUBLISH_OK if the track has dynamic groups', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const client = await world.client('edge');

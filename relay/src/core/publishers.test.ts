@@ -120,7 +120,7 @@ describe('several publishers', () => {
 });
 
 describe('NEW_GROUP_REQUEST', () => {
-  it('N185: is passed on once for a track that has dynamic groups, and not for others', async () => {
+  it('N182, N185: is passed on once for a track that has dynamic groups, and not for others', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const dynamic = new TestPublisher(await world.client('edge'), TRACK, {

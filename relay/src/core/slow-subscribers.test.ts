@@ -28,7 +28,7 @@ async function slowAndHealthy(shape: number, limits: Partial<RelayLimits> = {}, 
 }
 
 describe('a subscription with a delivery timeout', () => {
-  it('BUS-61: has one value in flight and one pending; a newer value replaces the pending one', async () => {
+  it('BUS-61, N110: has one value in flight and one pending; a newer value replaces the pending one', async () => {
     const { world, publisher, healthy, slow, of, counters } = await slowAndHealthy(SHAPE_STATE, {}, DELIVERY);
     // 100 KB take the slow link a second; ten come in half of that.
     for (let group = 1; group <= 10; group++) {

@@ -95,6 +95,24 @@ describe('a Subgroup', () => {
     expect(streams()).toEqual(['first 0 fin', 'first 0 fin']);
   });
 
+  it('N296: one whose stream the subscriber stopped is not sent to it again, and the next group is', async () => {
+    const { world, publishers, client, request } = await edge();
+    const other = await world.client('edge');
+    const kept = other.subscribe(TRACK);
+    await world.until(() => other.of('subscribe-ok', kept).length === 1);
+    const stream = publishers[0].open({ group: 1 }).object(0);
+    await world.until(() => client.objects(request).length === 1);
+    client.connection.stopSending(client.of('subgroup', request)[0]!.stream, StreamResetCode.CANCELLED);
+    await world.pass(10);
+    stream.object(1).object(2).fin();
+    publishers[0].open({ group: 2 }).object(0).fin();
+    await world.until(() => client.places(request).includes('2/0'));
+    await world.pass(1_000);
+    expect(client.places(request)).toEqual(['1/0', '2/0']);
+    expect(client.of('subgroup', request)).toHaveLength(2);
+    expect(other.places(kept)).toEqual(['1/0', '1/1', '1/2', '2/0']);
+  });
+
   it('N016: each of a group has its own stream', async () => {
     const { world, publishers, streams } = await edge();
     const [one, two] = [0, 1].map((subgroup) => publishers[0].open({ group: 1, subgroup }));
