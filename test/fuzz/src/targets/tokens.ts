@@ -20,7 +20,9 @@ interface Input {
 
 /** What one registered token costs beyond its value (draft-18 §10.3.1.3). */
 const OVERHEAD_BYTES = 16;
+/** So many that with their values they pass the limit now and then. */
 const ALIASES = 5;
+const ALIAS_NUMBERS = Array.from({ length: ALIASES }, (_, alias) => alias);
 const { DUPLICATE_AUTH_TOKEN_ALIAS, UNKNOWN_AUTH_TOKEN_ALIAS, AUTH_TOKEN_CACHE_OVERFLOW } = SessionTerminationCode;
 
 /** Tokens that are registered, used and deleted, against a model of what the draft says of each (draft-18 §10.2.2). */
@@ -37,7 +39,7 @@ function judge(input: Input): Outcome {
   let bytes = establish(listener);
   const registered = new Map<number, number>();
   for (let i = 0; i < 40 && listener.closeCode === null; i++) {
-    const token = drawToken(random);
+    const token = drawToken(random, registered);
     const expected = outcomeOf(token, registered);
     bytes += listener.request(i, requestWith(2 * i, token));
     if (listener.closeCode !== expected) {
@@ -62,13 +64,19 @@ function outcomeOf(token: Token, registered: Map<number, number>): number | null
   return used > LIMITS.tokenCacheBytesMax ? AUTH_TOKEN_CACHE_OVERFLOW : null;
 }
 
-// Mostly what is allowed, so that runs are long.
-function drawToken(random: Random): Token {
-  const alias = random.below(ALIASES);
+// Mostly what is allowed, so that runs are long: they end with the first fault.
+function drawToken(random: Random, registered: ReadonlyMap<number, number>): Token {
+  const known = [...registered.keys()];
+  const wrong = random.oneIn(40);
   const kind = random.below(8);
-  if (kind < 3) return { action: 'register', alias, type: random.vi64(), value: random.bytes(20) };
-  if (kind < 6) return { action: 'delete', alias };
-  return kind === 6 ? { action: 'use-alias', alias } : { type: random.vi64(), value: random.bytes(20) };
+  if (kind === 7) return { type: random.vi64(), value: random.bytes(20) };
+  if (kind < 4 && (wrong || known.length < ALIASES)) {
+    const free = ALIAS_NUMBERS.filter((alias) => wrong || !registered.has(alias));
+    return { action: 'register', alias: random.pick(free), type: random.vi64(), value: random.bytes(20) };
+  }
+  const alias = wrong || known.length === 0 ? random.below(ALIASES) : random.pick(known);
+  if (known.length === 0 && !wrong) return { action: 'register', alias, type: 0, value: random.bytes(20) };
+  return { action: kind === 6 ? 'use-alias' : 'delete', alias };
 }
 
 function requestWith(requestId: number, token: Token): Uint8Array {
