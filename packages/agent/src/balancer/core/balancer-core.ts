@@ -219,11 +219,7 @@ export class BalancerCore {
 
   /** Handles what is due by time. */
   tick(now: Now): void {
-    for (const [state, pool] of this.configurations.pools()) {
-      if (!pool.isDue(now)) continue;
-      this.#took(state, pool, pool.advance(now), now);
-      pool.weigh(this.loads.load(pool), now);
-    }
+    if (this.configurations.states.some((state) => (state.nextBootMs() ?? Infinity) <= now.bootMs)) this.#advance(now);
     this.#install(now);
     this.#compile(false, now);
   }
@@ -276,6 +272,14 @@ export class BalancerCore {
     const publication = this.#publications.take(this.state, now);
     if (publication !== null) return { kind: 'publish', ...publication };
     return this.#saver.take(now) ? { kind: 'persist', state: this.#saved(now) } : null;
+  }
+
+  #advance(now: Now): void {
+    for (const [state, pool] of this.configurations.pools()) {
+      if (!pool.isDue(now)) continue;
+      this.#took(state, pool, pool.advance(now), now);
+      pool.weigh(this.loads.load(pool), now);
+    }
   }
 
   /** Puts a configuration to work once its names are known; the kernel still has to take it. */

@@ -6,7 +6,7 @@ import type { Layout, ServicePlan } from './layout.js';
 import { instancesOf } from './members.js';
 import type { NameBook } from './name-book.js';
 import { earlier, type Now } from './now.js';
-import { type Load, PoolRuntime } from './pool-runtime.js';
+import { type Load, PoolChanges, PoolRuntime } from './pool-runtime.js';
 
 /** What was saved of pools, by key. */
 export type SavedPools = ReadonlyMap<string, readonly Pick<MemberReport, 'member' | 'record'>[]>;
@@ -29,14 +29,19 @@ export class BalancerState {
   readonly #selections: Map<string, Selection>;
   /** Services that were compiled from the plans of this state. */
   readonly #own = new Set<string>();
+  readonly #changes: PoolChanges;
   #services: Map<string, DesiredService>;
+  #compiledAt = -1;
+  #next: { readonly timers: number; readonly bootMs: number | null } | null = null;
 
   private constructor(
     configuration: BalancerConfiguration,
     layout: Layout,
     pools: ReadonlyMap<string, PoolRuntime>,
+    changes: PoolChanges,
     before: BalancerState | null,
   ) {
+    this.#changes = changes;
     this.configuration = configuration;
     this.layout = layout;
     this.pools = pools;
@@ -55,10 +60,12 @@ export class BalancerState {
     options: { readonly names: NameBook; readonly saved: SavedPools; readonly now: Now },
   ): BalancerState {
     const { names, saved, now } = options;
-    const pools = [...layout.pools].map(
-      ([key, plan]) => [key, PoolRuntime.create(plan, instancesOf(plan, names), saved.get(key) ?? [], now)] as const,
-    );
-    return new BalancerState(configuration, layout, new Map(pools), null);
+    const changes = new PoolChanges();
+    const pools = [...layout.pools].map(([key, plan]) => {
+      const pool = PoolRuntime.create(plan, instancesOf(plan, names), saved.get(key) ?? [], changes, now);
+      return [key, pool] as const;
+    });
+    return new BalancerState(configuration, layout, new Map(pools), changes, null);
   }
 
   /**
@@ -78,14 +85,15 @@ export class BalancerState {
     for (const [key, plan] of layout.pools) {
       const before = this.pools.get(key);
       if (before?.plan.text === plan.text) pools.set(key, before);
-      else if (before === undefined) pools.set(key, PoolRuntime.create(plan, instancesOf(plan, names), [], now));
+      else if (before === undefined)
+        pools.set(key, PoolRuntime.create(plan, instancesOf(plan, names), [], this.#changes, now));
       else {
         const [pool, changes] = before.reconfigured(plan, instancesOf(plan, names), now);
         pools.set(key, pool);
         transitions.set(key, changes);
       }
     }
-    return [new BalancerState(configuration, layout, pools, this), transitions];
+    return [new BalancerState(configuration, layout, pools, this.#changes, this), transitions];
   }
 
   service(id: string): DesiredService | null {
@@ -110,15 +118,18 @@ export class BalancerState {
 
   /** When a pool next has something to do. */
   nextBootMs(): number | null {
-    let next: number | null = null;
-    for (const pool of this.pools.values()) next = earlier(next, pool.nextBootMs());
-    return next;
+    const { timers } = this.#changes;
+    if (this.#next?.timers !== timers) {
+      let bootMs: number | null = null;
+      for (const pool of this.pools.values()) bootMs = earlier(bootMs, pool.nextBootMs());
+      this.#next = { timers, bootMs };
+    }
+    return this.#next.bootMs;
   }
 
   /** Whether `compile` may give something else than it did last. */
   get dirty(): boolean {
-    for (const [key, { version }] of this.pools) if (this.#compiled.get(key) !== version) return true;
-    return false;
+    return this.#compiledAt !== this.#changes.slots;
   }
 
   /** What the kernel is to do, as compiled last. */
@@ -140,6 +151,7 @@ export class BalancerState {
       this.#own.add(plan.id);
     }
     for (const [key, { version }] of this.pools) this.#compiled.set(key, version);
+    this.#compiledAt = this.#changes.slots;
     this.#services = services;
     return before.size !== services.size || [...services].some(([id, service]) => before.get(id) !== service);
   }

@@ -32,6 +32,14 @@ export interface Load {
   readonly arrivals: number;
 }
 
+/** Counts changes of pools, so that nobody need look at each of them to see that nothing happened. */
+export class PoolChanges {
+  /** Of slots. */
+  slots = 0;
+  /** Of the times at which pools have something to do. */
+  timers = 0;
+}
+
 /** One pool in one family at work: who is in it, how they are, and what that makes of the slots. */
 export class PoolRuntime {
   readonly plan: PoolPlan;
@@ -41,14 +49,23 @@ export class PoolRuntime {
   #timeoutBootMs: number | null = null;
   #weights: ReadonlyMap<string, number> | null = null;
   #weighBootMs: number | null;
+  readonly #changes: PoolChanges;
   #version = 0;
 
-  private constructor(plan: PoolPlan, health: PoolHealth, instances: ReadonlyMap<string, Instance>, bootMs: number) {
+  private constructor(
+    parts: { readonly plan: PoolPlan; readonly health: PoolHealth; readonly changes: PoolChanges },
+    instances: ReadonlyMap<string, Instance>,
+    bootMs: number,
+  ) {
+    const { plan, health, changes } = parts;
+    this.#changes = changes;
     this.plan = plan;
     this.#health = health;
     this.#instances = instances;
     this.#statuses = statusesOf(health);
     this.#weighBootMs = this.#weighs ? bootMs : null;
+    changes.slots += 1;
+    changes.timers += 1;
     this.#arm(bootMs);
   }
 
@@ -57,11 +74,12 @@ export class PoolRuntime {
     plan: PoolPlan,
     instances: ReadonlyMap<string, Instance>,
     saved: readonly Pick<MemberReport, 'member' | 'record'>[],
+    changes: PoolChanges,
     now: Now,
   ): PoolRuntime {
     const health = new PoolHealth(plan.settings, membersOf(instances), now.bootMs);
     health.restore(saved, now.bootMs);
-    return new PoolRuntime(plan, health, instances, now.bootMs);
+    return new PoolRuntime({ plan, health, changes }, instances, now.bootMs);
   }
 
   /** The pool under another configuration; this one stays as it is. @throws BalancingError as `create`. */
@@ -73,7 +91,7 @@ export class PoolRuntime {
     const health = new PoolHealth(this.plan.settings, membersOf(this.#instances), now.bootMs);
     health.restore(this.#health.report(), now.bootMs);
     const transitions = health.configure(plan.settings, membersOf(instances), now.bootMs);
-    const pool = new PoolRuntime(plan, health, instances, now.bootMs);
+    const pool = new PoolRuntime({ plan, health, changes: this.#changes }, instances, now.bootMs);
     pool.#weights = this.#weights;
     return [pool, transitions];
   }
@@ -86,6 +104,7 @@ export class PoolRuntime {
   /** Tells that slots may be others for reasons that the pool does not know. */
   touch(): void {
     this.#version += 1;
+    this.#changes.slots += 1;
   }
 
   get instances(): ReadonlyMap<string, Instance> {
@@ -103,7 +122,7 @@ export class PoolRuntime {
     const transitions = this.#health.configure(this.plan.settings, membersOf(instances), now.bootMs);
     this.#instances = instances;
     this.#statuses = statusesOf(this.#health);
-    this.#version += 1;
+    this.touch();
     return this.#took(transitions, now);
   }
 
@@ -126,7 +145,7 @@ export class PoolRuntime {
 
   advance(now: Now): Transition[] {
     const due = this.#timeoutBootMs !== null && this.#timeoutBootMs <= now.bootMs;
-    if (due) this.#version += 1;
+    if (due) this.touch();
     return due ? this.#took(this.#health.advance(now.bootMs), now) : [];
   }
 
@@ -178,8 +197,9 @@ export class PoolRuntime {
     if (this.#weighBootMs === null || this.#weighBootMs > now.bootMs) return;
     const byLatency = this.plan.pool.algorithm === 'least-latency';
     this.#weighBootMs = now.bootMs + (byLatency ? LATENCY_INTERVAL_MS : COUNT_INTERVAL_MS);
+    this.#changes.timers += 1;
     this.#weights = this.#weighed(serving(this.rotation(now).members), load);
-    this.#version += 1;
+    this.touch();
   }
 
   /** Slots for the members that serve now; those in `full` stand aside while there is anybody else. */
@@ -216,7 +236,7 @@ export class PoolRuntime {
 
   #took(transitions: Transition[], now: Now): Transition[] {
     for (const transition of transitions) {
-      this.#version += 1;
+      this.touch();
       if (transition.kind === 'member') this.#statuses.set(transition.member, transition.to);
     }
     this.#arm(now.bootMs);
@@ -224,7 +244,9 @@ export class PoolRuntime {
   }
 
   #arm(bootMs: number): void {
+    const before = this.#timeoutBootMs;
     this.#timeoutBootMs = this.#health.nextTimeoutMs(bootMs);
+    if (before !== this.#timeoutBootMs) this.#changes.timers += 1;
   }
 }
 
