@@ -117,7 +117,8 @@ export class PoolHealth {
       const drained = applyTime(entry.record, nowMs, this.#settings.outlier);
       return this.#changes(entry, nowMs, drained ? 'cut' : 'keep');
     });
-    return [...transitions, ...this.#modeChange(nowMs)];
+    // The mode follows from who is available, which only a transition changes.
+    return transitions.length === 0 ? [] : [...transitions, ...this.#modeChange(nowMs)];
   }
 
   /** When to call `advance` next, because an ejection, a drain or a step of slow start ends; null: no need. */
@@ -195,8 +196,8 @@ export class PoolHealth {
     const transitions = this.advance(nowMs);
     apply(entry.record, entry.member);
     const flows = entry.record.passing === false ? 'cut' : 'keep';
-    transitions.push(...this.#changes(entry, nowMs, flows), ...this.#modeChange(nowMs));
-    return transitions;
+    const changes = this.#changes(entry, nowMs, flows);
+    return changes.length === 0 ? transitions : [...transitions, ...changes, ...this.#modeChange(nowMs)];
   }
 
   #administer(name: string, admin: AdminState, nowMs: number, deadlineMs: number | null = null): Transition[] {
