@@ -1,5 +1,6 @@
 //! Routing of the namespace: devices, neighbours, the way to an address, and routes for packets with a mark.
 
+#[cfg(not(test))]
 mod binding;
 mod messages;
 

@@ -37,6 +37,8 @@ pub struct Balancer {
     mode: XdpMode,
     image: Option<Image>,
     attached: BTreeSet<u32>,
+    /// Whether somebody else wrote into the tables, as far as the last verification saw.
+    is_spoilt: bool,
     /// Counted by programs of before, by service and member.
     past: HashMap<(String, String), Counter>,
     past_reasons: [u64; REASONS.len()],
@@ -54,6 +56,7 @@ impl Balancer {
             },
             image: None,
             attached: BTreeSet::new(),
+            is_spoilt: false,
             past: HashMap::new(),
             past_reasons: [0; REASONS.len()],
         })
@@ -69,6 +72,7 @@ impl Balancer {
         let transmitting = transmitting(&named)?;
         if let Some(image) = &mut self.image
             && self.attached == wanted
+            && !self.is_spoilt
             && image.fits(&services, &named)
             && is_attached(&self.pins, image, &wanted)?
         {
@@ -100,7 +104,9 @@ impl Balancer {
             .iter()
             .filter(|device| !self.pins.holds(**device, program));
         let lost = lost.map(|device| format!("XDP program is not attached to device {device}"));
-        Ok(lost.chain(image.differences()).collect())
+        let differences = image.differences();
+        self.is_spoilt = !differences.is_empty();
+        Ok(lost.chain(differences).collect())
     }
 
     pub fn counters(&self) -> Result<Vec<MemberCount>> {
@@ -196,19 +202,21 @@ impl Balancer {
         }
         self.keep_counters()?;
         self.attached = wanted;
+        self.is_spoilt = false;
         self.image = Some(image);
         Ok(())
     }
 
-    /// Adds up what the program of before counted.
+    /// Adds up what the programs of before counted for the members of the last one.
     fn keep_counters(&mut self) -> Result<()> {
-        for count in self.counters()? {
+        let counts = self.counters()?.into_iter().map(|count| {
             let counter = Counter {
                 packets: count.packets,
                 bytes: count.bytes,
             };
-            self.past.insert((count.service, count.member), counter);
-        }
+            ((count.service, count.member), counter)
+        });
+        self.past = counts.collect();
         self.past_reasons = self.reasons()?;
         Ok(())
     }

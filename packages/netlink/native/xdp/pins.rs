@@ -35,18 +35,17 @@ impl Pins {
             }
             mount_conventional()?;
         }
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&directory);
-        made.map_err(|error| io_failure(&directory, &error))?;
-        Ok(Self { directory })
+        let pins = Self { directory };
+        pins.make_directory()?;
+        Ok(pins)
     }
 
     /// Numbers of the devices that have a link.
     pub fn devices(&self) -> Result<BTreeSet<u32>> {
-        let entries =
-            fs::read_dir(&self.directory).map_err(|error| io_failure(&self.directory, &error))?;
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            other => other.map_err(|error| io_failure(&self.directory, &error))?,
+        };
         Ok(entries
             .filter_map(|entry| {
                 entry
@@ -79,6 +78,7 @@ impl Pins {
                 format!("{context}: the kernel has no links for XDP (5.9)"),
             )
         })?;
+        self.make_directory()?;
         link.pin(&path).map_err(|error| failure(&context, &error))?;
         Ok(())
     }
@@ -101,7 +101,20 @@ impl Pins {
         for device in self.devices()? {
             self.detach(device)?;
         }
-        fs::remove_dir(&self.directory).map_err(|error| io_failure(&self.directory, &error))
+        match fs::remove_dir(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(io_failure(&self.directory, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn make_directory(&self) -> Result<()> {
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory);
+        made.map_err(|error| io_failure(&self.directory, &error))
     }
 
     /// False if the link's device is gone and another one has its number: then the pin is removed.

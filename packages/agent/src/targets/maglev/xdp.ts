@@ -67,6 +67,7 @@ export class XdpAcceleration {
   async apply(services: readonly DesiredService[], surroundings: Surroundings): Promise<boolean> {
     const refused = this.#obstacles(services, surroundings);
     refuseRequired(services, refused);
+    this.#past = new Map([...this.#past].filter(([id]) => services.some((service) => service.id === id)));
     const chosen = services.filter(({ id, acceleration }) => acceleration !== 'off' && !refused.has(id));
     try {
       const changed = await this.#carryOut(chosen, surroundings);
