@@ -121,6 +121,52 @@ await describeInNamespace('maglev target, direct server return', import.meta.fil
     });
   });
 
+  it('L4-83: a lost route and a new MAC address of a member are named, and repaired by the next application', async () => {
+    const [server] = lab.servers;
+    const members = { [server!.addresses[4]]: 1 };
+    const services = (['dsr-l2', 'dsr-l3'] as const).map(
+      (dataPath, index): ServiceOptions => ({
+        ...{
+          id: `one${index}`,
+          dataPath,
+          protocol: index === 0 ? 'tcp' : 'udp',
+          port: PORT,
+          addresses: [VIRTUAL[4]],
+          members,
+        },
+      }),
+    );
+    await apply(...services);
+    const answers = async () => [
+      ...(await lab.clients.call<string[]>('connect', { count: 1, address: VIRTUAL[4], port: PORT })),
+      (await lab.clients.call<{ name: string }>('exchange', { address: VIRTUAL[4], port: PORT })).name,
+    ];
+    const expected = [server!.addresses[4], server!.addresses[4]];
+    expect(await answers()).toEqual(expected);
+    shell("ip rule delete pref 1000; ip route flush table $(printf '%d' 0x4c000002)");
+    expect(await target.verify()).toEqual(['routes of members are gone or changed']);
+    await apply(...services);
+    expect(await answers()).toEqual(expected);
+    server!.host.run('ip link set eth0 address 02:00:00:00:00:99; ip -6 route replace default via fd03::2');
+    shell('ip neigh flush dev n0');
+    await until(async () => (await target.verify()).length > 0);
+    await apply(...services);
+    expect(await target.verify()).toEqual([]);
+    expect(await answers()).toEqual(expected);
+  });
+
+  it('L4-61: a member that nobody answers for is not waited for twice, and the others serve', async () => {
+    const [server] = lab.servers;
+    const members = { [server!.addresses[4]]: 1, '10.3.0.99': 1 };
+    const service: ServiceOptions = { id: 'one', dataPath: 'dsr-l2', port: PORT, addresses: [VIRTUAL[4]], members };
+    await apply(service);
+    const startMs = performance.now();
+    const { structure } = await apply({ ...service, members: { ...members, '10.3.0.99': 0 } });
+    expect([structure, performance.now() - startMs < 900]).toEqual([false, true]);
+    const names = await lab.clients.call<string[]>('connect', { count: 5, address: VIRTUAL[4], port: PORT });
+    expect(new Set(names)).toEqual(new Set([server!.addresses[4]]));
+  });
+
   it('L4-58: nothing but MAC addresses changes on the link, and L3 counts as one hop', async () => {
     const members = { [lab.servers[0]!.addresses[4]]: 1 };
     const base = { id: 'one', protocol: 'udp', port: PORT, addresses: [VIRTUAL[4]], members } as const;

@@ -73,6 +73,11 @@ export function routesOf(placed: readonly PlacedService[], { hops }: Surrounding
     );
 }
 
+/** Tells routes apart. */
+export function routeText({ family, mark, device, gateway }: MarkedRoute): string {
+  return `${family} ${mark} ${device} ${gateway}`;
+}
+
 function addService(table: TableBuilder, placed: PlacedService, send: (member: NumberedMember) => string): void {
   const { service } = placed;
   const chain = table.chain(namesOf.service(service.id));

@@ -1,6 +1,7 @@
 import type { MarkedRoute, SetOperation } from '@higgins/netlink';
 import { compileRuleset, type Placement, placeService } from './compile.js';
 import { batchesOf, bytesOf, type Content, contentChanges } from './contents.js';
+import { routeText } from './dsr.js';
 import { type Numbering, numberMembers } from './ids.js';
 import type { DesiredBalancer, DesiredService } from './model.js';
 import { digestOf, namesOf } from './names.js';
@@ -213,9 +214,8 @@ function withRoutes(
   routes: readonly MarkedRoute[],
   { routes: present }: ActualBalancer,
 ): Step[] {
-  const text = ({ family, mark, device, gateway }: MarkedRoute) => `${family} ${mark} ${device} ${gateway}`;
-  const [had, wanted] = [new Set(present.map(text)), new Set(routes.map((route) => route.mark))];
-  const add = routes.filter((route) => !had.has(text(route)));
+  const [had, wanted] = [new Set(present.map(routeText)), new Set(routes.map((route) => route.mark))];
+  const add = routes.filter((route) => !had.has(routeText(route)));
   const remove = present.filter(({ mark }) => !wanted.has(mark));
   return [
     ...(add.length > 0 ? [{ kind: 'routes' as const, add, remove: [] }] : []),

@@ -32,16 +32,25 @@ const LOOK_EVERY_MS = 10;
 /** Discard (RFC 863): what is sent there only makes the kernel ask for the neighbour's MAC address. */
 const DISCARD_PORT = 9;
 
-/** Looks around for these services; asks for MAC addresses that the kernel does not know yet. */
-export async function surroundingsOf(services: readonly DesiredService[]): Promise<Surroundings> {
+/**
+ * Looks around for these services. A MAC address that the kernel has forgotten since `previous`, as it does where nothing
+ * is sent the usual way, still counts; only for a member that is new does this wait for an answer.
+ */
+export async function surroundingsOf(
+  services: readonly DesiredService[],
+  previous: Surroundings,
+): Promise<Surroundings> {
   const direct = services.filter(({ dataPath }) => dataPath !== 'nat');
   if (direct.length === 0) return NO_SURROUNDINGS;
   const addresses = [...new Set(direct.flatMap(({ members }) => [...members.values()].map(({ address }) => address)))];
   const seen = look(addresses);
-  const silent = [...seen.hops.values()].filter(({ mac }) => mac === null).map(({ gateway }) => gateway);
-  if (silent.length === 0) return seen;
-  await askFor([...new Set(silent)]);
-  return look(addresses);
+  const silent = [...seen.hops].filter(([, { mac }]) => mac === null);
+  ask(silent.map(([, { gateway }]) => gateway));
+  const isNew = ([address, { gateway }]: [string, Hop]) => previous.hops.get(address)?.gateway !== gateway;
+  const unknown = silent.filter(isNew).map(([, { gateway }]) => gateway);
+  if (unknown.length === 0) return remembering(seen, previous);
+  await answered(unknown);
+  return remembering(look(addresses), previous);
 }
 
 /** Whether both are the same as far as the ruleset is concerned. */
@@ -75,14 +84,27 @@ function look(addresses: readonly string[]): Surroundings {
   return { devices: ethernet.map(({ name }) => name).sort(), hops };
 }
 
-/** Makes the kernel ask, and waits until all have answered or have had their time. */
-async function askFor(addresses: readonly string[]): Promise<void> {
-  for (const address of addresses) {
+function remembering({ devices, hops }: Surroundings, previous: Surroundings): Surroundings {
+  const filled = [...hops].map(([address, hop]): [string, Hop] => {
+    const before = previous.hops.get(address);
+    const same = before?.gateway === hop.gateway && before.deviceIndex === hop.deviceIndex;
+    return [address, hop.mac === null && same ? { ...hop, mac: before.mac } : hop];
+  });
+  return { devices, hops: new Map(filled) };
+}
+
+/** Makes the kernel ask for MAC addresses. */
+function ask(addresses: readonly string[]): void {
+  for (const address of new Set(addresses)) {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
     // An ICMP error is as good an answer as any.
     socket.on('error', () => {});
     socket.send('', DISCARD_PORT, address, () => socket.close());
   }
+}
+
+/** Waits until all have answered or have had their time. */
+async function answered(addresses: readonly string[]): Promise<void> {
   for (let waitedMs = 0; waitedMs < ANSWER_MS_MAX; waitedMs += LOOK_EVERY_MS) {
     const known = new Set(neighbours().map(({ address }) => address));
     if (addresses.every((address) => known.has(address))) return;

@@ -1,4 +1,4 @@
-import type { FlowFilter, Netlink, SetOperation } from '@higgins/netlink';
+import type { Netlink, SetOperation } from '@higgins/netlink';
 import { addMarkedRoute, markedRoutes, NetlinkError, removeMarkedRoute } from '@higgins/netlink';
 import type { BalancerTarget, Programmed } from '../../balancer/core/contract.js';
 import { permanentError } from '../nft/apply.js';
@@ -9,6 +9,8 @@ import { placeService } from './compile.js';
 import { bytesOfWords, contentRead } from './contents.js';
 import { countersOf } from './counters.js';
 import { differences } from './drift.js';
+import { routeText } from './dsr.js';
+import { FlowCounts } from './flow-counts.js';
 import type { Numbering } from './ids.js';
 import type { DesiredBalancer, DesiredService, ServiceCounters } from './model.js';
 import { namesOf, SHARED } from './names.js';
@@ -65,11 +67,13 @@ export class MaglevTarget implements BalancerTarget {
   readonly #options: MaglevTargetOptions;
   readonly #table: string;
   readonly #acceleration: XdpAcceleration;
+  readonly #flows: FlowCounts;
   #known: Known | null = null;
 
   constructor(options: MaglevTargetOptions) {
     this.#options = options;
     this.#table = options.table ?? 'higgins_lb';
+    this.#flows = new FlowCounts(options.netlink, options.bootMs);
     this.#acceleration = options.acceleration ?? new XdpAcceleration({ directory: xdpDirectory(this.#table) });
   }
 
@@ -80,7 +84,7 @@ export class MaglevTarget implements BalancerTarget {
 
   async apply(desired: DesiredBalancer, signal: AbortSignal): Promise<Programmed> {
     checkSupported(desired);
-    const surroundings = await surroundingsOf(desired.services);
+    const surroundings = await surroundingsOf(desired.services, this.#known?.surroundings ?? NO_SURROUNDINGS);
     this.#acceleration.check(desired.services, surroundings);
     const done = { transactions: 0, structure: false };
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -108,11 +112,13 @@ export class MaglevTarget implements BalancerTarget {
     const known = this.#known;
     if (!known) return ['nothing has been applied yet'];
     const accelerated = await this.#acceleration.verify();
-    if ((await this.#netlink.generation()) === known.actual.generation) return accelerated;
+    const around = await this.#waysChanged(known);
+    if (around.length > 0) this.#known = null;
+    if ((await this.#netlink.generation()) === known.actual.generation) return [...around, ...accelerated];
     const reading = await readBalancer(this.#netlink, this.#table);
-    const found = differences(known.actual, reading);
-    if (found.length > 0) this.#known = null;
-    else this.#known = { ...known, actual: { ...known.actual, generation: reading.actual.generation } };
+    const found = [...differences(known.actual, reading), ...around];
+    const { generation } = reading.actual;
+    this.#known = found.length > 0 ? null : { ...known, actual: { ...known.actual, generation } };
     return [...found, ...accelerated];
   }
 
@@ -126,13 +132,13 @@ export class MaglevTarget implements BalancerTarget {
   }
 
   async connections(service: DesiredService, member: string): Promise<number> {
-    const filter = await this.#flowsOf(service, member);
-    return filter ? await this.#netlink.countFlows({ ...filter, openOnly: true }) : 0;
+    const mark = await this.#markOf(service, member);
+    return mark === null ? 0 : await this.#flows.of(mark);
   }
 
   async cut(service: DesiredService, member: string): Promise<number> {
-    const filter = await this.#flowsOf(service, member);
-    return filter ? await this.#netlink.deleteFlows(filter) : 0;
+    const mark = await this.#markOf(service, member);
+    return mark === null ? 0 : await this.#flows.end(mark);
   }
 
   async flush(): Promise<void> {
@@ -154,6 +160,18 @@ export class MaglevTarget implements BalancerTarget {
   #planOptions(surroundings: Surroundings): PlanOptions {
     const batchBytesMax = this.#options.batchBytesMax ?? this.#netlink.batchBytesMax;
     return { table: this.#table, batchBytesMax, surroundings };
+  }
+
+  /** Ways to members that are others than those in force. */
+  async #waysChanged({ actual, services, surroundings }: Known): Promise<string[]> {
+    const now = await surroundingsOf([...services.values()], surroundings);
+    const present = new Set(actual.routes.length > 0 ? markedRoutes().map(routeText) : []);
+    return [
+      ...(sameSurroundings(now, surroundings) ? [] : ['devices or neighbours on the way to members are others']),
+      ...(actual.routes.every((route) => present.has(routeText(route)))
+        ? []
+        : ['routes of members are gone or changed']),
+    ];
   }
 
   /** What is in force: as known if nobody else changed the ruleset, else with what this change touches read again. */
@@ -294,16 +312,16 @@ export class MaglevTarget implements BalancerTarget {
     }
   }
 
-  async #flowsOf(service: DesiredService, member: string): Promise<FlowFilter | null> {
+  /** Null where flows are not tracked, or the member is not there. */
+  async #markOf(service: DesiredService, member: string): Promise<number | null> {
     if (service.dataPath !== 'nat') return null;
-    const mark = this.#known?.numbering.get(service.id)?.get(member)?.mark ?? (await this.#markRead(service, member));
-    return mark === undefined ? null : { mark };
+    return this.#known?.numbering.get(service.id)?.get(member)?.mark ?? (await this.#markRead(service, member));
   }
 
   /** The mark of a member that this process did not write. */
-  async #markRead({ id }: DesiredService, member: string): Promise<number | undefined> {
+  async #markRead({ id }: DesiredService, member: string): Promise<number | null> {
     const { actual } = await readStructure(this.#netlink, this.#table);
-    return actual.marks.get(namesOf.member(id, member));
+    return actual.marks.get(namesOf.member(id, member)) ?? null;
   }
 }
 
