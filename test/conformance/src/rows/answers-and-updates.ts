@@ -16,8 +16,9 @@ export const ANSWERS_AND_UPDATES: Rows = {
   N221: {
     section: '10.6.1',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: "a redirect without a URI is followed in the session's place",
+    notFollowed:
+      "A relay passes a redirect on to whoever asked; the SDK tells it to the application, since relays and names are the operator's choice.",
   },
   N222: {
     section: '10.6.1',
@@ -79,8 +80,9 @@ export const ANSWERS_AND_UPDATES: Rows = {
   N228: {
     section: '10.6.2',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a redirected request is made anew where the redirect says',
+    notFollowed:
+      "A relay passes a redirect on to whoever asked; the SDK tells it to the application, since relays and names are the operator's choice.",
   },
   N229: {
     section: '10.7',

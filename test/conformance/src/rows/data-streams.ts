@@ -45,14 +45,21 @@ export const DATA_STREAMS: Rows = {
   N273: {
     section: '11.2.1',
     keyword: 'SHOULD NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'relays do not process payloads',
+    code: ['relay/src/core/wire.ts#encodeObject'],
+    tests: ['relay/src/core/integrity.test.ts › N142'],
+    broken: [
+      '...{ properties, hasProperties, status, payload },',
+      '...{ properties, hasProperties, status, payload: payload.toReversed() },',
+    ],
   },
   N274: {
     section: '11.2.1.1',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'statuses are cached',
+    code: ['relay/src/core/upstream/accept.ts#endHere'],
+    tests: ['relay/src/core/datagrams.test.ts › N274', 'relay/src/core/malformed.test.ts › N179, N253'],
+    broken: ["if (object.status === 'end-of-track') track.end = place(object);", ''],
   },
   N275: {
     section: '11.2.1.1',
@@ -91,7 +98,12 @@ export const DATA_STREAMS: Rows = {
     section: '11.2.1.2',
     keyword: 'SHOULD',
     says: 'what neither transport nor relays need is part of the payload',
-    missing: 'its test',
+    code: ['packages/signals/src/envelope.ts#encodeObjectProperties'],
+    tests: ['packages/signals/src/envelope.test.ts › BUS-16: have these bytes'],
+    broken: [
+      'return encodeProperties([immutableProperties(pairs)]);',
+      'return encodeProperties([immutableProperties([...pairs, { type: 0x3c01, value: new Uint8Array(3) }])]);',
+    ],
   },
   N279: {
     section: '11.3.1',
@@ -107,7 +119,10 @@ export const DATA_STREAMS: Rows = {
     says: 'a datagram type that is not defined closes the session with PROTOCOL_VIOLATION',
     code: ['protocol/src/data/datagram.ts#decodeDatagram'],
     tests: ['test/conformance/src/tests/data.test.ts'],
-    broken: ['if (!known || (bits & (STATUS | END_OF_GROUP)) === (STATUS | END_OF_GROUP)) {', 'if (!known) {'],
+    broken: [
+      'if (!known || (bits & (STATUS | END_OF_GROUP)) === (STATUS | END_OF_GROUP)) {',
+      'if (!known || type === END_OF_GROUP) {',
+    ],
   },
   N281: {
     section: '11.3.1',
@@ -131,8 +146,10 @@ export const DATA_STREAMS: Rows = {
   N283: {
     section: '11.4',
     keyword: 'SHOULD NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'one stream at a time has the same Subgroup header',
+    code: ['relay/src/core/downstream/fan-out.ts#FanOut.forward'],
+    tests: ['relay/src/core/subgroups.test.ts › N292, N293'],
+    broken: ['this.reset(live, StreamResetCode.INTERNAL_ERROR);', ''],
   },
   N284: {
     section: '11.4.1',
@@ -207,14 +224,21 @@ export const DATA_STREAMS: Rows = {
   N291: {
     section: '11.4.3',
     keyword: 'MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a relay goes on with a Subgroup stream only with its next Object',
+    code: ['relay/src/core/downstream/fan-out.ts#continues'],
+    tests: ['relay/src/core/subgroups.test.ts › N291', 'relay/src/core/subgroups.test.ts › N292, N293'],
+    broken: ['return Number(object.object) - Number(live.lastObject) === 1;', 'return true;'],
   },
   N292: {
     section: '11.4.3',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'where it does not know the next Object it resets the stream and opens another',
+    code: ['relay/src/core/downstream/fan-out.ts#FanOut.forward'],
+    tests: ['relay/src/core/subgroups.test.ts › N292, N293'],
+    broken: [
+      'if (live !== null && !continues(live, object, feed)) {',
+      'if (live?.ended === true && !continues(live, object, feed)) {',
+    ],
   },
   N293: {
     section: '11.4.3',
@@ -233,8 +257,13 @@ export const DATA_STREAMS: Rows = {
   N294: {
     section: '11.4.3',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a stream ends with its Group',
+    code: [
+      'relay/src/core/downstream/fan-out.ts#FanOut.live',
+      'packages/client/src/served-subscription.ts#ServedSubscription',
+    ],
+    tests: ['relay/src/core/subgroups.test.ts › N016'],
+    broken: ['if (live.subgroup === subgroup) return live;', 'if (live.group === group) return live;'],
   },
   N295: {
     section: '11.4.3',
@@ -250,8 +279,16 @@ export const DATA_STREAMS: Rows = {
   N296: {
     section: '11.4.3',
     keyword: 'SHOULD NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'after STOP_SENDING no other stream is opened for the Subgroup',
+    code: [
+      'packages/transport/src/memory/receiver-set.ts#SetReceiver.stopped',
+      'packages/quic/src/receiver-set.ts#QuicReceiverSet',
+    ],
+    tests: ['packages/transport/src/memory/compliance.test.ts › STOP_SENDING takes a receiver out of the group'],
+    broken: [
+      'stopped(stream: SendStream, code: number): void {\n    this.#forget(stream);',
+      'stopped(stream: SendStream, code: number): void {',
+    ],
   },
   N297: {
     section: '11.4.3',
@@ -316,13 +353,18 @@ export const DATA_STREAMS: Rows = {
     says: 'with flag 0x40 the two lowest bits are 0, and are ignored',
     code: ['protocol/src/data/fetch-prior.ts#readFetchHead'],
     tests: ['test/conformance/src/tests/data.test.ts'],
-    broken: ['const hasSubgroup = (flags & Flags.DATAGRAM) === 0 &&', 'const hasSubgroup ='],
+    broken: ['const hasSubgroup = (flags & Flags.DATAGRAM) === 0 &&', 'const hasSubgroup = flags >= 0 &&'],
   },
   N304: {
     section: '11.4.4.2',
     keyword: 'SHOULD NOT',
     says: 'End of Non-Existent Range is sent only beside ranges of unknown status',
-    missing: 'relay',
+    code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
+    tests: [
+      'test/conformance/src/tests/relay.test.ts',
+      'relay/src/core/fetch.test.ts › answers from the cache at once with FILL_TIMEOUT 0',
+    ],
+    broken: ['this.#write(this.#encoder.rangeEnd(stop, true));', 'this.#write(this.#encoder.rangeEnd(stop, false));'],
   },
   N305: {
     section: '11.5',

@@ -113,13 +113,23 @@ export const OBJECTS_AND_NAMES: Rows = {
     section: '2.1',
     keyword: 'MUST NOT',
     says: 'the contents of an Object never change',
-    missing: 'its test',
+    code: [
+      'packages/client/src/core/journal-entry.ts#decodeJournalEntry',
+      'packages/client/src/core/track-writer.ts#TrackWriter',
+    ],
+    tests: ['packages/client/src/commit-log.test.ts › BUS-27: a restarted publisher has the identical object'],
+    broken: ['return { object, properties, payload };', 'return { object, properties: payload, payload };'],
   },
   N015: {
     section: '2.1',
     keyword: 'MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'relays do not combine, split or modify payloads',
+    code: ['relay/src/core/wire.ts#encodeObject'],
+    tests: ['relay/src/core/integrity.test.ts'],
+    broken: [
+      '...{ properties, hasProperties, status, payload },',
+      '...{ properties, hasProperties, status, payload: payload.slice(0, payload.length >> 1) },',
+    ],
   },
   N016: {
     section: '2.2',
@@ -143,14 +153,24 @@ export const OBJECTS_AND_NAMES: Rows = {
   N018: {
     section: '2.2',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a relay sets FIRST_OBJECT where it forwards the first Object of a Subgroup',
+    code: ['relay/src/core/downstream/fan-out.ts#FanOut'],
+    tests: ['relay/src/core/subgroups.test.ts › N018'],
+    broken: [
+      'encodeHead(set.alias, live, live.startsSubgroup, live.feed.hasProperties)',
+      'encodeHead(set.alias, live, false, live.feed.hasProperties)',
+    ],
   },
   N019: {
     section: '2.3',
     keyword: 'SHOULD/SHOULD NOT',
     says: 'Groups are useful on their own',
-    missing: 'its test',
+    code: ['packages/client/src/published-track.ts#PublishedTrack'],
+    tests: ['packages/client/src/commit-log.test.ts › BUS-13: snapshot plus deltas is the value'],
+    broken: [
+      'return { ...this.#planSnapshot(entries, context), delta };',
+      'return { ...this.#planSnapshot(new Map(), context), delta };',
+    ],
   },
   N020: {
     section: '2.3.1',
@@ -213,14 +233,24 @@ export const OBJECTS_AND_NAMES: Rows = {
   N027: {
     section: '2.4.2',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a relay ends subscriptions of a Malformed Track with PUBLISH_DONE and resets its fetches, with MALFORMED_TRACK',
+    code: ['relay/src/core/upstream/accept.ts#malformed'],
+    tests: ['relay/src/core/malformed.test.ts › N026, N027, N028', 'relay/src/core/integrity.test.ts › N027'],
+    broken: [
+      'endSubscription(context, subscription, PublishDoneCode.MALFORMED_TRACK, reason);',
+      'endSubscription(context, subscription, PublishDoneCode.TRACK_ENDED, reason);',
+    ],
   },
   N028: {
     section: '2.4.2',
     keyword: 'MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'Objects that show that a track is malformed are not cached',
+    code: ['relay/src/core/upstream/accept.ts#store'],
+    tests: ['relay/src/core/malformed.test.ts › N026, N027, N028'],
+    broken: [
+      "contradicts an earlier one`);\n    return 'dropped';",
+      "contradicts an earlier one`);\n    cache.insert(object);\n    return 'dropped';",
+    ],
   },
   N029: {
     section: '2.4.3',
@@ -232,26 +262,40 @@ export const OBJECTS_AND_NAMES: Rows = {
   N030: {
     section: '2.5',
     keyword: 'MUST NOT/MUST/MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'Properties that a relay does not know are forwarded and cached, unmodified',
+    code: ['relay/src/core/track.ts#Track.propertiesAt'],
+    tests: ['test/conformance/src/tests/relay.test.ts'],
+    broken: [
+      'heldMs <= UNCOUNTED_HOLD_MS)) return object.properties;',
+      'heldMs <= UNCOUNTED_HOLD_MS)) return new Uint8Array(0);',
+    ],
   },
   N031: {
     section: '2.5',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'the most recent set of unknown properties takes the place of a cached one',
+    code: ['relay/src/core/cache/track-cache.ts#TrackCache.refresh'],
+    tests: ['relay/src/core/malformed.test.ts › N031, N032'],
+    broken: ['group.replace({ ...present, properties: object.properties });', 'group.replace({ ...present });'],
   },
   N032: {
     section: '2.5',
     keyword: 'MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'sets of unknown properties are not merged',
+    code: ['relay/src/core/cache/track-cache.ts#TrackCache.refresh'],
+    tests: ['relay/src/core/malformed.test.ts › N031, N032'],
+    broken: [
+      'group.replace({ ...present, properties: object.properties });',
+      'group.replace({ ...present, properties: new Uint8Array([...present.properties, ...object.properties]) });',
+    ],
   },
   N033: {
     section: '2.5',
     keyword: 'MUST/MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'relays forward properties of applications unchanged and do not interpret them',
+    code: ['relay/src/core/track.ts#Track.propertiesAt', 'relay/src/core/properties.ts#readTrackPolicy'],
+    tests: ['test/conformance/src/tests/relay.test.ts'],
+    broken: ['if (this.policy.shape === null || (', 'if (this.policy.shape !== null && ('],
   },
   N034: {
     section: '2.5.1',
@@ -294,8 +338,13 @@ export const OBJECTS_AND_NAMES: Rows = {
   N038: {
     section: '2.5.1',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a relay answers those that wait for such a track with UNSUPPORTED_EXTENSION',
+    code: ['relay/src/core/downstream/subscriptions.ts#rejectWaiting'],
+    tests: ['relay/src/core/errors.test.ts › N037, N038, N039, N040'],
+    broken: [
+      'const final = code === RequestErrorCode.UNSUPPORTED_EXTENSION || redirect !== undefined;',
+      'const final = redirect !== undefined;',
+    ],
   },
   N039: {
     section: '2.5.1',
@@ -308,14 +357,24 @@ export const OBJECTS_AND_NAMES: Rows = {
   N040: {
     section: '2.5.1',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a relay answers a FETCH of such a track with UNSUPPORTED_EXTENSION',
+    code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse.fillFailed'],
+    tests: ['relay/src/core/errors.test.ts › N037, N038, N039, N040'],
+    broken: [
+      'if (error.code !== RequestErrorCode.UNSUPPORTED_EXTENSION || this.#over) return;',
+      'if (error.code !== null) return;',
+    ],
   },
   N041: {
     section: '2.5.1',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a relay that has forwarded data of such a track resets the fetch stream',
+    code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse.fillFailed'],
+    tests: ['test/conformance/src/tests/relay.test.ts'],
+    broken: [
+      'else if (this.#stream !== null) peer.session.resetData(this.#stream, StreamResetCode.CANCELLED);\n    this.#context.touch(peer);',
+      'this.#context.touch(peer);',
+    ],
   },
   N042: {
     section: '2.5.1',

@@ -102,7 +102,7 @@ export const REQUESTS: Rows = {
     tests: ['test/conformance/src/tests/requests.test.ts'],
     broken: [
       'throw protocolViolation(`fetch type',
-      "return { kind: 'relative-joining', subscription: 0, groupsBack: 0 };\n      throw protocolViolation(`fetch type",
+      "return { kind: 'relative-joining', subscription: reader.saturated(), groupsBack: reader.vi64() };\n      throw protocolViolation(`fetch type",
     ],
   },
   N247: {
@@ -127,8 +127,13 @@ export const REQUESTS: Rows = {
   N249: {
     section: '10.12.2',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a joining FETCH of a track without Objects is answered INVALID_RANGE',
+    code: ['relay/src/core/downstream/fetch-requests.ts#startJoin'],
+    tests: ['relay/src/core/joining.test.ts › is told that a track without objects has none'],
+    broken: [
+      'reject(context, peer, request, RequestErrorCode.INVALID_RANGE, reason);',
+      'reject(context, peer, request, RequestErrorCode.DOES_NOT_EXIST, reason);',
+    ],
   },
   N250: {
     section: '10.12.2',
@@ -141,8 +146,13 @@ export const REQUESTS: Rows = {
   N251: {
     section: '10.12.3',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'delivery waits at an Object of unknown status until that is confirmed upstream',
+    code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
+    tests: [
+      'relay/src/core/fetch.test.ts › asks upstream once, and then knows',
+      'relay/src/core/traps.test.ts › with holes that are none',
+    ],
+    broken: ['if (this.#awaitFill(this.#position)) return null;', ''],
   },
   N252: {
     section: '10.12.3',
@@ -161,20 +171,32 @@ export const REQUESTS: Rows = {
   N253: {
     section: '10.12.3',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a FETCH that starts behind the Largest Object is answered INVALID_RANGE',
+    code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
+    tests: ['relay/src/core/fetch.test.ts › behind the largest object is refused'],
+    broken: [
+      'RequestErrorCode.DOES_NOT_EXIST : RequestErrorCode.INVALID_RANGE',
+      'RequestErrorCode.DOES_NOT_EXIST : RequestErrorCode.TIMEOUT',
+    ],
   },
   N254: {
     section: '10.12.3',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'fetched Groups come in the requested order',
+    code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
+    tests: ['relay/src/core/fetch.test.ts › may be descending by groups'],
+    broken: [
+      'segmentsOf(track.cache, start, end, order)',
+      "segmentsOf(track.cache, start, end, order === 'ascending' ? 'descending' : 'ascending')",
+    ],
   },
   N255: {
     section: '10.13',
     keyword: 'MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'FETCH_OK waits until the End Location is known',
+    code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
+    tests: ['relay/src/core/fetch.test.ts › of a track without a subscription goes upstream'],
+    broken: ['if ((track.largest === null || !track.hasLiveSource) && this.#awaitFill(start)) return false;', ''],
   },
   N256: {
     section: '10.13',
@@ -202,11 +224,11 @@ export const REQUESTS: Rows = {
     section: '10.18',
     keyword: 'MUST',
     says: 'another first response to SUBSCRIBE_NAMESPACE closes the session with PROTOCOL_VIOLATION',
-    code: ['protocol/src/messages/context.ts#requestContext'],
+    code: ['protocol/src/messages/frame.ts#MessageStreamParser', 'protocol/src/messages/context.ts#requestContext'],
     tests: ['test/conformance/src/tests/requests.test.ts'],
     broken: [
-      "'subscribe-namespace',\n    ['request-update'],\n    ['request-ok'],",
-      "    'subscribe-namespace',\n    ['request-update'],\n    ['request-ok', 'namespace'],",
+      'if (!context.allowed.has(codec.kind)) throw protocolViolation(',
+      'if (!context.allowed.has(codec.kind)) throw new Error(',
     ],
   },
   N259: {
@@ -226,8 +248,13 @@ export const REQUESTS: Rows = {
   N260: {
     section: '10.18',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'SUBSCRIBE_NAMESPACE needs authorization',
+    code: ['relay/src/core/discovery/interests.ts#Interests.add'],
+    tests: ['relay/src/core/discovery/discovery.test.ts › N260, N267'],
+    broken: [
+      'reject(context, peer, request, decision.code, decision.reason);\n      return;\n    }\n    const interest',
+      'context.counters.requestsRejected++;\n    }\n    const interest',
+    ],
   },
   N261: {
     section: '10.18',
@@ -271,11 +298,11 @@ export const REQUESTS: Rows = {
     section: '10.19',
     keyword: 'MUST',
     says: 'another first response to SUBSCRIBE_TRACKS closes the session with PROTOCOL_VIOLATION',
-    code: ['protocol/src/messages/context.ts#requestContext'],
+    code: ['protocol/src/messages/frame.ts#MessageStreamParser', 'protocol/src/messages/context.ts#requestContext'],
     tests: ['test/conformance/src/tests/requests.test.ts'],
     broken: [
-      "'subscribe-tracks',\n    ['request-update'],\n    ['request-ok'],",
-      "    'subscribe-tracks',\n    ['request-update'],\n    ['request-ok', 'publish-blocked'],",
+      'if (!context.allowed.has(codec.kind)) throw protocolViolation(',
+      'if (!context.allowed.has(codec.kind)) throw new Error(',
     ],
   },
   N266: {
@@ -295,7 +322,15 @@ export const REQUESTS: Rows = {
   N267: {
     section: '10.19',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'SUBSCRIBE_TRACKS needs authorization',
+    code: [
+      'relay/src/core/discovery/interests.ts#Interests.update',
+      'relay/src/core/discovery/interests.ts#Interests.add',
+    ],
+    tests: ['relay/src/core/discovery/discovery.test.ts › N260, N267'],
+    broken: [
+      'peer.session.rejectUpdate(request, { code, reason, retryIntervalMs: null });\n      this.remove(context, interest);\n      return;',
+      'peer.session.rejectUpdate(request, { code, reason, retryIntervalMs: null });\n      return;',
+    ],
   },
 };

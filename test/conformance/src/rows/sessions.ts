@@ -145,7 +145,7 @@ export const SESSIONS: Rows = {
     says: 'requests and objects that come before SETUP are buffered',
     code: ['protocol/src/session/uni-start.ts#UniStart', 'protocol/src/session/request-start.ts#RequestStart'],
     tests: ['test/conformance/src/tests/session.test.ts'],
-    broken: ['held.replay((bytes, fin) => this.#state.streams', 'held.drain().map((bytes, fin) => this.#state.streams'],
+    broken: ["return role === 'control' || this.#state.established;", 'return role !== null;'],
   },
   N060: {
     section: '3.3',
@@ -211,10 +211,7 @@ export const SESSIONS: Rows = {
     says: 'an unknown unidirectional stream type closes the session',
     code: ['protocol/src/session/uni-start.ts#UniStart'],
     tests: ['test/conformance/src/tests/session.test.ts'],
-    broken: [
-      'if (role === null) throw protocolViolation(`unidirectional',
-      "if (role === 'control') throw protocolViolation(`unidirectional",
-    ],
+    broken: ['if (role === null) throw', "if (role === null) return 'padding';\n    if (role === null) throw"],
   },
   N067: {
     section: '3.5',
@@ -238,8 +235,13 @@ export const SESSIONS: Rows = {
   N069: {
     section: '3.6',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a server that is a subscriber sends GOAWAY downstream before it unsubscribes upstream',
+    code: ['relay/src/core/relay-core.ts#RelayCore.drain'],
+    tests: ['test/conformance/src/tests/relay.test.ts'],
+    broken: [
+      'peer.session.goaway(newSessionUri, timeoutMs);',
+      'for (const track of this.tracks) for (const source of track.sources.values()) source.cancel();\n        peer.session.goaway(newSessionUri, timeoutMs);',
+    ],
   },
   N070: {
     section: '3.6',
@@ -250,10 +252,7 @@ export const SESSIONS: Rows = {
       'packages/client/src/relay-connector.ts#RelayConnector',
     ],
     tests: ['relay/src/core/failover.test.ts › moves to the next upstream on GOAWAY while the old one still serves'],
-    broken: [
-      'if (own.track.wanted && !hasCaughtUp(own.track, peer)) left = true;',
-      'if (own.track.wanted && own.track.fills.size > 99) left = true;',
-    ],
+    broken: ["peer.session.close(SessionTerminationCode.NO_ERROR, 'moved to another relay');", ''],
   },
   N071: {
     section: '4',
@@ -266,7 +265,12 @@ export const SESSIONS: Rows = {
   N072: {
     section: '4',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'relays implement every message and the rules of §9',
+    code: ['relay/src/core/notices.ts#noticed'],
+    tests: ['test/conformance/src/tests/relay.test.ts'],
+    broken: [
+      'context.interests.add(context, peer, notice);',
+      "peer.session.reject(notice.request, { code: 3, reason: '', retryIntervalMs: null });",
+    ],
   },
 };

@@ -21,7 +21,7 @@ export const SETUP_AND_GOAWAY: Rows = {
     tests: ['test/conformance/src/tests/messages.test.ts'],
     broken: [
       'const { authorizationTokens, others: _ignored, ...options } = fields;',
-      'const { authorizationTokens, ...options } = fields;',
+      "const { authorizationTokens, ...options } = fields;\n    if (options.others !== undefined) throw protocolViolation('options that nobody knows');",
     ],
   },
   N189: {
@@ -201,26 +201,41 @@ export const SETUP_AND_GOAWAY: Rows = {
   N207: {
     section: '10.4',
     keyword: 'SHOULD',
-    says: 'a request that is to move is made again on another session',
-    missing: 'TODO',
+    says: 'GOAWAY on a request has it made anew',
+    code: ['relay/src/core/notices.ts#requestLeaving'],
+    tests: ['relay/src/core/failover.test.ts › N207, N211'],
+    broken: ["if (own === undefined || newSessionUri !== '') return;", 'if (own !== null) return;'],
   },
   N208: {
     section: '10.4',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'after GOAWAY a subscriber unsubscribes each subscription',
+    code: ['relay/src/core/upstream/sources.ts#leaveOldUpstreams'],
+    tests: ['relay/src/core/failover.test.ts › moves to the next upstream on GOAWAY while the old one still serves'],
+    broken: ['else cancelSource(context, own);\n    }', 'else left = true;\n    }'],
   },
   N209: {
     section: '10.4',
     keyword: 'SHOULD NOT',
     says: 'after GOAWAY no new requests are sent to the peer',
-    missing: 'its test',
+    code: ['relay/src/core/peer-life.ts#peerLeaving', 'packages/client/src/relay-connector.ts#RelayConnector'],
+    tests: [
+      'relay/src/core/failover.test.ts › N206, N209, N212',
+      'relay/src/core/failover.test.ts › moves to the next upstream on GOAWAY',
+      'test/conformance/src/tests/sdk.test.ts',
+    ],
+    broken: ['if (peer.leaving) return;\n  peer.leaving = true;', 'if (peer.leaving) return;'],
   },
   N210: {
     section: '10.4',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'the sender of GOAWAY avoids new requests',
+    code: ['relay/src/core/relay-core.ts#RelayCore.drain', 'relay/src/core/peer.ts#Peer'],
+    tests: ['test/conformance/src/tests/delivery.test.ts'],
+    broken: [
+      'peer.leaving = true;\n        this.touch(peer);\n      }\n    });',
+      'this.touch(peer);\n      }\n    });',
+    ],
   },
   N211: {
     section: '10.4',

@@ -38,14 +38,21 @@ export const SUBSCRIPTIONS_AND_NAMESPACES: Rows = {
   N076: {
     section: '5.1',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a publisher keeps the Largest Location that it told when the subscription began to forward',
+    code: [
+      'relay/src/core/downstream/subscriptions.ts#updateSubscription',
+      'packages/client/src/served-subscription.ts#ServedSubscription',
+    ],
+    tests: ['relay/src/core/updates.test.ts › N247, N248'],
+    broken: ['subscription.joining = track.largest;', 'subscription.joining = null;'],
   },
   N077: {
     section: '5.1',
     keyword: 'MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'relays send PUBLISH only to those who asked for it and may have it',
+    code: ['relay/src/core/downstream/offers.ts#stillDue'],
+    tests: ['relay/src/core/publish.test.ts › N077, N094'],
+    broken: ['if (!context.authorizer.authorizeSubscribe(peer.principal, name, tokens).allowed) return false;', ''],
   },
   N078: {
     section: '5.1',
@@ -86,7 +93,7 @@ export const SUBSCRIPTIONS_AND_NAMESPACES: Rows = {
     tests: ['test/conformance/src/tests/requests.test.ts'],
     broken: [
       'this.state.publisherTracks.delete(this.name.key);\n    this.#data.reset(code);',
-      '    this.state.publisherTracks.delete(this.name.key);',
+      'this.state.publisherTracks.delete(this.name.key);\n    this.#data.reset(code + 1);',
     ],
   },
   N083: {
@@ -130,14 +137,24 @@ export const SUBSCRIPTIONS_AND_NAMESPACES: Rows = {
   N087: {
     section: '5.1.2',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'a filter whose whole range is over is answered INVALID_RANGE',
+    code: [
+      'relay/src/core/downstream/subscription.ts#Subscription.refusalOf',
+      'packages/client/src/track-server.ts#TrackServer',
+    ],
+    tests: ['relay/src/core/joining.test.ts › a range that is over is refused'],
+    broken: [
+      'code: RequestErrorCode.INVALID_RANGE, reason: `group',
+      'code: RequestErrorCode.DOES_NOT_EXIST, reason: `group',
+    ],
   },
   N088: {
     section: '5.1.2',
     keyword: 'MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'no Objects from outside of the requested range are sent',
+    code: ['relay/src/core/downstream/subscription.ts#Subscription.wants'],
+    tests: ['relay/src/core/joining.test.ts › absolute range', 'relay/src/core/updates.test.ts › N088'],
+    broken: ['if (this.endGroup !== null && group > this.endGroup) return false;', ''],
   },
   N089: {
     section: '5.2',
@@ -188,14 +205,24 @@ export const SUBSCRIPTIONS_AND_NAMESPACES: Rows = {
   N094: {
     section: '6.1',
     keyword: 'MUST NOT',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'after SUBSCRIBE_TRACKS was cancelled a relay sends no further PUBLISH',
+    code: ['relay/src/core/discovery/interests.ts#Interests.remove', 'relay/src/core/downstream/offers.ts#stillDue'],
+    tests: ['relay/src/core/publish.test.ts › N077, N094'],
+    broken: [
+      'if (!interest.peer.interests.delete(interest.request)) return;',
+      "if (interest.kind === 'tracks' || !interest.peer.interests.delete(interest.request)) return;",
+    ],
   },
   N095: {
     section: '6.2',
     keyword: 'MUST',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'NAMESPACE is sent to each subscriber of the namespace or a prefix of it',
+    code: ['relay/src/core/discovery/interests.ts#Interests.namespacePublished'],
+    tests: ['relay/src/core/discovery/discovery.test.ts › N092, N095, N129'],
+    broken: [
+      'for (const interest of [...this.#namespaces.prefixesOf(namespace)]) this.#tell(context, interest, namespace);',
+      '',
+    ],
   },
   N096: {
     section: '6.2',
@@ -239,7 +266,8 @@ export const SUBSCRIPTIONS_AND_NAMESPACES: Rows = {
   N100: {
     section: '6.2',
     keyword: 'SHOULD',
-    says: '?',
-    missing: 'nobody has looked at it yet',
+    says: 'an endpoint asks those only that announce exactly the namespace of the track',
+    notFollowed:
+      '§9.5 has relays send SUBSCRIBE to every publisher of the namespace or of a prefix of it, which is what ours do; the SDK subscribes at its relays.',
   },
 };
