@@ -33,6 +33,7 @@ try {
   if (wants('rust')) count(runRust());
   if (wants('unit')) count(runVitest('unit'));
   if (wants('e2e')) count(runVitest('e2e'));
+  if (values.only === undefined && positionals.length === 0) count(runConformance());
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
@@ -94,6 +95,16 @@ function runVitest(project) {
   const skipped = tests.filter((test) => !['passed', 'failed'].includes(test.status)).map((test) => test.fullName);
   const passed = tests.filter((test) => test.status === 'passed').length;
   return { passed, failed: status === 0 ? 0 : Math.max(1, failed + brokenFiles), skipped };
+}
+
+/** Holds the table of the draft's sentences against the reports of the runs before. */
+function runConformance() {
+  process.stderr.write('test: conformance\n');
+  const { status } = spawnSync(process.execPath, ['test/conformance/dist/main.js', '--reports', scratch], {
+    cwd: root,
+    stdio: ['ignore', 1, 2],
+  });
+  return status === 0 ? { passed: 1, failed: 0, skipped: [] } : { passed: 0, failed: 1, skipped: [] };
 }
 
 function readReport(file) {

@@ -11,6 +11,9 @@ import { copyTree } from './tree-copy.js';
 import { judge } from './verdict.js';
 import { PAGE, ROOT } from './workspace.js';
 
+/** All files that rows name, those on the real network included. */
+const CHECK_MS_MAX = 1_800_000;
+
 interface Options {
   readonly json?: string;
   readonly write?: true;
@@ -45,7 +48,9 @@ command.parse();
 
 function check({ reports, json }: Options): void {
   const results =
-    reports === undefined ? runTests({ root: ROOT, files: namedFiles(), loud: true }) : readReports(reports, ROOT);
+    reports === undefined
+      ? runTests({ root: ROOT, files: namedFiles(), loud: true, timeoutMs: CHECK_MS_MAX })
+      : readReports(reports, ROOT);
   const { counts, faults } = judge(ROWS, results ?? new Map());
   const stale =
     readFileSync(join(ROOT, PAGE), 'utf8') === pageOf(ROWS) ? [] : [`${PAGE} is stale: pnpm conformance --write`];

@@ -12,7 +12,7 @@ import { ROOT } from './workspace.js';
 const implemented = Object.entries(ROWS).flatMap(([id, row]) => (isImplemented(row) ? [[id, row] as const] : []));
 
 describe('the table', () => {
-  it('has a row for each of the 343 sentences, in the order of the draft', () => {
+  it('BUS-65: has a row for each of the 343 sentences, in the order of the draft', () => {
     const ids = Array.from({ length: 343 }, (_, index) => `N${String(index + 1).padStart(3, '0')}`);
     expect(Object.keys(ROWS)).toEqual(ids);
     const order = SECTIONS.map(([number]) => number);
