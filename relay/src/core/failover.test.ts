@@ -134,7 +134,7 @@ describe('several upstreams', () => {
       await world.until(() => edge.node.core.links.connected);
       await world.world.runUntilSettled(node.drain(500, `moqt://${hosts[rounds + 1]}:4443/`), 10_000);
     }
-    expect(rounds).toBe(8);
+    expect(rounds).toBe(9);
   });
 
   it('N207, N211: GOAWAY on single requests has them made anew, without a gap', async () => {

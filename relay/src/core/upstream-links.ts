@@ -98,7 +98,7 @@ export class UpstreamLinks {
     if (this.#current === null) return;
     const lasted = context.nowMs - this.#upSinceMs >= BACKOFF_MS_MAX;
     this.#redirects = newSessionUri === '' || lasted ? 0 : this.#redirects + 1;
-    const followed = newSessionUri !== '' && this.#redirects < REDIRECTS_MAX;
+    const followed = newSessionUri !== '' && this.#redirects <= REDIRECTS_MAX;
     this.#redirect = followed ? newSessionUri : null;
     this.#next = followed ? this.#current : (this.#current + 1) % this.#count;
     this.#current = null;

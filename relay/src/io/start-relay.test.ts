@@ -8,6 +8,7 @@ import {
   fullTrackName,
   MOQT_18,
   type Notice,
+  PublishDoneCode,
   type Session,
   trackNamespace,
 } from '@higgins/protocol';
@@ -195,4 +196,48 @@ it('says that its port is in use', async () => {
   await using first = await relay();
   const second = startRelay({ listen: { host: '127.0.0.1', port: first.port }, tls, log: { level: 'silent' } });
   await expect(second).rejects.toThrow(/in use/);
+});
+
+it('BUS-65: PUBLISH, SUBSCRIBE_TRACKS, datagrams and a Subgroup timeout work on raw QUIC and WebTransport', async () => {
+  await using server = await relay();
+  const name = trackOf('platform/lists/blocked');
+  const publisher = await Client.connect(server.port, { identity: await identity('publisher') });
+  const request = publisher.session.publish(name, ALIAS);
+  publisher.pump();
+  expect((await publisher.first('publish-ok')).ok.forward).toBe(false);
+  const subscriber = await Client.connect(server.port, {
+    url: `https://127.0.0.1:${server.port}/`,
+    identity: await identity('subscriber'),
+  });
+  subscriber.session.subscribeTracks(trackOf('platform/lists').namespace);
+  subscriber.pump();
+  const offered = await subscriber.first('publish');
+  expect(offered.name.key).toBe(name.key);
+  subscriber.session.acceptPublish(offered.request, { subgroupDeliveryTimeoutMs: 5_000 });
+  subscriber.pump();
+  const { parameters } = await publisher.first('update');
+  expect(parameters.forward).toBe(true);
+  publisher.session.acceptUpdate(request);
+  const none = new Uint8Array(0);
+  const head = { trackAlias: ALIAS, group: 1, subgroup: 0, priority: 10, endOfGroup: true, firstObject: true };
+  const stream = publisher.session.openSubgroup(request, encodeSubgroupHeader({ ...head, hasProperties: false }), 10);
+  const payload = new TextEncoder().encode('on a stream');
+  const object = { delta: 0, properties: none, hasProperties: false, status: 'normal' as const, payload };
+  publisher.session.writeData(stream, encodeSubgroupObject(object), true);
+  publisher.pump();
+  expect((await subscriber.first('object')).object.payload).toEqual(payload);
+  await subscriber.first('subgroup-end');
+  publisher.session.sendDatagram(request, {
+    ...{ group: 2, object: 0, priority: 10, endOfGroup: true, status: 'normal', properties: none },
+    payload: new TextEncoder().encode('in a datagram'),
+  });
+  publisher.pump();
+  const datagram = await subscriber.first('datagram');
+  expect(datagram).toMatchObject({ object: { group: 2, subgroup: null }, endOfGroup: true });
+  publisher.session.publishDone(request, { code: PublishDoneCode.TRACK_ENDED, streamCount: 1, reason: '' });
+  publisher.pump();
+  expect((await subscriber.first('publish-done')).done).toMatchObject({
+    code: PublishDoneCode.TRACK_ENDED,
+    streamCount: 1,
+  });
 });
