@@ -29,6 +29,7 @@ import { serveControl } from './control-server.js';
 import type { DesiredSource } from './desired-source.js';
 import { EventHub } from './event-hub.js';
 import { FileDesiredSource } from './file-desired-source.js';
+import { KernelCheck } from './kernel-check.js';
 import { readState, writeState } from './state-file.js';
 import { TrackLists, type TrackListsOptions } from './track-lists.js';
 
@@ -65,7 +66,8 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
     now: now(),
   });
   const desired = await source.open();
-  const { target, checker, resolver } = openParts(options, runtime);
+  const { target, checker, resolver, warnings } = openParts(options, runtime);
+  const kernel = options.parts?.target === undefined ? await KernelCheck.open() : null;
   const hub = new EventHub(logger);
   const conntrack = resources.use(
     new ConntrackWatch(runtime, (occurrence) => {
@@ -77,6 +79,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   const prepare = async (configuration: BalancerConfiguration) => {
     const reason = TrackLists.refusal(configuration, options.bus ?? null);
     if (reason !== null) throw new ConfigurationError(reason);
+    kernel?.require(core.configurations.preview(configuration, core.loads, now()).desired);
     // Lists stand before the listeners that they guard, and go after them.
     await lists?.follow(core.state === null ? [configuration] : [core.state.configuration, configuration]);
   };
@@ -88,6 +91,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
     runtime,
     conntrack,
     prepare,
+    warnings: () => [...(kernel?.warnings ?? []), ...warnings()],
     turn: () => runner.turn(),
   });
   const metrics = new BalancerMetrics(
@@ -152,17 +156,22 @@ function openSource(
   return bus.desired(desired.gateways, validation);
 }
 
-function openParts(
-  { parts, table, checkTypes }: BalancerOptions,
-  runtime: NodeRuntime,
-): { target: BalancerTarget; checker: Checker; resolver: Resolver } {
+interface Parts {
+  readonly target: BalancerTarget;
+  readonly checker: Checker;
+  readonly resolver: Resolver;
+  readonly warnings: () => readonly string[];
+}
+
+function openParts({ parts, table, checkTypes }: BalancerOptions, runtime: NodeRuntime): Parts {
+  const checker = parts?.checker ?? new NetworkChecker({ clock: runtime, ...(checkTypes && { types: checkTypes }) });
+  const resolver = parts?.resolver ?? new DnsResolver({ clock: runtime });
+  if (parts?.target !== undefined) return { target: parts.target, checker, resolver, warnings: () => [] };
   const bootMs = () => runtime.bootMs();
-  return {
-    target:
-      parts?.target ?? new MaglevTarget({ netlink: new Netlink(), bootMs, ...(table !== undefined && { table }) }),
-    checker: parts?.checker ?? new NetworkChecker({ clock: runtime, ...(checkTypes && { types: checkTypes }) }),
-    resolver: parts?.resolver ?? new DnsResolver({ clock: runtime }),
-  };
+  const target = new MaglevTarget({ netlink: new Netlink(), bootMs, ...(table !== undefined && { table }) });
+  const warnings = () =>
+    [...target.notAccelerated].map(([id, reason]) => `service ${id} is not accelerated: ${reason}`);
+  return { target, checker, resolver, warnings };
 }
 
 function sinksOf(parts: {

@@ -36,6 +36,8 @@ export interface LocalControlOptions {
   readonly conntrack: ConntrackWatch;
   /** Brings about what a configuration needs beside the core; rejects if it can't be had, and nothing has changed then. */
   readonly prepare: (configuration: BalancerConfiguration) => Promise<void>;
+  /** What the operator should know of the node. */
+  readonly warnings: () => readonly string[];
   /** Has the core's work carried out, after every input. */
   readonly turn: () => void;
 }
@@ -107,7 +109,7 @@ export class LocalControl implements BalancerControl {
       configuration: { ...configuration, source: this.#source, stale: this.#stale },
       ...report,
       conntrack: conntrack.usage,
-      warnings: [],
+      warnings: this.#options.warnings(),
     };
   }
 

@@ -1,5 +1,11 @@
-import type { Netlink, SetOperation } from '@higgins/netlink';
-import { addMarkedRoute, markedRoutes, NetlinkError, removeMarkedRoute } from '@higgins/netlink';
+import {
+  addMarkedRoute,
+  markedRoutes,
+  Netlink,
+  NetlinkError,
+  removeMarkedRoute,
+  type SetOperation,
+} from '@higgins/netlink';
 import type { BalancerTarget, Programmed } from '../../balancer/core/contract.js';
 import { permanentError } from '../nft/apply.js';
 import { NftError } from '../nft/errors.js';
@@ -39,6 +45,8 @@ const ATTEMPTS_MAX = 16;
 /** What the target works with. */
 export interface MaglevTargetOptions {
   readonly netlink: Netlink;
+  /** For looks at connection tracking, which must not hold up a change of the ruleset; default one of its own. */
+  readonly flows?: Netlink;
   readonly bootMs: () => number;
   /** Name of the balancer's tables; default `higgins_lb`. */
   readonly table?: string;
@@ -73,7 +81,7 @@ export class MaglevTarget implements BalancerTarget {
   constructor(options: MaglevTargetOptions) {
     this.#options = options;
     this.#table = options.table ?? 'higgins_lb';
-    this.#flows = new FlowCounts(options.netlink, options.bootMs);
+    this.#flows = new FlowCounts(options.flows ?? new Netlink(), options.bootMs);
     this.#acceleration = options.acceleration ?? new XdpAcceleration({ directory: xdpDirectory(this.#table) });
   }
 
