@@ -31,7 +31,9 @@ export function prepareScript(table: string, sets: readonly { family: TableFamil
 /** The line that declares a set. */
 export function setLine(table: string, family: TableFamily, name: string, spec: TableSpec): string {
   const { kind, body } = spec.sets.get(name)!;
-  return `add ${kind} ${family} ${table} ${name} { ${body} }`;
+  // Of two that make the first structure, the second is refused.
+  const verb = name === SHARED.structure ? 'create' : 'add';
+  return `${verb} ${kind} ${family} ${table} ${name} { ${body} }`;
 }
 
 /**
@@ -43,6 +45,7 @@ export function switchScript(change: Change): string {
   const { table, existing, after, oldMark, newMark } = change;
   const lines: string[] = [];
   if (oldMark !== null) lines.push(`delete element inet ${table} ${SHARED.structure} { ${oldMark} }`);
+  else if (existing.get('inet')?.sets.has(SHARED.structure)) lines.push(`flush set inet ${table} ${SHARED.structure}`);
   const families = [...new Set<TableFamily>([...after.keys(), ...existing.keys()])];
   const parts = families.map((family) => new TableChange(change, family));
   for (const part of parts) lines.push(...part.declarations());
@@ -82,11 +85,11 @@ class TableChange {
     return [
       tableLine(this.#table, this.#family),
       ...missing(objects, this.#existing.objects).map(
-        ([name, { kind, body }]) => `add ${kind} ${this.#at} ${name} { ${body} }`,
+        ([name, { kind, body }]) => `add ${kind} ${this.#at} ${name}${inBraces(body)}`,
       ),
       ...missing(sets, this.#existing.sets).map(([name]) => setLine(this.#table, this.#family, name, this.#after)),
       ...missing(chains, this.#existing.chains).map(
-        ([name, { hook }]) => `add chain ${this.#at} ${name}${hook === '' ? '' : ` { ${hook} }`}`,
+        ([name, { hook }]) => `add chain ${this.#at} ${name}${inBraces(hook)}`,
       ),
     ];
   }
@@ -151,6 +154,10 @@ class TableChange {
   #staying(name: string): readonly string[] {
     return this.#existing.sets.has(name) ? (this.#before?.sets.get(name)?.elements ?? []) : [];
   }
+}
+
+function inBraces(body: string): string {
+  return body === '' ? '' : ` { ${body} }`;
 }
 
 function keyOf(element: string): string {

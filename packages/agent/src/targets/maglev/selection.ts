@@ -57,6 +57,7 @@ export function affinityName({ affinity, id, family }: DesiredService, field: Ma
 /** Rules that let in only the sources that may use the service. */
 export function sourceRules(table: TableBuilder, service: DesiredService): string[] {
   const { family, allow, block } = service;
+  if (allow === null && block.length === 0) return [];
   const source = `${headerOf(family)} saddr`;
   const counted = `counter name "${refusalCounter(table, service, 'source')}"`;
   return [

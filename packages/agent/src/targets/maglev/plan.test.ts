@@ -1,0 +1,339 @@
+import { affinity, changedSlots } from '@higgins/balancing';
+import { describe, expect, it } from 'vitest';
+import { describeSteps } from './describe.js';
+import { type ServiceOptions, serviceOf } from './maglev.fixture.js';
+import { type ActualBalancer, type Plan, planBalancer, setKey } from './plan.js';
+import type { TableFamily } from './ruleset.js';
+import type { ExistingTable } from './script.js';
+import { NO_SURROUNDINGS, type Surroundings } from './surroundings.js';
+
+const EMPTY: ActualBalancer = {
+  ...{
+    generation: 7,
+    existing: new Map(),
+    structure: null,
+    marks: new Map(),
+    referenced: new Set(),
+    contents: new Map(),
+  },
+  ...{ ruleset: null, intact: true, routes: [] },
+};
+const WEB: ServiceOptions = {
+  ...{ id: 'web', addresses: ['192.0.2.1'], memberPort: 8080, members: { '10.0.0.1': 1, '10.0.0.2': 1 } },
+  selection: { tableSize: 251 },
+};
+
+describe('plan', () => {
+  it('L4-81: a new service is prepared where no packet sees it, and then stands there whole', () => {
+    expect(describeSteps(planned([WEB], EMPTY).steps)).toMatchInlineSnapshot(`
+      "nft -f -
+        add table inet lb { comment "Higgins Bus balancer"; }
+        add map inet lb s.web.slots.251.0 { typeof numgen inc mod 251 : ct mark; size 502; }
+      batch for inet, whatever the generation
+        add s.web.slots.251.0 251 elements
+      nft -f -
+        add table inet lb { comment "Higgins Bus balancer"; }
+        add counter inet lb s.web.none
+        add counter inet lb m.web.f504734412.flows
+        add counter inet lb m.web.cb5f37b476.flows
+        add counter inet lb m.web.f504734412.sent
+        add counter inet lb m.web.f504734412.answered
+        add counter inet lb m.web.f504734412.refused
+        add counter inet lb m.web.cb5f37b476.sent
+        add counter inet lb m.web.cb5f37b476.answered
+        add counter inet lb m.web.cb5f37b476.refused
+        create set inet lb structure { type mark . mark; }
+        add set inet lb readback { type mark . mark; }
+        add map inet lb members { type mark : verdict; }
+        add map inet lb nat.prerouting.m100.v4 { type ipv4_addr . inet_proto . inet_service : verdict; }
+        add map inet lb sent { type mark : counter; }
+        add map inet lb answered { type mark : counter; }
+        add map inet lb refused { type mark : counter; }
+        add chain inet lb refuse
+        add chain inet lb s.web
+        add chain inet lb m.web.f504734412
+        add chain inet lb m.web.cb5f37b476
+        add chain inet lb nat.prerouting.m100 { type nat hook prerouting priority -100; policy accept; }
+        add chain inet lb count.prerouting.m99 { type filter hook prerouting priority -99; policy accept; }
+        add chain inet lb count.output.m99 { type filter hook output priority -99; policy accept; }
+        add chain inet lb count
+        add element inet lb members { 0x4c000001 : goto m.web.f504734412, 0x4c000002 : goto m.web.cb5f37b476 }
+        add element inet lb nat.prerouting.m100.v4 { 192.0.2.1 . tcp . 80 : goto s.web }
+        add element inet lb sent { 0x4c000001 : "m.web.f504734412.sent", 0x4c000002 : "m.web.cb5f37b476.sent" }
+        add element inet lb answered { 0x4c000001 : "m.web.f504734412.answered", 0x4c000002 : "m.web.cb5f37b476.answered" }
+        add element inet lb refused { 0x4c000001 : "m.web.f504734412.refused", 0x4c000002 : "m.web.cb5f37b476.refused" }
+        add rule inet lb refuse meta l4proto tcp reject with tcp reset
+        add rule inet lb refuse reject
+        add rule inet lb s.web ct mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.0
+        add rule inet lb s.web ct mark vmap @members
+        add rule inet lb s.web counter name "s.web.none" goto refuse
+        add rule inet lb m.web.f504734412 counter name "m.web.f504734412.flows" meta l4proto tcp dnat ip to 10.0.0.1:8080
+        add rule inet lb m.web.cb5f37b476 counter name "m.web.cb5f37b476.flows" meta l4proto tcp dnat ip to 10.0.0.2:8080
+        add rule inet lb nat.prerouting.m100 ip daddr . meta l4proto . th dport vmap @nat.prerouting.m100.v4
+        add rule inet lb count.prerouting.m99 iif lo return
+        add rule inet lb count.prerouting.m99 ct mark & 0xff000000 != 0x4c000000 return
+        add rule inet lb count.prerouting.m99 goto count
+        add rule inet lb count.output.m99 ct mark & 0xff000000 != 0x4c000000 return
+        add rule inet lb count.output.m99 goto count
+        add rule inet lb count ct direction original counter name ct mark map @sent return
+        add rule inet lb count meta l4proto != tcp return
+        add rule inet lb count ct status & assured != 0 return
+        add rule inet lb count tcp flags & (syn | ack) == syn | ack counter name ct mark map @answered return
+        add rule inet lb count tcp flags & rst != 0 counter name ct mark map @refused
+        add element inet lb structure { 0x6abca606 . 0x6a5595f8 }"
+    `);
+  });
+
+  it('L4-81: what is in place takes nothing', () => {
+    expect(describeSteps(planned([WEB], after(planned([WEB], EMPTY))).steps)).toBe('');
+  });
+
+  it('L4-81: a member that goes out is one batch of the slots that change, bound to the generation that was read', () => {
+    const first = planned([WEB], EMPTY);
+    const out = { ...WEB, members: { '10.0.0.1': 1, '10.0.0.2': 0 } };
+    const plan = planned([out], after(first));
+    const changed = changedSlots(serviceOf(WEB).table, serviceOf(out).table).length;
+    expect(plan.structure).toBe(false);
+    expect(describeSteps(plan.steps)).toBe(
+      `batch for inet, if generation 7\n  delete s.web.slots.251.0 ${changed} elements\n  add s.web.slots.251.0 ${changed} elements`,
+    );
+  });
+
+  it('L4-81: with nobody left, slots are deleted and none added', () => {
+    const plan = planned([{ ...WEB, members: { '10.0.0.1': 0, '10.0.0.2': 0 } }], after(planned([WEB], EMPTY)));
+    expect(describeSteps(plan.steps)).toBe('batch for inet, if generation 7\n  delete s.web.slots.251.0 251 elements');
+  });
+
+  it('L4-81: a batch that is too large becomes a second map and a switch', () => {
+    const first = planned([WEB], EMPTY);
+    const out = { ...WEB, members: { '10.0.0.1': 1, '10.0.0.2': 0 } };
+    const plan = planned([out], after(first), { batchBytesMax: 12_000 });
+    expect(plan.structure).toBe(true);
+    expect(describeSteps(plan.steps)).toMatchInlineSnapshot(`
+      "nft -f -
+        add table inet lb { comment "Higgins Bus balancer"; }
+        add map inet lb s.web.slots.251.1 { typeof numgen inc mod 251 : ct mark; size 502; }
+      batch for inet, whatever the generation
+        add s.web.slots.251.1 98 elements
+      batch for inet, whatever the generation
+        add s.web.slots.251.1 98 elements
+      batch for inet, whatever the generation
+        add s.web.slots.251.1 55 elements
+      nft -f -
+        delete element inet lb structure { 0x6abca606 . 0x6a5595f8 }
+        add table inet lb { comment "Higgins Bus balancer"; }
+        flush chain inet lb s.web
+        add rule inet lb s.web ct mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.1
+        add rule inet lb s.web ct mark vmap @members
+        add rule inet lb s.web counter name "s.web.none" goto refuse
+        delete map inet lb s.web.slots.251.0
+        add element inet lb structure { 0xb72e6ce5 . 0x75675497 }"
+    `);
+  });
+
+  it('L4-30: who may be remembered changes in the same batch as the slots', () => {
+    const sticky = { ...WEB, affinity: affinity({ ttlMs: 60_000 }) };
+    const plan = planned([{ ...sticky, members: { '10.0.0.1': 1, '10.0.0.2': 0 } }], after(planned([sticky], EMPTY)));
+    expect(describeSteps(plan.steps)).toContain('delete s.web.serving.0 0x4c000002');
+  });
+
+  it('L4-16: limits, timeouts, sources and lists change rules alone, never the slots', () => {
+    const first = planned([WEB], EMPTY);
+    const changed: ServiceOptions = {
+      ...WEB,
+      ...{
+        connectionsPerMember: 10,
+        connections: 100,
+        connectionsPerSecond: 50,
+        burst: 5,
+        connectMs: 5_000,
+        idleMs: 300_000,
+      },
+      ...{ source: 'masquerade', allow: ['198.51.100.0/24'], block: ['198.51.100.9'], onIdle: 'reset' },
+    };
+    expect(describeSteps(planned([changed], after(first)).steps)).toMatchInlineSnapshot(`
+      "nft -f -
+        add table inet lb { comment "Higgins Bus balancer"; }
+        add set inet lb list.990de5b0305b { type ipv4_addr; flags interval; }
+        add set inet lb list.6bb62120d903 { type ipv4_addr; flags interval; }
+      batch for inet, whatever the generation
+        add list.990de5b0305b c6336409c6336409
+      batch for inet, whatever the generation
+        add list.6bb62120d903 c6336400c63364ff
+      nft -f -
+        delete element inet lb structure { 0x6abca606 . 0x6a5595f8 }
+        add table inet lb { comment "Higgins Bus balancer"; }
+        add counter inet lb s.web.source
+        add limit inet lb s.web.rate.50.5 { rate over 50/second burst 5 packets; }
+        add counter inet lb s.web.rate
+        add counter inet lb s.web.limit
+        add ct timeout inet lb timeout.tcp4.5.300 { protocol tcp; l3proto ip; policy = { syn_sent : 5, established : 300 }; }
+        add set inet lb s.web.open.100 { type inet_proto; size 8; flags dynamic; }
+        add set inet lb s.web.full.10 { type mark; size 65535; flags dynamic; }
+        add map inet lb sources { type mark : verdict; }
+        add chain inet lb nat.postrouting { type nat hook postrouting priority 100; policy accept; }
+        add chain inet lb source.device
+        flush chain inet lb s.web
+        flush chain inet lb m.web.f504734412
+        flush chain inet lb m.web.cb5f37b476
+        add element inet lb sources { 0x4c000001 : goto source.device, 0x4c000002 : goto source.device }
+        add rule inet lb s.web ip saddr @list.990de5b0305b counter name "s.web.source" drop
+        add rule inet lb s.web ip saddr != @list.6bb62120d903 counter name "s.web.source" goto refuse
+        add rule inet lb s.web tcp flags & (fin | syn | rst | ack) != syn goto refuse
+        add rule inet lb s.web limit name "s.web.rate.50.5" counter name "s.web.rate" goto refuse
+        add rule inet lb s.web add @s.web.open.100 { meta l4proto ct count over 100 } counter name "s.web.limit" goto refuse
+        add rule inet lb s.web ct mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.0
+        add rule inet lb s.web ct mark vmap @members
+        add rule inet lb s.web counter name "s.web.none" goto refuse
+        add rule inet lb m.web.f504734412 add @s.web.full.10 { ct mark ct count over 10 } counter name "s.web.limit" goto refuse
+        add rule inet lb m.web.f504734412 ct timeout set "timeout.tcp4.5.300"
+        add rule inet lb m.web.f504734412 counter name "m.web.f504734412.flows" meta l4proto tcp dnat ip to 10.0.0.1:8080
+        add rule inet lb m.web.cb5f37b476 add @s.web.full.10 { ct mark ct count over 10 } counter name "s.web.limit" goto refuse
+        add rule inet lb m.web.cb5f37b476 ct timeout set "timeout.tcp4.5.300"
+        add rule inet lb m.web.cb5f37b476 counter name "m.web.cb5f37b476.flows" meta l4proto tcp dnat ip to 10.0.0.2:8080
+        add rule inet lb nat.postrouting ct mark vmap @sources
+        add rule inet lb source.device masquerade
+        add element inet lb structure { 0x381c7417 . 0x4045aa78 }"
+    `);
+  });
+
+  it('LOB-33: a removed service goes in one transaction, and leaves nothing', () => {
+    const other = { ...WEB, id: 'other', addresses: ['192.0.2.2'] };
+    expect(describeSteps(planned([WEB], after(planned([WEB, other], EMPTY))).steps)).toMatchInlineSnapshot(`
+      "nft -f -
+        delete element inet lb structure { 0xbbc87e2a . 0x398ea4ff }
+        add table inet lb { comment "Higgins Bus balancer"; }
+        flush chain inet lb s.other
+        flush chain inet lb m.other.f504734412
+        flush chain inet lb m.other.cb5f37b476
+        delete element inet lb members { 0x4c000001, 0x4c000002 }
+        delete element inet lb nat.prerouting.m100.v4 { 192.0.2.2 . tcp . 80 }
+        delete element inet lb sent { 0x4c000001, 0x4c000002 }
+        delete element inet lb answered { 0x4c000001, 0x4c000002 }
+        delete element inet lb refused { 0x4c000001, 0x4c000002 }
+        delete map inet lb s.other.slots.251.0
+        delete chain inet lb s.other
+        delete chain inet lb m.other.f504734412
+        delete chain inet lb m.other.cb5f37b476
+        delete counter inet lb s.other.none
+        delete counter inet lb m.other.f504734412.flows
+        delete counter inet lb m.other.cb5f37b476.flows
+        delete counter inet lb m.other.f504734412.sent
+        delete counter inet lb m.other.f504734412.answered
+        delete counter inet lb m.other.f504734412.refused
+        delete counter inet lb m.other.cb5f37b476.sent
+        delete counter inet lb m.other.cb5f37b476.answered
+        delete counter inet lb m.other.cb5f37b476.refused
+        add element inet lb structure { 0x29947079 . 0x61fa0353 }"
+    `);
+  });
+
+  it('L4-27: members keep their marks, and new ones follow', () => {
+    const first = planned([WEB], EMPTY);
+    const grown = planned([{ ...WEB, members: { '10.0.0.0': 1, '10.0.0.2': 1 } }], after(first));
+    expect([...grown.numbering.get('web')!.values()].map(({ name, mark }) => [name, mark & 0xffffff])).toEqual([
+      ['10.0.0.0', 3],
+      ['10.0.0.2', 2],
+    ]);
+  });
+
+  it('L4-82: after a restart nothing is known of the rules, so all are written, and contents stay', () => {
+    const { steps } = planned([{ ...WEB, idleMs: 9_000 }], { ...after(planned([WEB], EMPTY)), ruleset: null });
+    expect(steps).toHaveLength(1);
+    expect(describeSteps(steps)).toContain('flush chain inet lb s.web\n');
+    expect(describeSteps(steps)).not.toContain('slots.251.1');
+  });
+
+  it('L4-60: routes of members stand before packets are marked for them, and go after', () => {
+    const direct: ServiceOptions = { ...WEB, dataPath: 'dsr-l3', memberPort: 80 };
+    const hop = {
+      device: 'eth1',
+      deviceIndex: 3,
+      deviceMac: '02:00:00:00:00:01',
+      mac: '02:00:00:00:00:02',
+      onLink: true,
+    };
+    const hops = ['10.0.0.1', '10.0.0.2'].map((gateway) => [gateway, { ...hop, gateway }] as const);
+    const surroundings: Surroundings = { devices: ['eth0', 'eth1'], hops: new Map(hops) };
+    const first = planned([direct], EMPTY, { surroundings });
+    expect(describeSteps(first.steps.slice(0, 1))).toBe(
+      'routes\n  add 0x4c000001 via 10.0.0.1 device 3\n  add 0x4c000002 via 10.0.0.2 device 3',
+    );
+    const shrunk = planned([{ ...direct, members: { '10.0.0.1': 1 } }], after(first), { surroundings });
+    expect(describeSteps(shrunk.steps.slice(-1))).toBe('routes\n  remove 0x4c000002');
+  });
+
+  it('L4-58: on the link, a packet leaves with the MAC addresses of its way', () => {
+    const hop = {
+      device: 'eth1',
+      deviceIndex: 3,
+      deviceMac: '02:00:00:00:00:01',
+      mac: '02:00:00:00:00:02',
+      onLink: true,
+    };
+    const surroundings = { devices: ['eth0', 'eth1'], hops: new Map([['10.0.0.1', { ...hop, gateway: '10.0.0.1' }]]) };
+    const direct: ServiceOptions = { ...WEB, dataPath: 'dsr-l2', memberPort: 80, members: { '10.0.0.1': 1 } };
+    expect(describeSteps(planned([direct], EMPTY, { surroundings }).steps)).toMatchInlineSnapshot(`
+      "nft -f -
+        add table netdev lb { comment "Higgins Bus balancer"; }
+        add map netdev lb s.web.slots.251.0 { typeof numgen inc mod 251 : meta mark; size 502; }
+      batch for netdev, whatever the generation
+        add s.web.slots.251.0 251 elements
+      nft -f -
+        add table inet lb { comment "Higgins Bus balancer"; }
+        create set inet lb structure { type mark . mark; }
+        add set inet lb readback { type mark . mark; }
+        add chain inet lb refuse
+        add table netdev lb { comment "Higgins Bus balancer"; }
+        add counter netdev lb s.web.none
+        add counter netdev lb m.web.f504734412.sent
+        add counter netdev lb m.web.f504734412.flows
+        add map netdev lb members { type mark : verdict; }
+        add map netdev lb dsr.ingress.m100.e8e926e8.v4 { type ipv4_addr . inet_proto . inet_service : verdict; }
+        add chain netdev lb refuse
+        add chain netdev lb s.web
+        add chain netdev lb m.web.f504734412
+        add chain netdev lb dsr.ingress.m100.e8e926e8 { type filter hook ingress devices = { "eth0", "eth1" } priority -100; policy accept; }
+        add rule inet lb refuse meta l4proto tcp reject with tcp reset
+        add rule inet lb refuse reject
+        add element netdev lb members { 0x4c000001 : goto m.web.f504734412 }
+        add element netdev lb dsr.ingress.m100.e8e926e8.v4 { 192.0.2.1 . tcp . 80 : goto s.web }
+        add rule netdev lb refuse meta l4proto tcp reject with tcp reset
+        add rule netdev lb refuse reject
+        add rule netdev lb s.web meta mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.0
+        add rule netdev lb s.web meta mark vmap @members
+        add rule netdev lb s.web counter name "s.web.none" goto refuse
+        add rule netdev lb m.web.f504734412 tcp flags & (fin | syn | rst | ack) == syn counter name "m.web.f504734412.flows"
+        add rule netdev lb m.web.f504734412 counter name "m.web.f504734412.sent" ether saddr set 02:00:00:00:00:01 ether daddr set 02:00:00:00:00:02 fwd to "eth1"
+        add rule netdev lb dsr.ingress.m100.e8e926e8 ip daddr . meta l4proto . th dport vmap @dsr.ingress.m100.e8e926e8.v4
+        add element inet lb structure { 0x49ec2bfb . 0x7c200457 }"
+    `);
+  });
+});
+
+function planned(
+  services: readonly ServiceOptions[],
+  actual: ActualBalancer,
+  options: { batchBytesMax?: number; surroundings?: Surroundings } = {},
+): Plan {
+  const defaults = { table: 'lb', batchBytesMax: 1 << 20, surroundings: NO_SURROUNDINGS };
+  return planBalancer({ services: services.map(serviceOf) }, actual, { ...defaults, ...options });
+}
+
+/** What is there once a plan is carried out by this process. */
+function after({ ruleset, digest, numbering, routes, contents }: Plan): ActualBalancer {
+  const existing = new Map<TableFamily, ExistingTable>();
+  const referenced = new Set<string>();
+  for (const [family, { chains, sets, objects }] of ruleset) {
+    const kinds = new Map([...sets].map(([name, { kind }]) => [name, kind]));
+    existing.set(family, {
+      chains: new Set(chains.keys()),
+      sets: kinds,
+      objects: new Map([...objects].map(([name, { kind }]) => [name, kind])),
+    });
+    for (const name of sets.keys()) referenced.add(setKey(family, name));
+  }
+  const members = [...numbering.values()].flatMap((all) => [...all.values()]);
+  const marks = new Map(members.map(({ chain, mark }) => [chain, mark]));
+  return { ...EMPTY, existing, referenced, marks, routes, contents, ruleset, structure: digest };
+}
