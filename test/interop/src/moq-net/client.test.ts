@@ -55,6 +55,34 @@ describe.each(Object.entries(SCHEMES))('@moq/net as a client of our relay over %
     expect(received.map(({ payload }) => payload)).toEqual(groups.flat());
   });
 
+  it('BUS-66: publish-namespace-done: our SUBSCRIBE_NAMESPACE tells what it announces and withdraws', async () => {
+    await using clients = new Clients(identity);
+    const watcher = await clients.ours(url());
+    const { namespace: prefix } = trackOf(own('discovery'), '-');
+    const request = watcher.command((session) => session.subscribeNamespace(prefix));
+    await watcher.next(['request-ok'], 'REQUEST_OK to SUBSCRIBE_NAMESPACE', request);
+    const broadcast = publish(await clients.theirs(url()), own('discovery/theirs'));
+    const { key } = trackOf(own('discovery/theirs'), '-').namespace;
+    expect((await watcher.next(['namespace'], 'NAMESPACE', request)).namespace.key).toBe(key);
+    // It ends the request's stream with FIN and STOP_SENDING, where draft-18 §3.3.2 has a reset.
+    broadcast.close();
+    expect((await watcher.next(['namespace-done'], 'NAMESPACE_DONE', request)).namespace.key).toBe(key);
+  });
+
+  it('BUS-66: it is told what ours announces and withdraws, and what dies with its session', async () => {
+    await using clients = new Clients(identity);
+    const announced = (await clients.theirs(url())).announced(Path.from(own('told')));
+    const first = await clients.ours(url());
+    const request = await first.announce(trackOf(own('told/a'), '-').namespace);
+    expect(await announced.next()).toEqual({ path: 'a', active: true });
+    first.command((session) => session.cancel(request));
+    expect(await announced.next()).toEqual({ path: 'a', active: false });
+    await first.announce(trackOf(own('told/b/c'), '-').namespace);
+    expect(await announced.next()).toEqual({ path: 'b/c', active: true });
+    await first.close();
+    expect(await announced.next()).toEqual({ path: 'b/c', active: false });
+  });
+
   it('BUS-66: announce-subscribe: what ours publishes reaches it byte for byte', async () => {
     await using clients = new Clients(identity);
     const publisher = await OurPublisher.announce(await clients.ours(url()), trackOf(own('ours'), 'test-track'));

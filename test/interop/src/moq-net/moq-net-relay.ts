@@ -6,6 +6,13 @@ import { WebTransportShape } from '../support/web-transport.js';
 
 type Transport = Parameters<typeof MoqNet.accept>[0];
 
+/** A broadcast that somebody has, and what it is on the sessions of the others: each closes its own when it ends. */
+interface Source {
+  readonly owner: MoqNet.Established | null;
+  readonly copies: Set<Broadcast.Producer>;
+  subscribe(track: string): Track.Subscriber;
+}
+
 /** A track that is passed on ends soon after its source. */
 const GROUPS_MAX = 1_000;
 
@@ -15,16 +22,22 @@ const GROUPS_MAX = 1_000;
  */
 export class MoqNetRelay implements AsyncDisposable {
   readonly sessions = new Set<MoqNet.Established>();
-  readonly #broadcasts = new Map<Path.Valid, { owner: MoqNet.Established | null; broadcast: Broadcast.Producer }>();
+  readonly #sources = new Map<Path.Valid, Source>();
   #server: TestServer | null = null;
 
   static async start(identity: TestIdentity): Promise<MoqNetRelay> {
     const relay = new MoqNetRelay();
     relay.#server = await listen(identity, (connection) => {
-      const transport = new WebTransportShape(connection) as unknown as Transport;
+      // What is published on a session is published before its first request is looked at.
+      const { promise: published, resolve } = Promise.withResolvers<void>();
+      const transport = new WebTransportShape(connection, published) as unknown as Transport;
       // A session may end at any time, before its SETUP too: then so does what is done for it.
       void MoqNet.accept(transport, new URL('https://relay.example/'))
-        .then((session: MoqNet.Established) => relay.#serve(session))
+        .then((session: MoqNet.Established) => {
+          relay.#publishAll(session);
+          resolve();
+          return relay.#follow(session);
+        })
         .catch(() => {});
     });
     return relay;
@@ -36,10 +49,9 @@ export class MoqNetRelay implements AsyncDisposable {
 
   /** A broadcast of its own, published on every session. */
   offer(path: Path.Valid): Broadcast.Producer {
-    const broadcast = new Broadcast.Producer();
-    this.#broadcasts.set(path, { owner: null, broadcast });
-    for (const session of this.sessions) session.publish(path, broadcast);
-    return broadcast;
+    const origin = new Broadcast.Producer();
+    this.#add(path, { owner: null, copies: new Set(), subscribe: (track) => origin.subscribe(track) });
+    return origin;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -49,40 +61,51 @@ export class MoqNetRelay implements AsyncDisposable {
     await this.#server?.[Symbol.asyncDispose]();
   }
 
-  async #serve(session: MoqNet.Established): Promise<void> {
+  #publishAll(session: MoqNet.Established): void {
     this.sessions.add(session);
     void session.closed.then(() => this.sessions.delete(session));
-    for (const [path, { broadcast }] of this.#broadcasts) session.publish(path, broadcast);
+    for (const [path, source] of this.#sources) publishOn(session, path, source);
+  }
+
+  async #follow(session: MoqNet.Established): Promise<void> {
     try {
       const announced = session.announced();
       for (let event = await announced.next(); event !== undefined; event = await announced.next()) {
-        if (event.active) this.#add(session, event.path);
-        else this.#remove(session, event.path);
+        const { path } = event;
+        const subscribe = (track: string) => session.consume(path).track(track).subscribe();
+        if (event.active) this.#add(path, { owner: session, copies: new Set(), subscribe });
+        else this.#remove(session, path);
       }
     } finally {
-      for (const path of [...this.#broadcasts.keys()]) this.#remove(session, path);
+      for (const path of [...this.#sources.keys()]) this.#remove(session, path);
     }
   }
 
-  #add(owner: MoqNet.Established, path: Path.Valid): void {
-    const broadcast = new Broadcast.Producer();
-    this.#broadcasts.set(path, { owner, broadcast });
-    void this.#answer(owner, path, broadcast);
-    for (const session of this.sessions) if (session !== owner) session.publish(path, broadcast);
+  #add(path: Path.Valid, source: Source): void {
+    this.#sources.set(path, source);
+    for (const session of this.sessions) if (session !== source.owner) publishOn(session, path, source);
   }
 
   #remove(owner: MoqNet.Established, path: Path.Valid): void {
-    const known = this.#broadcasts.get(path);
-    if (known === undefined || known.owner !== owner) return;
-    this.#broadcasts.delete(path);
-    known.broadcast.close();
+    const source = this.#sources.get(path);
+    if (source === undefined || source.owner !== owner) return;
+    this.#sources.delete(path);
+    for (const copy of source.copies) copy.close();
   }
+}
 
-  async #answer(owner: MoqNet.Established, path: Path.Valid, broadcast: Broadcast.Producer): Promise<void> {
-    for (let request = await broadcast.requested(); request !== undefined; request = await broadcast.requested()) {
-      void passOn(owner.consume(path).track(request.name).subscribe(), request.accept());
-    }
+function publishOn(session: MoqNet.Established, path: Path.Valid, source: Source): void {
+  const copy = new Broadcast.Producer();
+  source.copies.add(copy);
+  session.publish(path, copy);
+  void answer(copy, source);
+}
+
+async function answer(copy: Broadcast.Producer, source: Source): Promise<void> {
+  for (let request = await copy.requested(); request !== undefined; request = await copy.requested()) {
+    void passOn(source.subscribe(request.name), request.accept());
   }
+  source.copies.delete(copy);
 }
 
 async function passOn(from: Track.Subscriber, to: Track.Producer): Promise<void> {

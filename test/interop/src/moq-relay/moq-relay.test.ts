@@ -171,7 +171,11 @@ describe.skipIf(path === null)(`moq-relay${reason}`, () => {
       await writer.publish(organisationList, { org: 'acme', list: `down-${scheme}` }, listOf(3));
       const reader = await openClient(resources, identity, belowUrl, 'below');
       expect((await versionOf(reader, `down-${scheme}`, 3)).value).toEqual(listOf(3));
+      const watcher = await resources.use(new Clients(identity)).ours(url());
+      const { namespace } = organisationList.name({ org: 'acme', list: `up-${scheme}` });
+      const request = watcher.command((session) => session.subscribeNamespace(namespace));
       await reader.publish(organisationList, { org: 'acme', list: `up-${scheme}` }, listOf(4));
+      await watcher.next(['namespace'], 'NAMESPACE', request);
       expect((await versionOf(writer, `up-${scheme}`, 4)).value).toEqual(listOf(4));
     });
   });

@@ -54,10 +54,13 @@ export class WebTransportShape {
   readonly #receiving = new Map<StreamId, Feed<Uint8Array>>();
   readonly #stops = new Map<StreamId, (fault: StreamFault) => void>();
   readonly #waiting: (() => void)[] = [];
+  readonly #requestsAfter: Promise<void> | undefined;
   #ended = false;
 
-  constructor(connection: Connection) {
+  /** `requestsAfter`: when bidirectional streams of the peer are handed on; the beginning if absent. */
+  constructor(connection: Connection, requestsAfter?: Promise<void>) {
     this.#connection = connection;
+    this.#requestsAfter = requestsAfter;
     this.protocol = connection.peer.protocol;
     this.closed = new Promise((resolve) => {
       connection.listen({
@@ -105,8 +108,13 @@ export class WebTransportShape {
 
   #opened(stream: StreamId, bidirectional: boolean): void {
     const readable = this.#readable(stream);
-    if (bidirectional) this.#bidirectional.controller.enqueue({ readable, writable: this.#writable(stream) });
-    else this.#unidirectional.controller.enqueue(readable);
+    if (!bidirectional) {
+      this.#unidirectional.controller.enqueue(readable);
+      return;
+    }
+    const duplex = { readable, writable: this.#writable(stream) };
+    if (this.#requestsAfter === undefined) this.#bidirectional.controller.enqueue(duplex);
+    else void this.#requestsAfter.then(() => this.#ended || this.#bidirectional.controller.enqueue(duplex));
   }
 
   #data(stream: StreamId, bytes: Uint8Array, fin: boolean): void {
