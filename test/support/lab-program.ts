@@ -2,10 +2,12 @@
 //   serve     { addresses, port, name? }                   TCP and UDP servers; a TCP server says its name (address) first
 //   take                                                   what UDP servers received since: payload to address
 //   send      { sources, destinations, tag }               a datagram from each source to each destination
-//   connect   { count, address, port, source?, hold? }     TCP connections, one after the other: who answered, or the error
+//   connect   { count, address, port, source?, sourcePort?, request?, hold? }   TCP connections, one after the other, from
+//                                                          ports one after the other: who answered, or the error; the
+//                                                          server speaks first, unless there is a request
 //   release                                                closes all connections that are held or served
 //   probe                                                  which of the held connections still answer
-//   exchange  { address, port, source?, sourcePort? }      a datagram that waits for an answer or an ICMP error
+//   exchange  { address, port, source?, sourcePort?, waitMs? }  a datagram that waits for an answer or an ICMP error
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createConnection, createServer, type Socket as TcpSocket } from 'node:net';
@@ -20,7 +22,15 @@ const ANSWER_MS_MAX = 5_000;
 const received = new Map<string, string>();
 const senders = new Map<string, Promise<Socket>>();
 const served = new Set<TcpSocket>();
-const held: { socket: TcpSocket; name: string }[] = [];
+const held: { socket: TcpSocket; name: string; question: string }[] = [];
+
+interface Connect extends Endpoint {
+  readonly source?: string;
+  readonly sourcePort?: number;
+  /** What the client says first and, on a held connection, again. */
+  readonly request?: string;
+  readonly hold?: boolean;
+}
 
 const commands: Record<string, (options: never) => Promise<unknown>> = {
   serve: async ({ addresses, port, name }: { addresses: readonly string[]; port: number; name?: string }) => {
@@ -44,18 +54,24 @@ const commands: Record<string, (options: never) => Promise<unknown>> = {
     }
     return sources.length * destinations.length;
   },
-  connect: async (options: { count: number; address: string; port: number; source?: string; hold?: boolean }) => {
+  connect: async ({ count, sourcePort, ...options }: Connect & { count: number }) => {
     const names: string[] = [];
-    for (let index = 0; index < options.count; index++) names.push(await connect(options));
+    for (let index = 0; index < count; index++) {
+      names.push(await connect(sourcePort === undefined ? options : { ...options, sourcePort: sourcePort + index }));
+    }
     return names;
   },
-  probe: async () => Promise.all(held.map(async ({ socket, name }) => (await answers(socket)) === name)),
+  probe: async () => Promise.all(held.map(async (one) => (await answers(one)) === one.name)),
   release: async () => {
     for (const { socket } of held.splice(0)) socket.destroy();
     for (const socket of served) socket.destroy();
     return null;
   },
-  exchange: async ({ address, port, ...from }: Endpoint & { source?: string; sourcePort?: number }) => {
+  exchange: async ({
+    address,
+    port,
+    ...from
+  }: Endpoint & { source?: string; sourcePort?: number; waitMs?: number }) => {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
     const startMs = performance.now();
     socket.bind(from.sourcePort ?? 0, from.source);
@@ -65,7 +81,7 @@ const commands: Record<string, (options: never) => Promise<unknown>> = {
     const answer = new Promise<string>((resolve) => {
       socket.once('message', (payload) => resolve(payload.toString()));
       socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-      setTimeout(() => resolve('TIMEOUT'), ANSWER_MS_MAX).unref();
+      setTimeout(() => resolve('TIMEOUT'), from.waitMs ?? ANSWER_MS_MAX).unref();
     });
     socket.send('ask');
     const name = await answer;
@@ -123,27 +139,22 @@ function send(socket: Socket, text: string, { address, port }: Endpoint): Promis
   return new Promise((resolve) => socket.send(text, port, address, () => resolve()));
 }
 
-async function connect({
-  address,
-  port,
-  source,
-  hold,
-}: {
-  address: string;
-  port: number;
-  source?: string;
-  hold?: boolean;
-}): Promise<string> {
-  const socket = createConnection({ host: address, port, ...(source === undefined ? {} : { localAddress: source }) });
+async function connect({ address, port, source, sourcePort, request, hold }: Connect): Promise<string> {
+  const socket = createConnection({
+    ...{ host: address, port },
+    ...(source === undefined ? {} : { localAddress: source }),
+    ...(sourcePort === undefined ? {} : { localPort: sourcePort }),
+  });
   socket.setNoDelay(true);
+  if (request !== undefined) socket.write(request);
   const name = await nextLine(socket);
-  if (hold && !/^E[A-Z]+$/.test(name)) held.push({ socket, name });
+  if (hold && !/^E[A-Z]+$/.test(name)) held.push({ socket, name, question: request ?? '?\n' });
   else socket.destroy();
   return name;
 }
 
-function answers(socket: TcpSocket): Promise<string> {
-  socket.write('?\n');
+function answers({ socket, question }: (typeof held)[number]): Promise<string> {
+  socket.write(question);
   return nextLine(socket);
 }
 

@@ -92,9 +92,9 @@ await describeInNamespace('maglev target, direct server return', import.meta.fil
     });
 
     it('L4-24: every flow goes to the predicted member, through additions, removals and changes of weight', async () => {
-      const sources = Array.from({ length: 250 }, (_, index) => ({
+      const sources = Array.from({ length: 500 }, (_, index) => ({
         address: `10.100.${index >> 5}.${1 + (index & 31)}`,
-        port: 20_000 + index * 97,
+        port: 10_000 + index * 97,
       }));
       const [first, second, ...rest] = Object.keys(membersOf(4)) as [string, string, ...string[]];
       const all = membersOf(4);

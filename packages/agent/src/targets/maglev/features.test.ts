@@ -10,7 +10,7 @@ import { MaglevTarget } from './target.js';
 
 const signal = new AbortController().signal;
 const VIP = '10.9.0.9';
-const [A, B, C] = MEMBERS[4];
+const [A, B, C, , E] = MEMBERS[4];
 
 await describeInNamespace('maglev target, features of nat', import.meta.filename, ['network'], () => {
   let lab: BalancerLab;
@@ -257,6 +257,70 @@ await describeInNamespace('maglev target, features of nat', import.meta.filename
     expect(refusing!.members.get(A)).toMatchObject({ opened: 11, answered: 0, refused: 11 });
     expect(answering!.members.get(B)).toMatchObject({ opened: 3, answered: 3, refused: 0 });
     expect(services).toHaveLength(2);
+  });
+
+  it('LOB-63: a copy of every packet goes to the mirror, and the client notices nothing', async () => {
+    lab.backend.run(
+      `nft 'add table ip seen; add chain ip seen i { type filter hook prerouting priority -300; }; add counter ip seen copies'`,
+    );
+    lab.backend.run(`nft 'add rule ip seen i ip daddr ${VIP} tcp dport 80 counter name copies drop'`);
+    const copies = () => Number(/packets (\d+)/.exec(lab.backend.run('nft list counter ip seen copies'))![1]);
+    await apply(web({ mirror: E }));
+    expect((await connect({ count: 30 })).every((name) => name !== E || name.startsWith('10.2'))).toBe(true);
+    const { packets } = (await target.counters())[0]!;
+    expect(packets).toBeGreaterThanOrEqual(90);
+    await until(() => copies() >= 90);
+    await apply(web({}));
+    const before = copies();
+    await connect({ count: 3 });
+    expect(copies()).toBe(before);
+  });
+
+  it('LOB-80: chains stand where they are asked to, before or after those of others', async () => {
+    shell(`nft 'add table ip theirs; add chain ip theirs pre { type nat hook prerouting priority -100; }'`);
+    shell(`nft 'add rule ip theirs pre ip daddr ${VIP} tcp dport 80 dnat to ${E}:${MEMBER_PORT}'`);
+    await apply(web({ priority: -101, members: { [A]: 1 } }));
+    expect(await connect({})).toEqual([A]);
+    await apply(web({ priority: -99, members: { [A]: 1 } }));
+    expect(await connect({})).toEqual([E]);
+    expect(await target.verify()).toEqual([]);
+  });
+
+  it('LOB-50: rules for SCTP are taken by the kernel', async () => {
+    await apply(
+      web({ protocol: 'sctp', idleMs: 5_000 }),
+      web({ id: 'web6', protocol: 'sctp', addresses: ['fd09::9'], members: { [MEMBERS[6][0]]: 1 } }),
+    );
+    expect(await target.verify()).toEqual([]);
+  });
+
+  it('L4-16: 400 open connections survive 30 edits of everything but their member', async () => {
+    await apply(web({}));
+    expect((await connect({ count: 400, hold: true })).filter((name) => name.startsWith('E'))).toEqual([]);
+    const edits: Partial<ServiceOptions>[] = [
+      { connectionsPerMember: 10_000, connections: 100_000 },
+      { connectionsPerSecond: 1_000, burst: 100 },
+      { connectMs: 5_000, idleMs: 300_000, onIdle: 'reset' },
+      { source: 'masquerade', block: ['192.0.2.0/24'] },
+      { affinity: affinity(), selection: { algorithm: 'weighted-round-robin' } },
+      { localTraffic: true, mirror: E, selection: { tableSize: 251 } },
+    ];
+    for (let edit = 0; edit < 30; edit++) await apply(web(edits[edit % edits.length]!));
+    expect(await lab.clients.call('probe')).toEqual(Array(400).fill(true));
+  });
+
+  it('an ICMP error reaches the member of its flow', async () => {
+    await apply(web({ protocol: 'udp', members: { [A]: 1 } }));
+    lab.backend.run(
+      `nft 'add table ip seen; add chain ip seen i { type filter hook input priority 0; }; add counter ip seen errors'`,
+    );
+    lab.backend.run(`nft 'add rule ip seen i ip daddr ${A} icmp type destination-unreachable counter name errors'`);
+    lab.client.run(
+      `nft 'add table ip f; add chain ip f i { type filter hook input priority 0; }; add rule ip f i udp sport 80 reject'`,
+    );
+    await lab.clients.call('exchange', { address: VIP, port: 80, waitMs: 500 });
+    await until(() => /packets [1-9]/.test(lab.backend.run('nft list counter ip seen errors')));
+    lab.client.run('nft flush ruleset');
   });
 
   it('L4-41, L4-86: a drained member keeps its flows, which can be counted, and cutting ends them', async () => {

@@ -47,42 +47,50 @@ await describeInNamespace('maglev target, nat', import.meta.filename, ['network'
     expect(await target.verify()).toEqual([]);
   });
 
-  it('L4-24: every flow goes to the predicted member, through additions, removals and changes of weight', async () => {
-    const sources = Array.from({ length: 250 }, (_, index) => ({
-      address: `10.100.${index >> 5}.${1 + (index & 31)}`,
-      port: 20_000 + index * 97,
-    }));
-    const weights = [
-      even(MEMBERS[4].slice(0, 4)),
-      even(MEMBERS[4]),
-      { ...even(MEMBERS[4]), '10.2.0.12': 0 },
-      { ...even(MEMBERS[4]), '10.2.0.13': 7 },
-    ];
-    let sent = 0;
-    for (const [phase, members] of weights.entries()) {
-      const { services } = await apply({
-        id: 'dns',
-        protocol: 'udp',
-        port: 53,
-        addresses: ['10.9.0.0/16'],
-        members,
-        memberPort: MEMBER_PORT,
-      });
-      const destinations = Array.from({ length: 30 }, (_, index) => ({
-        address: `10.9.${phase}.${1 + index}`,
-        port: 53,
+  it.each([
+    [4, '10.9', 32],
+    [6, 'fd09', 24],
+  ] as const)(
+    'L4-24: over IPv%i every flow goes to the predicted member, through additions, removals and changes of weight',
+    async (family, network, destinationsPerPhase) => {
+      const sources = Array.from({ length: 250 }, (_, index) => ({
+        address:
+          family === 4
+            ? `10.100.${index >> 5}.${1 + (index & 31)}`
+            : `fd64::${(index >> 5).toString(16)}:${1 + (index & 31)}`,
+        port: 20_000 + index * 97,
       }));
-      const count = await lab.clients.call<number>('send', { sources, destinations, tag: phase });
-      await until(async () => (await lab.servers.call<number>('received')) >= count);
-      const predict = predictorOf(services[0]!);
-      const wrong = (await lab.servers.call<[string, string][]>('take')).filter(([payload, receiver]) => {
-        const [, index, destination] = payload.split(' ') as [string, string, string];
-        const { address, port } = sources[Number(index)]!;
-        return predict(address, port, destination) !== receiver;
-      });
-      expect(wrong).toEqual([]);
-      sent += count;
-    }
-    expect(sent).toBe(30_000);
-  });
+      const all = even(MEMBERS[family]);
+      const [, second, third] = MEMBERS[family];
+      const pools = [even(MEMBERS[family].slice(0, 4)), all, { ...all, [second]: 0 }, { ...all, [third]: 7 }];
+      for (const [phase, members] of pools.entries()) {
+        const addresses = [family === 4 ? '10.9.0.0/16' : 'fd09::/64'];
+        const { services } = await apply({
+          id: 'dns',
+          protocol: 'udp',
+          port: 53,
+          addresses,
+          members,
+          memberPort: MEMBER_PORT,
+        });
+        const destinations = Array.from({ length: destinationsPerPhase }, (_, index) => ({
+          address:
+            family === 4
+              ? `${network}.${phase}.${1 + index}`
+              : `${network}::${(phase + 1).toString(16)}:${(1 + index).toString(16)}`,
+          port: 53,
+        }));
+        const count = await lab.clients.call<number>('send', { sources, destinations, tag: phase });
+        await until(async () => (await lab.servers.call<number>('received')) >= count);
+        const predict = predictorOf(services[0]!);
+        const taken = await lab.servers.call<[string, string][]>('take');
+        const wrong = taken.filter(([payload, receiver]) => {
+          const [, index, destination] = payload.split(' ') as [string, string, string];
+          const { address, port } = sources[Number(index)]!;
+          return predict(address, port, destination) !== receiver;
+        });
+        expect([taken.length, wrong]).toEqual([count, []]);
+      }
+    },
+  );
 });
