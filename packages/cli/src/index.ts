@@ -8,6 +8,7 @@ export { InteropPeer, type InteropPeerOptions } from './commands/interop/peer.js
 export { type CaseReport, type RunOptions, runCase } from './commands/interop/run.js';
 // Hosts in namespaces of their own, for measurements in the same kind of network as the demo's.
 export { type IsolatedHost, IsolatedNetwork } from './isolated/network.js';
+export { Program } from './isolated/program.js';
 export { deadlinesOfAgent } from './local-state.js';
 export { preciseWallMs } from './wall-clock.js';
 

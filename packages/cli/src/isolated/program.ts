@@ -72,6 +72,11 @@ export class Program {
     });
   }
 
+  /** Sends a signal that the program is to live on with. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#running) this.#child.kill(signal);
+  }
+
   /** Sends a signal and waits for the end. */
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (this.#running) this.#child.kill(signal);

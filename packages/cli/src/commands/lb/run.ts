@@ -12,6 +12,7 @@ export const DEFAULT_STATE = '/var/lib/higgins-lb';
 interface RunFlags {
   readonly config?: string;
   readonly gateway: readonly string[];
+  readonly endpoints?: string;
   readonly settings?: string;
   readonly state: string;
   readonly socket: string;
@@ -27,6 +28,7 @@ export function addRunCommand(lb: Command): void {
     .description('balance what a file, or the bus, asks for (needs CAP_NET_ADMIN and CAP_NET_RAW)')
     .option('-c, --config <file>', "YAML in Lobby's form, Gateway API documents, or the core form")
     .option('--gateway <org/gateway>', 'take the configuration of this gateway from the bus; repeatable', collect, [])
+    .option('--endpoints <path>', 'EndpointSlices for Gateway API documents: a file or directory, which is followed')
     .option('--settings <file>', 'settings of the process: node, metrics, webhooks, bus, BIRD, check types (YAML)')
     .option('--state <directory>', 'seeds, health and last good state are kept here', DEFAULT_STATE)
     .option('--socket <path>', 'where status and commands are served', DEFAULT_SOCKET)
@@ -95,8 +97,9 @@ async function started(options: BalancerOptions): Promise<Balancer> {
   try {
     return await startBalancer(options);
   } catch (cause) {
-    if (cause instanceof NftError) throw new CommandError(cause.message, ExitCode.failed, { cause });
-    throw cause;
+    // A directory, an address or a right that can't be had; whatever is a fault of ours keeps its stack.
+    const expected = cause instanceof NftError || (cause instanceof Error && cause.constructor === Error);
+    throw expected ? new CommandError(cause.message, ExitCode.failed, { cause }) : cause;
   }
 }
 
@@ -111,11 +114,14 @@ async function inForce({ control }: Balancer): Promise<void> {
   }
 }
 
-function desiredOf({ config, gateway }: RunFlags): BalancerOptions['desired'] {
+function desiredOf({ config, gateway, endpoints }: RunFlags): BalancerOptions['desired'] {
   if ((config === undefined) === (gateway.length === 0)) {
     throw new CommandError('expected --config or --gateway, and not both', ExitCode.usage);
   }
-  if (config !== undefined) return { kind: 'file', path: config };
+  if (config === undefined && endpoints !== undefined) {
+    throw new CommandError('--endpoints goes with --config', ExitCode.usage);
+  }
+  if (config !== undefined) return { kind: 'file', path: config, ...(endpoints === undefined ? {} : { endpoints }) };
   const gateways = gateway.map((text) => {
     const [org, name, ...rest] = text.split('/');
     if (!org || !name || rest.length > 0) {

@@ -1,6 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { type BalancerOptions, type CheckTypeError, CheckTypes, webhooksSchema } from '@higgins/agent';
+import { type BalancerOptions, CheckTypeError, CheckTypes, webhooksSchema } from '@higgins/agent';
 import { loadConfig } from '@higgins/service';
 import { z } from 'zod';
 import { readPem } from '../../connection-options.js';
@@ -101,13 +100,11 @@ function busOf({ relays, tls }: z.output<typeof busSchema>): NonNullable<Balance
 
 async function loadCheckTypes(modules: readonly string[], directory: string): Promise<CheckTypes> {
   const types = new CheckTypes();
-  for (const module of modules) {
-    try {
-      types.registerModule(module, await import(pathToFileURL(resolve(directory, module)).href));
-    } catch (cause) {
-      const { message } = cause as CheckTypeError | Error;
-      throw new CommandError(`checkTypes ${module}: ${message}`, ExitCode.usage, { cause });
-    }
+  try {
+    for (const module of modules) await types.loadModule(resolve(directory, module));
+  } catch (cause) {
+    if (!(cause instanceof CheckTypeError)) throw cause;
+    throw new CommandError(`checkTypes: ${cause.message}`, ExitCode.usage, { cause });
   }
   return types;
 }
