@@ -72,7 +72,7 @@ export function loadSettings(file: string | undefined): Settings {
  * @throws CommandError (usage) for a module or PEM file that can't be used
  */
 export async function optionsOf(settings: Settings, file: string | undefined): Promise<Partial<BalancerOptions>> {
-  const { node, table, admin, webhooks, bus } = settings;
+  const { node, table, admin, webhooks, bus, bird } = settings;
   return {
     webhooks,
     checkTypes: await loadCheckTypes(settings.checkTypes, file === undefined ? '.' : dirname(file)),
@@ -80,6 +80,7 @@ export async function optionsOf(settings: Settings, file: string | undefined): P
     ...(table === undefined ? {} : { table }),
     ...(admin === undefined ? {} : { operations: admin }),
     ...(bus === undefined ? {} : { bus: busOf(bus) }),
+    ...(bird === undefined ? {} : { bird }),
   };
 }
 
