@@ -1,8 +1,8 @@
 import {
   createSession,
   driveSession,
-  MOQT_18,
   type Notice,
+  profileOf,
   RequestErrorCode,
   type RequestErrorInfo,
   type RequestId,
@@ -46,7 +46,7 @@ export class Link {
     this.#options = options;
     this.connection = connection;
     const overWebTransport = connection.peer.kind === 'webtransport';
-    this.session = createSession({ role, profile: MOQT_18, setup, overWebTransport });
+    this.session = createSession({ role, profile: profileOf(connection.peer.protocol), setup, overWebTransport });
     this.server = new TrackServer(this, runtime, options.publisher);
     this.#driver = driveSession(connection, this.session, {
       nowMs: () => runtime.bootMs(),

@@ -1,4 +1,4 @@
-import { MOQT_18, SessionTerminationCode, type SetupOptions, setupOptionsOf } from '@higgins/protocol';
+import { PROTOCOLS, SessionTerminationCode, type SetupOptions, setupOptionsOf } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
 import type { CloseInfo, Connection, ConnectOptions, Transport } from '@higgins/transport';
 import { type ClientCounters, type ClientEvent, reasonOf } from './client-events.js';
@@ -94,7 +94,7 @@ export class RelayConnector {
       attempt.link?.close(SessionTerminationCode.NO_ERROR, 'timed out');
       over(`no session after ${CONNECT_TIMEOUT_MS} ms`);
     });
-    transport.connect({ ...relay, protocols: [MOQT_18.protocol], signal: attempt.cancellation.signal }).then(
+    transport.connect({ ...relay, protocols: PROTOCOLS, signal: attempt.cancellation.signal }).then(
       (connection) => {
         if (this.#attempt !== attempt) return connection.close(SessionTerminationCode.NO_ERROR, '');
         attempt.link = this.#link(connection, relay, {

@@ -13,6 +13,15 @@ import { StreamType } from './stream-types.js';
 
 const NO_BYTES = new Uint8Array(0);
 
+/** Flags that end a range, and whether they say that it is unknown. */
+type RangeEnds = ReadonlyMap<Vi64, boolean>;
+
+/** Those of draft-18 §11.4.4.2. */
+export const RANGE_ENDS: RangeEnds = new Map([
+  [Flags.END_OF_NON_EXISTENT_RANGE, false],
+  [Flags.END_OF_UNKNOWN_RANGE, true],
+]);
+
 type Step = 'header' | 'head' | 'properties' | 'length' | 'payload' | 'ended';
 
 /**
@@ -22,6 +31,7 @@ export class FetchStreamParser {
   /** That of the FETCH; to be set when 'header' has told which one it is. */
   groupOrder: GroupOrder = 'ascending';
   readonly #limits: ObjectLimits;
+  readonly #rangeEnds: RangeEnds;
   readonly #input = new StreamInput();
   readonly #prior = new FetchPrior();
   #step: Step = 'header';
@@ -32,8 +42,10 @@ export class FetchStreamParser {
   #properties: Uint8Array = NO_BYTES;
   #payloadLength = 0;
 
-  constructor(limits: ObjectLimits = DEFAULT_LIMITS) {
+  /** `rangeEnds`: those of the profile (draft-18 §11.4.4.2), which are the default. */
+  constructor(limits: ObjectLimits = DEFAULT_LIMITS, rangeEnds: RangeEnds = RANGE_ENDS) {
     this.#limits = limits;
+    this.#rangeEnds = rangeEnds;
   }
 
   /** The Request ID of the FETCH, from 'header' on. */
@@ -119,13 +131,14 @@ export class FetchStreamParser {
   }
 
   #readRangeEnd(reader: PartialReader, flags: Vi64): boolean {
-    if (flags !== Flags.END_OF_NON_EXISTENT_RANGE && flags !== Flags.END_OF_UNKNOWN_RANGE) {
-      throw protocolViolation(`serialization flags are ${flags}, expected at most 127, 140 or 268`);
+    const unknown = this.#rangeEnds.get(flags);
+    if (unknown === undefined) {
+      throw protocolViolation(`serialization flags are ${flags}, expected at most 127 or the end of a range`);
     }
     const end = { group: reader.vi64(), object: reader.vi64() };
     if (!this.#input.accept()) return false;
     this.#prior.location = end;
-    this.#rangeEnd = { end, unknown: flags === Flags.END_OF_UNKNOWN_RANGE };
+    this.#rangeEnd = { end, unknown };
     return true;
   }
 

@@ -4,6 +4,8 @@ import { trackStatus } from '../messages/track-status.js';
 import { MOQT_18 } from './moqt-18.js';
 import { defineProfile } from './profile.js';
 
+const RULES = MOQT_18.rules;
+
 describe('profile moqt-18', () => {
   it('has every message of the table in draft-18 §10', () => {
     const table = [...MOQT_18.codecsByCode]
@@ -42,9 +44,11 @@ describe('profile moqt-18', () => {
 
   it('takes other codecs and rows for another draft without a change to any of them', () => {
     const moved = { ...subscribe, code: 0x63 };
-    const other = defineProfile('moqt-test', [moved], []);
+    const other = defineProfile('moqt-test', [moved], [], RULES);
     expect(other.codecsByCode.get(0x63)?.kind).toBe('subscribe');
-    expect(() => defineProfile('moqt-test', [subscribe, moved], [])).toThrow('two codecs for subscribe');
-    expect(() => defineProfile('moqt-test', [subscribe, { ...trackStatus, code: 3 }], [])).toThrow('message type 3');
+    expect(() => defineProfile('moqt-test', [subscribe, moved], [], RULES)).toThrow('two codecs for subscribe');
+    expect(() => defineProfile('moqt-test', [subscribe, { ...trackStatus, code: 3 }], [], RULES)).toThrow(
+      'message type 3',
+    );
   });
 });

@@ -1,3 +1,4 @@
+import { RANGE_ENDS } from '../data/fetch-parser.js';
 import { fetch } from '../messages/fetch.js';
 import { fetchOk } from '../messages/fetch-ok.js';
 import { goaway } from '../messages/goaway.js';
@@ -42,4 +43,9 @@ export const MOQT_18: Profile = defineProfile(
     namespaceDone,
   ],
   PARAMETERS_18,
+  {
+    concurrentSubscriptions: false,
+    emptyTrackNames: true,
+    rangeEnds: RANGE_ENDS,
+  },
 );

@@ -16,7 +16,7 @@ export class FetchReceiver implements StreamHandler, SubscriptionStream {
   constructor(state: SessionState, stream: StreamKey) {
     this.#state = state;
     this.#stream = stream;
-    this.#parser = new FetchStreamParser(state.limits);
+    this.#parser = new FetchStreamParser(state.limits, state.profile.rules.rangeEnds);
   }
 
   data(bytes: Uint8Array, fin: boolean): void {

@@ -1,4 +1,4 @@
-import { RequestError, RequestErrorCode, StreamResetCode } from '../errors.js';
+import { protocolViolation, RequestError, RequestErrorCode, StreamResetCode } from '../errors.js';
 import { REQUEST_FIRST, type RequestKind, requestContext } from '../messages/context.js';
 import type { Message } from '../messages/message.js';
 import type { TrackNamespace } from '../model/names.js';
@@ -31,7 +31,7 @@ type RequestHandler<K extends RequestKind> = (
 /** What each request of the peer's becomes. */
 const HANDLERS: { readonly [K in RequestKind]: RequestHandler<K> } = {
   subscribe(state, opened, { name }, parameters) {
-    if (state.publisherTracks.has(name.key)) {
+    if (!state.profile.rules.concurrentSubscriptions && state.publisherTracks.has(name.key)) {
       throw new RequestError(RequestErrorCode.DUPLICATE_SUBSCRIPTION, 'track is subscribed to already');
     }
     const { id } = new PeerSubscription(state, opened, name, parameters);
@@ -39,7 +39,7 @@ const HANDLERS: { readonly [K in RequestKind]: RequestHandler<K> } = {
   },
   publish(state, opened, message, parameters) {
     const { name, trackAlias, trackProperties } = message;
-    if (state.subscriberTracks.has(name.key)) {
+    if (!state.profile.rules.concurrentSubscriptions && state.subscriberTracks.has(name.key)) {
       throw new RequestError(RequestErrorCode.DUPLICATE_SUBSCRIPTION, 'track is received already');
     }
     const fault = state.unsupported(trackProperties);
@@ -120,6 +120,7 @@ export class RequestStart implements StreamHandler {
     const state = this.#state;
     this.#deadline.cancel();
     const id = state.takePeerRequestId(message.requestId);
+    this.#checkTrackName(message);
     try {
       const parameters = state.tokens.resolve(message.parameters);
       this.#admit(message);
@@ -132,6 +133,13 @@ export class RequestStart implements StreamHandler {
       this.#reject(message, error);
     }
     state.joiningFetches.arrived(id);
+  }
+
+  #checkTrackName(message: RequestMessage): void {
+    const name = message.kind === 'fetch' && message.range.kind === 'standalone' ? message.range.name : null;
+    const named = 'name' in message ? message.name : name;
+    if (named === null || named.name.length > 0 || this.#state.profile.rules.emptyTrackNames) return;
+    throw protocolViolation('track name is empty');
   }
 
   // What is refused whatever the request wants.

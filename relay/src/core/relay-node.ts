@@ -1,8 +1,9 @@
 import {
   createSession,
   driveSession,
-  MOQT_18,
   type Notice,
+  PROTOCOLS,
+  profileOf,
   type Session,
   type SessionDriver,
   type SessionLimits,
@@ -46,7 +47,7 @@ export interface RelayNodeOptions {
 }
 
 /** The drafts that a relay speaks, best first. */
-export const RELAY_PROTOCOLS: readonly string[] = [MOQT_18.protocol];
+export const RELAY_PROTOCOLS: readonly string[] = PROTOCOLS;
 
 /** How long an attempt to dial an upstream may take, in ms. */
 const CONNECT_MS_MAX = 10_000;
@@ -124,7 +125,7 @@ export class RelayNode {
     const { implementation, sessionLimits } = this.#options;
     const session = createSession({
       role: kind === 'client' ? 'server' : 'client',
-      profile: MOQT_18,
+      profile: profileOf(connection.peer.protocol),
       setup: { ...(implementation === undefined ? {} : { implementation }), ...place },
       overWebTransport: connection.peer.kind === 'webtransport',
       ...(sessionLimits === undefined ? {} : { limits: sessionLimits }),

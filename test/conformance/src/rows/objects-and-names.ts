@@ -167,10 +167,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     says: 'Groups are useful on their own',
     code: ['packages/client/src/published-track.ts#PublishedTrack'],
     tests: ['packages/client/src/commit-log.test.ts › BUS-13: snapshot plus deltas is the value'],
-    broken: [
-      'return { ...this.#planSnapshot(entries, context), delta };',
-      'return { ...this.#planSnapshot(new Map(), context), delta };',
-    ],
+    broken: ['encodeSnapshot(entries, this.format)', 'encodeSnapshot(new Map(), this.format)'],
   },
   N020: {
     section: '2.3.1',

@@ -171,8 +171,8 @@ export const RELAYS: Rows = {
     code: ['relay/src/core/upstream/sources.ts#isServed'],
     tests: ['relay/src/core/publish.test.ts › N130, N131'],
     broken: [
-      "if (source.peer !== peer || peer.kind === 'client') return true;",
-      'if (source.peer === peer) return true;',
+      "if (forward ? !source.live : source.state !== 'established') continue;",
+      'if (source.peer !== null) continue;',
     ],
   },
   N131: {

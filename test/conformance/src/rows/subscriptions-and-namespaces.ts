@@ -60,7 +60,7 @@ export const SUBSCRIPTIONS_AND_NAMESPACES: Rows = {
     says: 'a second subscription to a track with the same role fails with DUPLICATE_SUBSCRIPTION',
     code: ['protocol/src/session/request-start.ts#HANDLERS'],
     tests: ['test/conformance/src/tests/requests.test.ts'],
-    broken: ['if (state.subscriberTracks.has(name.key)) {', 'if (state.ended) {'],
+    broken: ['&& state.subscriberTracks.has(name.key)) {', '&& state.ended) {'],
   },
   N079: {
     section: '5.1',
@@ -68,7 +68,7 @@ export const SUBSCRIPTIONS_AND_NAMESPACES: Rows = {
     says: 'a SUBSCRIBE for a track whose subscription is pending fails with DUPLICATE_SUBSCRIPTION',
     code: ['protocol/src/session/request-start.ts#HANDLERS'],
     tests: ['test/conformance/src/tests/requests.test.ts'],
-    broken: ['if (state.publisherTracks.has(name.key)) {', 'if (state.ended) {'],
+    broken: ['&& state.publisherTracks.has(name.key)) {', '&& state.ended) {'],
   },
   N080: {
     section: '5.1',
