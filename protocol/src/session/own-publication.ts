@@ -21,6 +21,8 @@ export class OwnPublication extends OwnRequest implements UpdateTarget {
   readonly #updates: IncomingUpdates;
   readonly #data: SentData;
   #forward = false;
+  /** STOP_SENDING came before the answer. */
+  #stoppedWith: number | null = null;
 
   constructor(state: SessionState, id: RequestId, message: Uint8Array, name: FullTrackName, trackAlias: Vi64) {
     super(state, id, 'publish', message);
@@ -78,14 +80,26 @@ export class OwnPublication extends OwnRequest implements UpdateTarget {
     this.notifyError({ code: null, reason, retryIntervalMs: null });
   }
 
-  /** The subscriber ends the subscription (draft-18 §5.1). */
+  /**
+   * The subscriber ends the subscription (draft-18 §5.1). One that has not answered may still say why: its refusal is on
+   * the other direction, which STOP_SENDING can overtake.
+   */
   override stopSending(code: number): void {
-    this.cancel(StreamResetCode.CANCELLED);
-    super.closed(code);
+    if (this.answered) {
+      this.#cancelled(code);
+      return;
+    }
+    this.#stoppedWith = code;
+    this.#data.reset(StreamResetCode.CANCELLED);
+    super.stopSending(code);
   }
 
   protected override accepted(message: Message): void {
     if (message.kind !== 'request-ok') throw protocolViolation(`${message.kind} answers PUBLISH`);
+    if (this.#stoppedWith !== null) {
+      this.#cancelled(this.#stoppedWith);
+      return;
+    }
     const { ok } = message;
     this.#forward = ok.forward ?? true;
     this.state.notice({ kind: 'publish-ok', request: this.id, ok });
@@ -99,8 +113,13 @@ export class OwnPublication extends OwnRequest implements UpdateTarget {
 
   // A subscriber that will update nothing may close its direction; the subscription goes on.
   protected override closed(code: number | null): void {
-    if (code !== null) this.cancel(StreamResetCode.CANCELLED);
-    if (code !== null || !this.answered) super.closed(code);
+    if (code !== null) this.#cancelled(code);
+    else if (!this.answered) super.closed(null);
+  }
+
+  #cancelled(code: number): void {
+    this.cancel(StreamResetCode.CANCELLED);
+    super.closed(code);
   }
 
   protected override dispose(): void {

@@ -32,6 +32,10 @@ function publishBytes(requestId: number, trackAlias: number, name = NAME, trackP
   return messageBytes({ kind: 'publish', requestId, name, trackAlias, parameters: {}, trackProperties });
 }
 
+function heard(peer: RawPeer, kind: string): unknown[] {
+  return peer.notices.filter((notice) => notice.kind === kind);
+}
+
 /** A message of the publisher's on the stream of its PUBLISH. */
 function fromPublisher(message: Message): Uint8Array {
   return messageBytes(message, requestContext('publish', 'requester', true));
@@ -127,6 +131,38 @@ describe('PUBLISH', () => {
     peer.collect();
     const late = peer.open(false, joinBytes([groupHead(7, 1), nextObject('a')]));
     expect(peer.on(late)).toMatchObject([{ kind: 'stop-sending', code: StreamResetCode.CANCELLED }]);
+  });
+
+  it('hears why it is refused where STOP_SENDING overtakes the answer', () => {
+    const peer = new RawPeer({ role: 'client' });
+    const request = peer.session.publish(NAME, 7);
+    const data = peer.session.openSubgroup(request, groupHead(7, 1), 0);
+    peer.collect();
+    peer.stopSending(-2, 1);
+    expect(peer.on(data).at(-1)).toMatchObject({ kind: 'reset', code: StreamResetCode.CANCELLED });
+    expect(heard(peer, 'request-error')).toEqual([]);
+    const refusal = { kind: 'request-error', error: REFUSED } as const;
+    peer.write(-2, messageBytes(refusal, requestContext('publish', 'responder', false)), true);
+    expect(heard(peer, 'request-error')).toMatchObject([{ request, error: REFUSED }]);
+    expect(peer.session.usage).toMatchObject(EMPTY);
+  });
+
+  it('is over where STOP_SENDING comes before an answer that accepts it, or instead of one', () => {
+    const acceptance = { kind: 'request-ok', ok: {} } as const;
+    const answers = [
+      (peer: RawPeer) => peer.write(-2, messageBytes(acceptance, requestContext('publish', 'responder', false))),
+      (peer: RawPeer) => peer.reset(-2, 1),
+    ];
+    for (const answer of answers) {
+      const peer = new RawPeer({ role: 'client' });
+      const request = peer.session.publish(NAME, 7);
+      peer.collect();
+      peer.stopSending(-2, 1);
+      answer(peer);
+      expect(heard(peer, 'publish-ok')).toEqual([]);
+      expect(heard(peer, 'request-error')).toMatchObject([{ request, error: { code: null } }]);
+      expect(peer.session.usage).toMatchObject(EMPTY);
+    }
   });
 
   it('that is refused resets the data that went ahead, without being asked to', () => {
