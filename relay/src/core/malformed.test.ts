@@ -63,6 +63,14 @@ describe('N026, N027, N028: a malformed track ends visibly, and what shows it is
       },
     ],
     [
+      'a Subgroup that ends before an object of it that is there',
+      async ({ publisher, world }) => {
+        publisher.open({ group: 1 }).object(0).object(1);
+        await world.pass(10);
+        publisher.open({ group: 1 }).object(0).fin();
+      },
+    ],
+    [
       'an object behind END_OF_GROUP',
       async ({ publisher, world }) => {
         publisher.open({ group: 1 }).object(0).object(1, { status: 'end-of-group' });

@@ -146,7 +146,14 @@ function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kin
     case 'subgroup': {
       const { group, subgroup, priority, endOfGroup, firstObject, hasProperties } = notice.header;
       const head = { group, subgroup, priority, endOfGroup, firstObject, hasProperties };
-      const feed = { ...head, firstReceived: null, lastReceived: null, incomplete: false, live: null };
+      const feed = {
+        ...head,
+        firstReceived: null,
+        lastReceived: null,
+        previousReceived: null,
+        incomplete: false,
+        live: null,
+      };
       source.feeds.set(notice.stream, feed);
       return;
     }

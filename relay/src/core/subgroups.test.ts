@@ -64,16 +64,27 @@ describe('a Subgroup', () => {
     expect(client.places(request)).toEqual(['1/0', '1/3', '1/4']);
   });
 
-  it('N017, N018: says FIRST_OBJECT only of a stream that starts with the first one', async () => {
+  it('N018: goes on where another publisher has begun it, if that one repeats what is there', async () => {
     const { world, publishers, streams } = await edge();
     const one = publishers[0].open({ group: 1 }).object(0);
     await world.pass(10);
     one.reset(StreamResetCode.CANCELLED);
     await world.pass(10);
-    // Its first object is there already: what the subscriber gets on a new stream starts later.
     publishers[1].open({ group: 1 }).object(0).object(5).fin();
     await world.pass(10);
-    expect(streams()).toEqual(['first 0 reset', 'later 5 fin']);
+    expect(streams()).toEqual(['first 0 5 fin']);
+  });
+
+  it('N017, N018: says FIRST_OBJECT only of a stream that starts with the first one', async () => {
+    const { world, publishers, streams } = await edge();
+    publishers[0].open({ group: 1 }).object(0);
+    await world.pass(10);
+    publishers[0].open({ group: 1, firstObject: false }).object(7);
+    await world.pass(10);
+    // Its first object is there already: what the subscriber gets on a new stream starts later.
+    publishers[1].open({ group: 1 }).object(0).object(3);
+    await world.pass(10);
+    expect(streams()).toEqual(['first 0 reset', 'later 7 reset', 'later 3']);
   });
 
   it('N288, N289: ends with a FIN if all of it has been forwarded, and with a reset if something was left out', async () => {

@@ -11,6 +11,8 @@ export type Insertion = 'added' | 'duplicate' | 'absent' | 'conflict';
 /** What is known of a Subgroup from the live streams that carried it. */
 export interface CachedSubgroup {
   readonly priority: number;
+  /** The largest Object ID of it that has come. */
+  largestObject: Vi64;
   /** The last object of it has come. */
   ended: boolean;
   /** Its last object, once a stream of it has ended with a FIN. */
@@ -81,8 +83,11 @@ export class CachedGroup {
   }
 
   /** An object of the Subgroup has come live. */
-  noteLive(subgroup: Vi64, priority: number): void {
-    if (!this.subgroups.has(subgroup)) this.subgroups.set(subgroup, { priority, ended: false, finalObject: null });
+  noteLive(subgroup: Vi64, priority: number, object: Vi64): void {
+    const known = this.subgroups.get(subgroup);
+    if (known === undefined) {
+      this.subgroups.set(subgroup, { priority, largestObject: object, ended: false, finalObject: null });
+    } else if (object > known.largestObject) known.largestObject = object;
   }
 
   find(object: Vi64): CachedObject | null {

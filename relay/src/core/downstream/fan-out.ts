@@ -1,5 +1,6 @@
 import { add, compareLocations, type Location, StreamResetCode, type Vi64 } from '@higgins/protocol';
 import type { CachedObject } from '../cache/cached-object.js';
+import type { TrackCache } from '../cache/track-cache.js';
 import { FIRST_LOCATION } from '../locations.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
@@ -10,6 +11,9 @@ import { SharedSet } from './shared-set.js';
 import type { Subscription } from './subscription.js';
 
 const NO_BYTES = new Uint8Array(0);
+
+/** Object IDs between two objects that are looked at to tell whether they follow each other. */
+const NEIGHBOURS_MAX = 64;
 
 /** Subgroups of one track that wait for more without an upstream stream; the oldest beyond it is reset. */
 const ORPHANS_MAX = 64;
@@ -82,7 +86,7 @@ export class FanOut {
   forward(object: CachedObject, feed: SubgroupFeed): LiveSubgroup | null {
     if (object.subgroup === null) return null;
     let live = this.live(object.group, object.subgroup);
-    if (live !== null && !continues(live, object, feed)) {
+    if (live !== null && !continues(live, object, feed, this.#track.cache)) {
       this.reset(live, StreamResetCode.INTERNAL_ERROR);
       live = null;
     }
@@ -276,9 +280,21 @@ export class FanOut {
   }
 }
 
-/** Whether an object is the next of its Subgroup for sure (draft-18 §11.4.3); else a new stream has to start. */
-function continues(live: LiveSubgroup, object: CachedObject, feed: SubgroupFeed): boolean {
-  if (object.object <= live.lastObject) return false;
-  if (live.fedBy === feed) return true;
-  return Number(object.object) - Number(live.lastObject) === 1;
+/**
+ * Whether an object is the next of its Subgroup for sure (draft-18 §11.4.3): by its id, by the upstream stream that it
+ * came on, or because all between is known to be something else or nothing.
+ */
+function continues(live: LiveSubgroup, object: CachedObject, feed: SubgroupFeed, cache: TrackCache): boolean {
+  const { lastObject, subgroup } = live;
+  if (object.object <= lastObject) return false;
+  if (feed.previousReceived === lastObject || object.object === add(lastObject, 1)) return true;
+  if (Number(object.object) - Number(lastObject) > NEIGHBOURS_MAX) return false;
+  const group = cache.group(object.group);
+  for (let id = add(lastObject, 1); id < object.object; id = add(id, 1)) {
+    const between = group?.find(id) ?? null;
+    const isOther =
+      between === null ? cache.known.at({ group: object.group, object: id }) !== null : between.subgroup !== subgroup;
+    if (!isOther) return false;
+  }
+  return true;
 }

@@ -12,9 +12,10 @@ export interface SubgroupFeed {
   /** The stream starts with the Subgroup's very first object. */
   readonly firstObject: boolean;
   readonly hasProperties: boolean;
-  /** The first and the last object that came on it so far; null before the first. */
+  /** The first and the last object that came on it so far, and the one before that; null before there is one. */
   firstReceived: Vi64 | null;
   lastReceived: Vi64 | null;
+  previousReceived: Vi64 | null;
   /** Something of it was not forwarded: those who get the rest must not take it for whole (draft-18 §11.4.3). */
   incomplete: boolean;
   /** Where its objects go; null before the first and after the last. */

@@ -1,7 +1,7 @@
 import { compareLocations, PublishDoneCode, type ReceivedObject, StreamResetCode } from '@higgins/protocol';
 import { type CachedObject, costOf } from '../cache/cached-object.js';
 import { failFetches } from '../downstream/fetch-response.js';
-import type { SubgroupFeed } from '../downstream/live-subgroup.js';
+import type { LiveSubgroup, SubgroupFeed } from '../downstream/live-subgroup.js';
 import { endSubscription } from '../downstream/subscriptions.js';
 import { laterOrNull } from '../locations.js';
 import { type ObjectTimes, readObjectTimes } from '../properties.js';
@@ -53,7 +53,7 @@ export function endLive(context: RelayContext, source: Source, feed: SubgroupFee
   if (!endCached(context, source, feed)) return;
   // A stream that had nothing new may still be the end of what another one began.
   const begun = live ?? (feed.subgroup === null ? null : fanOut.live(feed.group, feed.subgroup));
-  if (begun !== null && (begun.fedBy === feed || begun.fedBy === null)) {
+  if (begun !== null && isThrough(begun, feed)) {
     if (feed.incomplete) fanOut.reset(begun, StreamResetCode.DELIVERY_TIMEOUT);
     else fanOut.end(begun);
   }
@@ -141,14 +141,16 @@ export function malformed(context: RelayContext, from: Source | Fill, track: Tra
 function take(context: RelayContext, source: Source, object: CachedObject, feed: SubgroupFeed): void {
   const { track } = source;
   feed.firstReceived ??= object.object;
+  feed.previousReceived = feed.lastReceived;
   feed.lastReceived = object.object;
   const stored = store(context, source, object);
   if (stored !== 'added') {
-    if (stored === 'dropped') leaveOut(feed);
+    if (stored === 'dropped') feed.incomplete = true;
     return;
   }
   if (source.newGroupRequested !== null && object.group >= source.newGroupRequested) source.newGroupRequested = null;
-  if (object.subgroup !== null) track.cache.group(object.group)?.noteLive(object.subgroup, object.priority);
+  if (object.subgroup !== null)
+    track.cache.group(object.group)?.noteLive(object.subgroup, object.priority, object.object);
   if (object.status !== 'normal') endHere(context, track, object);
   feed.live = track.fanOut.forward(object, feed);
   if (feed.live === null) context.counters.dropped++;
@@ -201,12 +203,6 @@ function contradicts(track: Track, object: CachedObject): boolean {
   return policy.shape === null && gaps.contradicts(object, cache);
 }
 
-/** An object of the stream does not go on: what comes behind it is not the next one of its Subgroup. */
-function leaveOut(feed: SubgroupFeed): void {
-  feed.incomplete = true;
-  if (feed.live?.fedBy === feed) feed.live.fedBy = null;
-}
-
 function readObject(
   context: RelayContext,
   track: Track,
@@ -231,6 +227,11 @@ function readObject(
   };
 }
 
+/** Whether all that is on the stream has been forwarded, or the stream says of one that nobody feeds that it is over. */
+function isThrough(live: LiveSubgroup, { lastReceived }: SubgroupFeed): boolean {
+  return lastReceived === null ? live.fedBy === null : live.lastObject >= lastReceived || live.fedBy === null;
+}
+
 /** The last object on a stream with a FIN is the Subgroup's last; false if that contradicts what came before. */
 function endCached(context: RelayContext, source: Source, feed: SubgroupFeed): boolean {
   const { track } = source;
@@ -239,7 +240,9 @@ function endCached(context: RelayContext, source: Source, feed: SubgroupFeed): b
   if (subgroup === null || lastObject === null || group === null) return true;
   const ended = group.subgroups.get(subgroup);
   const last = group.objects.at(-1);
-  const isOther = ended !== undefined && ended.finalObject !== null && ended.finalObject !== lastObject;
+  const isOther =
+    ended !== undefined &&
+    (ended.largestObject > lastObject || (ended.finalObject !== null && ended.finalObject !== lastObject));
   if (isOther || (feed.endOfGroup && last !== undefined && last.object > lastObject)) {
     malformed(context, source, track, `object ${feed.group}/${lastObject} ends what goes on behind it`);
     return false;
@@ -268,6 +271,7 @@ function fetchedFeed(object: CachedObject, track: Track): SubgroupFeed {
     hasProperties: true,
     firstReceived: object.object,
     lastReceived: object.object,
+    previousReceived: null,
     incomplete: false,
     live: null,
   };
