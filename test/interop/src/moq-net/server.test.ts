@@ -1,4 +1,5 @@
 import { interopCases, runCase } from '@higgins/cli';
+import { RequestErrorCode } from '@higgins/protocol';
 import { organisationList } from '@higgins/signals';
 import { Path, Time } from '@moq/net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -53,6 +54,24 @@ describe.each(Object.entries(SCHEMES))('@moq/net as the server of our clients ov
       expect([object.group, object.subgroup, object.object]).toEqual([0, 0, index]);
       expect(object.payload).toEqual(payload);
     }
+  });
+
+  it('draft-18 §15.10.2: it refuses a track with code 404, which the draft does not have', async () => {
+    await using clients = new Clients(identity);
+    const client = await clients.ours(url());
+    const request = client.command((session) => session.subscribe(trackOf('nonexistent/namespace', 't'), {}));
+    const { error } = await client.next(['request-error'], 'REQUEST_ERROR', request);
+    // Unknown codes count as INTERNAL_ERROR; for people the number is worth more.
+    expect([error.code, error.reason]).toEqual([404, 'Broadcast not found']);
+  });
+
+  it('BUS-66: PUBLISH, which it does not have, is refused and hurts nothing', async () => {
+    await using clients = new Clients(identity);
+    const client = await clients.ours(url());
+    const request = client.command((session) => session.publish(trackOf(own('pushed'), 't'), 9));
+    const { error } = await client.next(['request-error'], 'REQUEST_ERROR', request);
+    expect(error.code).toBe(RequestErrorCode.NOT_SUPPORTED);
+    await client.announce(trackOf(own('pushed'), 't').namespace);
   });
 
   it('BUS-16: the SDK follows a list that it publishes; without properties the registry’s TTL holds', async () => {

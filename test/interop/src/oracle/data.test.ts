@@ -117,7 +117,10 @@ describe('fetch streams against @moqt/transport at draft-18', () => {
 
 describe('datagrams against @moqt/transport at draft-18', () => {
   const all = [
-    ...vectors('datagram').map(({ hex: text }) => bytesOf(text)),
+    // One form of each: they write a status of Normal where we write an empty Object.
+    ...vectors('datagram')
+      .filter(({ reencodes }) => reencodes === undefined)
+      .map(({ hex: text }) => bytesOf(text)),
     ...drawn((random) => [datagram(random, random.vi64())]),
   ];
   const objects = all
