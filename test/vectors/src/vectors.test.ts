@@ -23,6 +23,18 @@ describe('golden vectors', () => {
     expect(new Set(kinds)).toEqual(new Set(MOQT_18.codecs.keys()));
   });
 
+  it('BUS-68: hold every type of subgroup header and of datagram', () => {
+    const types = (form: string) =>
+      new Set(
+        VECTORS.filter((vector) => vector.form === form).map(({ hex: text }) => Number.parseInt(text.slice(0, 2), 16)),
+      );
+    const all = Array.from({ length: 0x80 }, (_, type) => type);
+    expect(types('subgroup')).toEqual(new Set(all.filter((type) => (type & 0x10) !== 0 && (type & 0x06) !== 0x06)));
+    const datagrams = all.filter((type) => (type & ~0x2f) === 0 && (type & 0x22) !== 0x22);
+    // Besides them there is padding, whose type takes five bytes.
+    expect(types('datagram')).toEqual(new Set([...datagrams, 0xf0]));
+  });
+
   it.each(VECTORS.map((vector) => [title(vector), vector] as const))('BUS-68: %s', (_title, vector) => {
     const codec = CODECS[vector.form];
     const bytes = bytesOf(vector);
@@ -59,6 +71,19 @@ describe('golden vectors', () => {
     }
   });
 
+  const pieces = VECTORS.filter(({ form }) => !CODECS[form].stream);
+  it.each(pieces.map((vector) => [title(vector), vector] as const))('cut short, comes whole: %s', (_title, vector) => {
+    const codec = CODECS[vector.form];
+    const bytes = bytesOf(vector);
+    for (let length = 0; length < bytes.length; length++) {
+      const { value, error } = attempt(() => codec.decode([bytes.subarray(0, length)], vector.place ?? ''));
+      // Without the end of its payload a datagram is another one; padding is padding.
+      const shorter =
+        error === null && (value === null || (vector.form === 'datagram' && isShorter(value, vector.fields)));
+      if (!shorter) expect(error, `${length} bytes`).toMatchObject({ name: 'SessionError', code: 3 });
+    }
+  });
+
   it.each(REFUSED.map((vector) => [title(vector), vector] as const))('BUS-68: refused: %s', (_title, vector) => {
     const codec = CODECS[vector.form];
     const { error } = attempt(() => codec.decode([bytesOf(vector)], vector.place ?? ''));
@@ -77,6 +102,11 @@ function attempt(run: () => unknown): { readonly value: unknown; readonly error:
   } catch (error) {
     return { value: null, error };
   }
+}
+
+function isShorter(value: unknown, fields: unknown): boolean {
+  const whole = (fields as { readonly payload: string }).payload.length / 2 - 1;
+  return (value as { readonly payload: Uint8Array }).payload.length < whole;
 }
 
 function itemCount(fields: unknown): number {
