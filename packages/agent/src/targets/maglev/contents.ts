@@ -9,11 +9,17 @@ export type Content =
 
 /** Upper bounds of the bytes on the wire per element that is added or deleted. */
 export const ELEMENT_BYTES_MAX = 80;
+/** Upper bound of the bytes around them. */
+const BATCH_BYTES = 4_096;
+/** What fills a map is split, so that nobody else waits for the ruleset for long: some 50,000 elements. */
+const FILL_BYTES_MAX = 4 << 20;
 
 const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** What leads from one content to the other; none if they are the same. Deletions come before additions. */
 export function contentChanges(set: string, before: Content | null, after: Content): SetOperation[] {
+  if (before === after || (before?.kind === 'slots' && after.kind === 'slots' && before.marks === after.marks))
+    return [];
   if (after.kind === 'slots') return slotChanges(set, before?.kind === 'slots' ? before.marks : NO_SLOTS, after.marks);
   if (after.kind === 'marks') return markChanges(set, before?.kind === 'marks' ? before.marks : [], after.marks);
   const known = before?.kind === 'intervals' ? before.intervals : none(after.intervals);
@@ -42,19 +48,28 @@ export function contentRead(kind: Content['kind'], read: SetContent, size: numbe
   return { kind, marks };
 }
 
-/** Splits operations into batches of at most so many bytes each. */
+/** Operations as batches of at most so many bytes each. */
 export function batchesOf(operations: readonly SetOperation[], bytesMax: number): SetOperation[][] {
-  const countMax = Math.max(1, Math.floor((bytesMax - 4_096) / ELEMENT_BYTES_MAX));
-  return operations
-    .flatMap((operation) => ('keys' in operation ? parts(operation, countMax) : [operation]))
-    .map((operation) => [operation]);
+  const countMax = Math.max(1, Math.floor((Math.min(bytesMax, FILL_BYTES_MAX) - BATCH_BYTES) / ELEMENT_BYTES_MAX));
+  const batches: SetOperation[][] = [];
+  let room = 0;
+  for (const operation of operations.flatMap((each) => ('keys' in each ? parts(each, countMax) : [each]))) {
+    const count = 'keys' in operation ? countOf(operation) : 1;
+    if (count > room) {
+      batches.push([]);
+      room = countMax;
+    }
+    batches.at(-1)!.push(operation);
+    room -= count;
+  }
+  return batches;
 }
 
 /** Upper bound of the bytes that a batch of these operations takes. */
 export function bytesOf(operations: readonly SetOperation[]): number {
   return operations.reduce(
     (sum, operation) => sum + ('keys' in operation ? countOf(operation) * ELEMENT_BYTES_MAX : 0),
-    4_096,
+    BATCH_BYTES,
   );
 }
 

@@ -46,18 +46,23 @@ export function numberMembers(services: readonly DesiredService[], existing: Rea
   );
 }
 
-/** The member's mark in every slot; 0 where nobody serves. */
+/** The member's mark in every slot; 0 where nobody serves. The same table and marks are the same array. */
 export function slotMarks(
-  service: DesiredService,
+  { table }: DesiredService,
   members: ReadonlyMap<string, NumberedMember>,
   size: number,
 ): Uint32Array {
-  const { table } = service;
-  const marks = Uint32Array.from(table.members, (name) => members.get(name)?.mark ?? 0);
+  const owners = Uint32Array.from(table.members, (name) => members.get(name)?.mark ?? 0);
+  const known = KNOWN.get(table.slots);
+  if (known?.slots.length === size && owners.every((mark, index) => mark === known.owners[index])) return known.slots;
   const slots = new Uint32Array(size);
-  for (let slot = 0; slot < table.slots.length; slot++) slots[slot] = marks[table.slots[slot]!]!;
+  for (let slot = 0; slot < table.slots.length; slot++) slots[slot] = owners[table.slots[slot]!]!;
+  KNOWN.set(table.slots, { owners, slots });
   return slots;
 }
+
+/** Tables whose marks were laid out before: at a thousand services, most of them are the same from change to change. */
+const KNOWN = new WeakMap<Uint16Array, { readonly owners: Uint32Array; readonly slots: Uint32Array }>();
 
 /** Marks of the members that have slots. */
 export function servingMarks({ table }: DesiredService, members: ReadonlyMap<string, NumberedMember>): number[] {

@@ -158,7 +158,6 @@ describe('plan', () => {
         add set inet lb list.6bb62120d903 { type ipv4_addr; flags interval; }
       batch for inet, whatever the generation
         add list.990de5b0305b c6336409c6336409
-      batch for inet, whatever the generation
         add list.6bb62120d903 c6336400c63364ff
       nft -f -
         delete element inet lb structure { 0x6abca606 . 0x6a5595f8 }

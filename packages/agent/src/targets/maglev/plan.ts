@@ -187,11 +187,11 @@ function switchPlan(
   });
   const script: Step[] =
     missing.length === 0 ? [] : [{ kind: 'script', text: prepareScript(table, missing.map(line)) }];
-  const fills = prepared.flatMap(({ family, operations }) =>
-    batchesOf(operations, options.batchBytesMax).map(
-      (batch): Step => ({ kind: 'elements', family, operations: batch, generation: null }),
-    ),
-  );
+  const fills = [...wanted.ruleset.keys()].flatMap((family) => {
+    const operations = prepared.filter((each) => each.family === family).flatMap((each) => each.operations);
+    const batches = batchesOf(operations, options.batchBytesMax);
+    return batches.map((batch): Step => ({ kind: 'elements', family, operations: batch, generation: null }));
+  });
   const change = switchScript({
     table,
     existing: withPrepared(actual.existing, missing, wanted.ruleset),

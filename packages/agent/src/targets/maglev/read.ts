@@ -7,6 +7,8 @@ import type { ExistingTable } from './script.js';
 
 /** Readings before a ruleset that never stands still is taken as it is: elements are bound to its generation anyway. */
 const READINGS_MAX = 8;
+/** Slots that are read at a time; each takes some 200 bytes meanwhile. */
+const PORTION_SLOTS_MAX = 262_144;
 const FAMILIES: readonly TableFamily[] = ['inet', 'ip', 'ip6', 'netdev'];
 
 /** What was read, and whether it is what was written. */
@@ -102,13 +104,29 @@ async function readElements(
   for (const [family, { existing }] of listings) {
     const names = [...existing.sets.keys()].filter((name) => wanted(name) && !isFilledByPackets(name));
     const layoutOf = (name: string): Layout => (contentKind(name) === 'intervals' ? 'interval' : 'plain');
-    const { sets } = await netlink.snapshot(
-      { family, name: table },
-      names.map((set) => ({ set, layout: layoutOf(set) })),
-    );
-    names.forEach((name, index) => void elements.set(setKey(family, name), sets[index]!));
+    for (const some of portionsOf(names)) {
+      const asked = some.map((set) => ({ set, layout: layoutOf(set) }));
+      const { sets } = await netlink.snapshot({ family, name: table }, asked);
+      some.forEach((name, index) => void elements.set(setKey(family, name), sets[index]!));
+    }
   }
   return elements;
+}
+
+/** Names in portions of which one can be read at a time without taking much memory. */
+function portionsOf(names: readonly string[]): string[][] {
+  const portions: string[][] = [];
+  let room = 0;
+  for (const name of names) {
+    const slots = slotsOfName(name);
+    if (slots > room || portions.length === 0) {
+      portions.push([]);
+      room = PORTION_SLOTS_MAX;
+    }
+    portions.at(-1)!.push(name);
+    room -= slots;
+  }
+  return portions;
 }
 
 function isFilledByPackets(name: string): boolean {
