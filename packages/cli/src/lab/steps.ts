@@ -74,7 +74,7 @@ export class LabSteps {
     const held = (await holder.line('first answer', ({ backend }) => backend !== undefined, WAIT_MS_MAX))['backend'];
     const drained = this.#lab.example.members.find(({ name }) => name === held)!;
     await this.#lab.control.drain({ member: drained.member }, { deadlineMs: null });
-    await this.#until((status) => memberOf(status, drained).state === 'draining', `${drained.name} to drain`);
+    await this.#until((status) => memberOf(status, drained).state.startsWith('drain'), `${drained.name} to drain`);
     const others = await this.#connect(CLEAN_CONNECTIONS);
     const strays = others.filter(({ backend }) => backend === drained.name).length;
     if (strays > 0) throw new Error(`${strays} new connections reached ${drained.name}, which drains`);
