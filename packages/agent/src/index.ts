@@ -53,4 +53,7 @@ export type { Freshness, ListReport } from './io/list-report.js';
 export type { ListMatch } from './io/local-server.js';
 export { runAgent } from './io/program.js';
 export { TlsFileError } from './io/tls-files.js';
+export type { DesiredBalancer, DesiredService, ServiceMember } from './targets/maglev/model.js';
+export { MaglevTarget, type MaglevTargetOptions } from './targets/maglev/target.js';
+export { XdpAcceleration, type XdpAccelerationOptions } from './targets/maglev/xdp.js';
 export { NftError, type NftErrorCode } from './targets/nft/errors.js';

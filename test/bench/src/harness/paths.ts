@@ -12,6 +12,9 @@ export const RELAY: readonly string[] = [process.execPath, pathOf('relay/dist/ma
 /** The native load client of this tree. */
 export const LOAD_CLIENT = pathOf('target/release/higgins-load-client');
 
+/** The packet generator of this tree. */
+export const PACKET_GENERATOR = pathOf('target/release/higgins-packet-generator');
+
 /** Why the measurements over real QUIC cannot run here; null if they can. */
 export function obstacleOfNetwork(): string | null {
   if (process.platform !== 'linux') return 'CPU time and memory are read from /proc, which Linux has';
