@@ -60,7 +60,7 @@ describe('object datagrams', () => {
     expect(relay.node.core.counters.duplicates).toBe(1);
   });
 
-  it('N114, N302: are cached with their forwarding preference, and fetched with it', async () => {
+  it('N114, N116, N302: are cached with their forwarding preference, and fetched with it', async () => {
     const { world, publisher, client } = await edge();
     publisher.datagram({ group: 1, payload: 'one' });
     publisher.publish({ group: 2, payload: 'two' });
@@ -81,7 +81,7 @@ describe('object datagrams', () => {
     await world.until(() => client.of('publish-done').length === 1);
   });
 
-  it('N109: one that is too large for the next hop is lost, and nothing else', async () => {
+  it('one that is too large for the next hop is lost, and nothing else', async () => {
     const { world, publisher, client, request } = await edge();
     publisher.datagram({ group: 1, payload: 'x'.repeat(100_000) });
     publisher.datagram({ group: 2 });

@@ -36,7 +36,7 @@ function ask(client: TestPeer): number[] {
 }
 
 describe('what a publisher refuses', () => {
-  it('N228: a redirect to another name is passed on as it is', async () => {
+  it('a redirect to another name is passed on as it is', async () => {
     const redirect = { connectUri: '', name: trackOf('video/other') };
     const error = { code: RequestErrorCode.REDIRECT, reason: 'elsewhere', retryIntervalMs: null, redirect };
     const { world, publisher, client } = await refusing(error);
@@ -51,7 +51,7 @@ describe('what a publisher refuses', () => {
     expect(publisher.of('closed')).toEqual([]);
   });
 
-  it('N228: a redirect of an upstream to another place is passed on, and not followed by the relay itself', async () => {
+  it('a redirect of an upstream to another place is passed on, and not followed by the relay itself', async () => {
     const world = new TestWorld();
     const edge = await world.relay('edge', { upstreams: ['origin'] });
     const upstream = await world.server('origin');
@@ -73,7 +73,7 @@ describe('what a publisher refuses', () => {
     expect(edge.node.core.counters).toMatchObject({ upstreamConnects: 1, upstreamLosses: 0 });
   });
 
-  it('N338: an error code that nobody knows is passed on', async () => {
+  it('N339: an error code that nobody knows is passed on', async () => {
     const { world, client } = await refusing({ code: 0x7777, reason: 'new', retryIntervalMs: null });
     const request = client.subscribe(TRACK);
     await world.until(() => client.of('request-error', request).length === 1);

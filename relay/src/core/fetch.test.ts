@@ -43,7 +43,7 @@ async function edge(cachedFrom = 1, options: Parameters<TestWorld['relay']>[1] =
 }
 
 describe('a fetch from the cache', () => {
-  it('N253, N254: is ascending by default, up to the largest object', async () => {
+  it('N254: is ascending by default, up to the largest object', async () => {
     const { client, run, publisher } = await edge();
     const fetch = await run(range([1, 0], [9, 0]));
     expect(client.places(fetch)).toEqual(['1/0', '1/1', '2/0', '2/1', '3/0', '3/1']);

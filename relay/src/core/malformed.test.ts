@@ -212,7 +212,7 @@ describe('N026, N027, N028: a malformed track ends visibly, and what shows it is
     expect([...publisher.peer.of('closed'), ...client.of('closed')]).toEqual([]);
   });
 
-  it('N139: a fetch that is under way is reset, a later one is answered with what was there before', async () => {
+  it('N027: a fetch that is under way is reset, a later one is answered with what was there before', async () => {
     const { world, publisher, client } = await edge();
     const body = { payload: 'x'.repeat(300_000) };
     const stream = publisher.open({ group: 1 });
@@ -234,7 +234,7 @@ describe('N026, N027, N028: a malformed track ends visibly, and what shows it is
     await world.until(() => client.of('publish-done').length === 1);
   });
 
-  it('N338: one that a FETCH of the relay’s shows is refused too', async () => {
+  it('N026, N027: one that a FETCH of the relay’s shows is refused too', async () => {
     const world = new TestWorld();
     const relay = await world.relay('edge');
     const publisher = new TestPublisher(await world.client('edge'), TRACK);
@@ -305,7 +305,7 @@ describe('a fetch stream that names one object twice', () => {
 });
 
 describe('what is no contradiction', () => {
-  it('N119, N323: a copy without what a relay before has dropped, and one with other mutable properties', async () => {
+  it('N119: a copy without what a relay before has dropped, and one with other mutable properties', async () => {
     const { world, publisher, client, request, relay } = await edge();
     const mutable = (value: number) => ({ type: 0x3900, value });
     publisher.open({ group: 1 }).object(0, { properties: [mutable(1), ...fixed(1).properties] });
@@ -358,7 +358,7 @@ async function sentAlone(options: { properties: KeyValuePair[] }): Promise<Uint8
 }
 
 describe('the end of a track', () => {
-  it('N179, N253: FETCH_OK tells of it, and that the last object is the end', async () => {
+  it('N253: FETCH_OK tells of it, and that the last object is the end', async () => {
     const { world, publisher, client } = await edge();
     publisher.open({ group: 1 }).object(0).object(1).object(2, { status: 'end-of-track' }).fin();
     await world.pass(10);

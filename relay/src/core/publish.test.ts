@@ -36,7 +36,7 @@ function acceptAll(peer: TestPeer, forward = true): string[] {
 }
 
 describe('PUBLISH at the relay', () => {
-  it('N074, N137: is accepted with Forward State 0 while nobody wants the track', async () => {
+  it('N074: is accepted with Forward State 0 while nobody wants the track', async () => {
     const { world, relay, publisher } = await edge();
     const request = publisher.offer();
     await world.until(() => publisher.peer.of('publish-ok').length === 1);
@@ -63,7 +63,7 @@ describe('PUBLISH at the relay', () => {
     expect(publisher.counts).toMatchObject({ subscribe: 0, update: 1 });
   });
 
-  it('N133, N138: with a subscriber that waits it is accepted with Forward State 1, and carries what the subscriber gets', async () => {
+  it('N138: with a subscriber that waits it is accepted with Forward State 1, and carries what the subscriber gets', async () => {
     const { world, publisher } = await edge();
     const client = await world.client('edge');
     const request = client.subscribe(TRACK, { rendezvousTimeoutMs: 30_000 });
@@ -76,7 +76,7 @@ describe('PUBLISH at the relay', () => {
     expect(client.of('subscribe-ok', request)[0]!.ok.trackProperties).toEqual(publisher.trackProperties);
   });
 
-  it('N117, N131: subscribers without Forward State leave the publisher at rest until one raises its own', async () => {
+  it('N131: subscribers without Forward State leave the publisher at rest until one raises its own', async () => {
     const { world, publisher } = await edge();
     publisher.offer();
     await world.pass(10);
@@ -136,7 +136,7 @@ describe('PUBLISH at the relay', () => {
     expect(relay.node.core.counters.upstreamSubscriptions).toBe(1);
   });
 
-  it('a publisher that resets its PUBLISH ends nothing downstream, and the next one goes on', async () => {
+  it('N137: a publisher that resets its PUBLISH ends nothing downstream, and the next one goes on', async () => {
     const { world, publisher } = await edge();
     const client = await world.client('edge');
     const request = client.subscribe(TRACK, { rendezvousTimeoutMs: 10_000 });
@@ -208,7 +208,7 @@ describe('PUBLISH at the relay', () => {
     expect(publisher.peer.of('request-error', second)[0]!.error.code).toBe(RequestErrorCode.EXCESSIVE_LOAD);
   });
 
-  it('N182, N184: NEW_GROUP_REQUEST of a subscriber that waits goes with PUBLISH_OK if the track has dynamic groups', async () => {
+  it('N182: NEW_GROUP_REQUEST of a subscriber that waits goes with PUBLISH_OK if the track has dynamic groups', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const client = await world.client('edge');
@@ -222,6 +222,16 @@ describe('PUBLISH at the relay', () => {
     await world.until(() => peer.of('publish-ok').length === 2);
     expect(offers.map((offer) => peer.of('publish-ok', offer)[0]!.ok.newGroupRequest)).toEqual([0, undefined]);
   });
+});
+
+it('N184: NEW_GROUP_REQUEST of a subscriber that waits goes with the SUBSCRIBE upstream', async () => {
+  const { world, publisher } = await edge();
+  const client = await world.client('edge');
+  client.subscribe(TRACK, { rendezvousTimeoutMs: 10_000, newGroupRequest: 0 });
+  await world.pass(10);
+  publisher.announce();
+  await world.until(() => publisher.peer.of('subscribe').length === 1);
+  expect(publisher.peer.of('subscribe')[0]!.parameters.newGroupRequest).toBe(0);
 });
 
 describe('SUBSCRIBE_TRACKS at the relay', () => {

@@ -86,7 +86,7 @@ describe('expiry', () => {
     expect(await cached(world, await world.client('edge'))).toEqual(['1/0']);
   });
 
-  it('N310, N030, N033: MAX_CACHE_DURATION holds on foreign tracks, where private properties mean nothing', async () => {
+  it('N033, N310: MAX_CACHE_DURATION holds on foreign tracks, where private properties mean nothing', async () => {
     const { world, publisher } = await edge(undefined, [{ type: PropertyType.MAX_CACHE_DURATION, value: 5_000 }]);
     publisher.publish({ group: 1, ttlMs: 100 });
     await world.pass(4_900);

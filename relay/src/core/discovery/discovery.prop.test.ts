@@ -31,7 +31,7 @@ function known(peer: TestPeer, request: number): string[] {
   return [...names].sort();
 }
 
-it('N095, N129, N186: whoever is interested knows what is published, over two tiers, whatever comes and goes', async () => {
+it('N095, N129: whoever is interested knows what is published, over two tiers, whatever comes and goes', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
       const world = new TestWorld();

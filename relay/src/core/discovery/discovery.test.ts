@@ -81,7 +81,7 @@ describe('SUBSCRIBE_NAMESPACE', () => {
     expect(client.of('namespace').length).toBe(1);
   });
 
-  it('N186, N235, N259, N266: prefixes that overlap within a session are refused, of either kind for itself', async () => {
+  it('N259, N266: prefixes that overlap within a session are refused, of either kind for itself', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const client = await world.client('edge');
@@ -205,6 +205,28 @@ describe('over two tiers', () => {
     announce(await world.client('origin'), 'a/three');
     await world.until(() => known(client, request).length === 2);
     expect(known(client, request)).toEqual(['a/three', 'a/two']);
+  });
+
+  it('N225: an upstream that does not serve it is asked once, one that resets it again', async () => {
+    const world = new TestWorld();
+    const edge = await world.relay('edge', { upstreams: ['origin'] });
+    const upstream = await world.server('origin');
+    upstream.onNotice = (notice) => {
+      if (notice.kind === 'subscribe-namespace') {
+        const error = { code: RequestErrorCode.NOT_SUPPORTED, reason: 'no', retryIntervalMs: null };
+        upstream.session.reject(notice.request, error);
+      } else if (notice.kind === 'subscribe-tracks') upstream.session.abort(notice.request, 0);
+    };
+    await world.until(() => edge.node.core.links.connected);
+    const client = await world.client('edge');
+    const request = discover(client, 'a');
+    client.session.subscribeTracks(namespaceOf('a'));
+    client.pump();
+    announce(await world.client('edge'), 'a/here');
+    await world.pass(30_000);
+    expect(upstream.of('subscribe-namespace')).toHaveLength(1);
+    expect(upstream.of('subscribe-tracks').length).toBeGreaterThan(2);
+    expect(known(client, request)).toEqual(['a/here']);
   });
 
   it('a track that was discovered can be subscribed to', async () => {

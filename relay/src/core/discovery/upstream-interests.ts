@@ -1,4 +1,10 @@
-import type { Notice, RequestId, TrackNamespace } from '@higgins/protocol';
+import {
+  type Notice,
+  RequestErrorCode,
+  type RequestErrorInfo,
+  type RequestId,
+  type TrackNamespace,
+} from '@higgins/protocol';
 import { NamespaceTree } from '../namespace-tree.js';
 import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
@@ -80,7 +86,7 @@ export class UpstreamInterests {
       if (namespaces.delete(notice.namespace.key)) context.namespaces.remove(context, notice.namespace);
     } else if (notice.kind === 'publish-blocked') this.#blocked(context, notice);
     else if (notice.kind === 'request-error') {
-      this.#cover(own.about).refused(context, own, notice.error.retryIntervalMs);
+      this.#cover(own.about).refused(context, own, notice.error);
     }
   }
 
@@ -162,13 +168,17 @@ class PrefixCover {
     for (const own of open) forgetNamespaces(context, own);
   }
 
-  refused(context: RelayContext, own: UpstreamInterest, retryMs: number | null): void {
+  refused(context: RelayContext, own: UpstreamInterest, error: RequestErrorInfo): void {
     const { peer, request, prefix } = own;
+    const { code, retryIntervalMs } = error;
     peer.requests.delete(request);
     if (this.#open.get(peer)?.get(prefix.key) !== own) return;
     this.#open.get(peer)!.delete(prefix.key);
     forgetNamespaces(context, own);
-    const delayMs = Math.max(RETRY_MS, retryMs ?? 0) * (1 + 0.5 * context.random());
+    // An upstream that can't do it is asked again when it is dialled again. The end of another request of ours that
+    // overlaps may have been overtaken, and a stream may be reset for reasons that pass.
+    if (code !== null && retryIntervalMs === null && code !== RequestErrorCode.PREFIX_OVERLAP) return;
+    const delayMs = Math.max(RETRY_MS, retryIntervalMs ?? 0) * (1 + 0.5 * context.random());
     context.timers.schedule(
       wheelTimer(() => this.#ask(context, peer, prefix)),
       context.nowMs + delayMs,
