@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ControlClient } from '@higgins/agent';
-import { Program } from '@higgins/cli';
+import { ControlClient } from '../../packages/agent/src/balancer/io/control-client.js';
+import { Program } from '../../packages/cli/src/isolated/program.js';
 import { Host, shell, type Program as TrafficProgram } from './lab.js';
 
 /** The address of which each node of the tier announces that it serves it, and one that the router has a fixed way to. */
@@ -95,7 +95,7 @@ export class TierLab implements AsyncDisposable {
   async startBalancer(node: TierNode): Promise<void> {
     const name = `node-${node.number}`;
     const settings = this.#path(`${name}.yaml`);
-    const bird = { file: this.#path(`${name}.routes`), socket: this.birdSocket(name) };
+    const bird = { file: this.#path(`${name}.routes`), socket: this.#birdSocket(name) };
     writeFileSync(settings, JSON.stringify({ node: name, bird }));
     const program = this.#start(name, enter(node.host), [
       ...[process.execPath, HIGGINS, 'lb', 'run', '--config', this.#path('lb.yaml'), '--settings', settings],
@@ -116,9 +116,12 @@ export class TierLab implements AsyncDisposable {
     await this.program(name).stop('SIGKILL');
   }
 
-  /** BIRD's control socket on a node (`node-1`) or the router. */
-  birdSocket(name: string): string {
-    return this.#path(`${name}.ctl`);
+  /** What BIRD on the router says to a command; nothing while it starts. */
+  askRouter(command: string): string {
+    const { stdout } = spawnSync('birdc', ['-s', this.#birdSocket('router'), ...command.split(' ')], {
+      encoding: 'utf8',
+    });
+    return stdout;
   }
 
   /** Numbers of the nodes that the router's kernel sends the anycast address to. */
@@ -177,7 +180,7 @@ export class TierLab implements AsyncDisposable {
   #bird(name: string, configuration: string): string[] {
     const file = this.#path(`${name}.conf`);
     writeFileSync(file, configuration);
-    return [BIRD, '-f', '-c', file, '-s', this.birdSocket(name)];
+    return [BIRD, '-f', '-c', file, '-s', this.#birdSocket(name)];
   }
 
   #start(name: string, prefix: readonly string[], command: readonly string[]): Program {
@@ -185,6 +188,10 @@ export class TierLab implements AsyncDisposable {
     const program = new Program(name, [...prefix, ...command], this.#path('logs', `${name}.log`));
     this.#programs.set(name, program);
     return program;
+  }
+
+  #birdSocket(name: string): string {
+    return this.#path(`${name}.ctl`);
   }
 
   #path(...names: string[]): string {
@@ -221,7 +228,7 @@ router id ${address};
 protocol device {}
 ${BFD}
 include "${routes}";
-protocol bgp router {
+protocol bgp uplink {
   local ${address} as 65001; neighbor ${gateway} as 65000; ${SESSION}
   ipv4 { import none; export where proto = "higgins4"; };
 }
