@@ -17,7 +17,7 @@ async function edgeWithPublisher(shape: number) {
 }
 
 describe('a join', () => {
-  it('BUS-31, N073, N130: gets the newest object in one round trip from the cache', async () => {
+  it('N073, N130, BUS-31: gets the newest object in one round trip from the cache', async () => {
     const { world, publisher } = await edgeWithPublisher(SHAPE_STATE);
     const first = await world.client('edge');
     first.join(TRACK);
@@ -33,7 +33,7 @@ describe('a join', () => {
     expect(publisher.counts).toMatchObject({ subscribe: 1, fetch: 1 });
   });
 
-  it('BUS-31, N121, N123, N180: fetches what was published before the relay ever heard of the track', async () => {
+  it('N121, N123, N180, BUS-31: fetches what was published before the relay ever heard of the track', async () => {
     const { world, publisher } = await edgeWithPublisher(SHAPE_STATE);
     publisher.store({ group: 3, payload: 'three', ...TTL });
     const client = await world.client('edge');
@@ -43,7 +43,7 @@ describe('a join', () => {
     expect(client.of('subscribe-ok', subscription)[0]!.ok.largest).toEqual({ group: 3, object: 0 });
   });
 
-  it('BUS-32, N076: is exactly once, whenever the publisher publishes', async () => {
+  it('N076, BUS-32: is exactly once, whenever the publisher publishes', async () => {
     for (let offset = 0; offset <= 24; offset++) {
       const { world, publisher } = await edgeWithPublisher(SHAPE_STATE);
       const keeper = await world.client('edge');
@@ -107,7 +107,7 @@ describe('a join', () => {
 });
 
 describe('a rendezvous', () => {
-  it('BUS-33, N121, N174: a subscription before its publisher waits and starts with the first object', async () => {
+  it('N121, N174, BUS-33: a subscription before its publisher waits and starts with the first object', async () => {
     const world = new TestWorld();
     await world.relay('edge');
     const client = await world.client('edge');

@@ -358,7 +358,7 @@ async function sentAlone(options: { properties: KeyValuePair[] }): Promise<Uint8
 }
 
 describe('the end of a track', () => {
-  it('N253: FETCH_OK tells of it, and that the last object is the end', async () => {
+  it('N179, N253: FETCH_OK tells of it, and that the last object is the end', async () => {
     const { world, publisher, client } = await edge();
     publisher.open({ group: 1 }).object(0).object(1).object(2, { status: 'end-of-track' }).fin();
     await world.pass(10);
@@ -366,6 +366,10 @@ describe('the end of a track', () => {
     const fetch = client.fetch({ kind: 'standalone', name: TRACK, ...range });
     await world.until(() => client.of('fetch-end', fetch).length === 1);
     expect(client.of('fetch-ok', fetch)[0]!.ok).toMatchObject({ endOfTrack: true, end: { group: 1, object: 2 } });
+    const late = await world.client('edge');
+    late.subscribe(TRACK);
+    await world.until(() => late.of('subscribe-ok').length === 1);
+    expect(late.of('subscribe-ok')[0]!.ok.largest).toEqual({ group: 1, object: 2 });
     const part = client.fetch({ kind: 'standalone', name: TRACK, start: range.start, end: { group: 1, object: 1 } });
     await world.until(() => client.of('fetch-end', part).length === 1);
     expect(client.of('fetch-ok', part)[0]!.ok).toMatchObject({ endOfTrack: false, end: { group: 1, object: 1 } });

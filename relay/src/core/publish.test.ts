@@ -36,7 +36,7 @@ function acceptAll(peer: TestPeer, forward = true): string[] {
 }
 
 describe('PUBLISH at the relay', () => {
-  it('N074: is accepted with Forward State 0 while nobody wants the track', async () => {
+  it('N074, N137: is accepted, with Forward State 0 while nobody wants the track', async () => {
     const { world, relay, publisher } = await edge();
     const request = publisher.offer();
     await world.until(() => publisher.peer.of('publish-ok').length === 1);
@@ -45,6 +45,14 @@ describe('PUBLISH at the relay', () => {
     await world.pass(20);
     expect(publisher.sent).toBe(0);
     expect(relay.node.core.counters).toMatchObject({ publishesReceived: 1, upstreamSubscriptions: 1 });
+    // Beside a subscription that stands, another one is accepted too, and starts.
+    const client = await world.client('edge');
+    client.subscribe(TRACK);
+    await world.until(() => client.of('subscribe-ok').length === 1);
+    const second = new TestPublisher(await world.client('edge'), TRACK, { shape: SHAPE_EVENT });
+    const offer = second.offer();
+    await world.until(() => second.peer.of('publish-ok', offer).length === 1);
+    expect(second.peer.of('publish-ok', offer)[0]!.ok.forward).toBe(true);
   });
 
   it('N130, N131: a SUBSCRIBE is answered by it, and raises its Forward State', async () => {
@@ -76,7 +84,7 @@ describe('PUBLISH at the relay', () => {
     expect(client.of('subscribe-ok', request)[0]!.ok.trackProperties).toEqual(publisher.trackProperties);
   });
 
-  it('N131: subscribers without Forward State leave the publisher at rest until one raises its own', async () => {
+  it('N117, N131: subscribers without Forward State leave the publisher at rest until one raises its own', async () => {
     const { world, publisher } = await edge();
     publisher.offer();
     await world.pass(10);
@@ -86,6 +94,11 @@ describe('PUBLISH at the relay', () => {
     publisher.publish({ group: 1, ...TTL });
     await world.pass(10);
     expect([publisher.sent, publisher.counts.update]).toEqual([0, 0]);
+    // A SUBSCRIBE of the relay's own does not wait.
+    const announcing = new TestPublisher(await world.client('edge'), TRACK, { shape: SHAPE_EVENT });
+    announcing.announce();
+    await world.until(() => announcing.subscribed === 1);
+    expect(announcing.peer.of('subscribe')[0]!.parameters.forward).toBeUndefined();
     client.session.update(request, { forward: true });
     client.pump();
     await world.until(() => publisher.counts.update === 1);
@@ -224,7 +237,7 @@ describe('PUBLISH at the relay', () => {
   });
 });
 
-it('N184: NEW_GROUP_REQUEST of a subscriber that waits goes with the SUBSCRIBE upstream', async () => {
+it('N183, N184: NEW_GROUP_REQUEST of a subscriber that waits goes with the SUBSCRIBE upstream', async () => {
   const { world, publisher } = await edge();
   const client = await world.client('edge');
   client.subscribe(TRACK, { rendezvousTimeoutMs: 10_000, newGroupRequest: 0 });

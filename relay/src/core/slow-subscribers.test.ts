@@ -28,7 +28,7 @@ async function slowAndHealthy(shape: number, limits: Partial<RelayLimits> = {}, 
 }
 
 describe('a subscription with a delivery timeout', () => {
-  it('BUS-61, N110: has one value in flight and one pending; a newer value replaces the pending one', async () => {
+  it('N110, BUS-61: has one value in flight and one pending; a newer value replaces the pending one', async () => {
     const { world, publisher, healthy, slow, of, counters } = await slowAndHealthy(SHAPE_STATE, {}, DELIVERY);
     // 100 KB take the slow link a second; ten come in half of that.
     for (let group = 1; group <= 10; group++) {
@@ -100,7 +100,7 @@ describe('a subscription with a delivery timeout', () => {
 });
 
 describe('a subscription without a delivery timeout', () => {
-  it('BUS-61, N124: gets every object, from the cache where it could not take them at once', async () => {
+  it('N124, BUS-61: gets every object, from the cache where it could not take them at once', async () => {
     const { world, publisher, slow, of, counters } = await slowAndHealthy(SHAPE_EVENT, {
       subscriptionBacklogBytes: 200_000,
     });
@@ -113,7 +113,7 @@ describe('a subscription without a delivery timeout', () => {
     expect(counters).toMatchObject({ conflated: 0, tooFarBehind: 0 });
   });
 
-  it('BUS-61, N330: ends with TOO_FAR_BEHIND when it is too many groups behind', async () => {
+  it('N330, BUS-61: ends with TOO_FAR_BEHIND when it is too many groups behind', async () => {
     const { world, publisher, healthy, slow, of, counters } = await slowAndHealthy(SHAPE_EVENT, {
       subscriptionBacklogBytes: 100_000,
       behindGroupsMax: 5,

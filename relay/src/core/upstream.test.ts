@@ -19,7 +19,7 @@ async function twoTiers(shape: number, options: Parameters<TestWorld['relay']>[1
 }
 
 describe('one upstream subscription per track', () => {
-  it('BUS-22, N117: a publisher sends each object once, whatever the number of subscribers', async () => {
+  it('N117, BUS-22: a publisher sends each object once, whatever the number of subscribers', async () => {
     const { world, edge, origin, publisher } = await twoTiers(SHAPE_STATE);
     const clients: TestPeer[] = [];
     for (let count = 0; count < 20; count++) clients.push(await world.client('edge'));
