@@ -29,8 +29,8 @@ export class MoqNetRelay implements AsyncDisposable {
     const relay = new MoqNetRelay();
     relay.#server = await listen(identity, (connection) => {
       // What is published on a session is published before its first request is looked at.
-      const { promise: published, resolve } = Promise.withResolvers<void>();
-      const transport = new WebTransportShape(connection, published) as unknown as Transport;
+      const { promise: requestsAfter, resolve } = Promise.withResolvers<void>();
+      const transport = new WebTransportShape(connection, { requestsAfter, quietEnd: true }) as unknown as Transport;
       // A session may end at any time, before its SETUP too: then so does what is done for it.
       void MoqNet.accept(transport, new URL('https://relay.example/'))
         .then((session: MoqNet.Established) => {

@@ -33,7 +33,7 @@ export class Clients implements AsyncDisposable {
   async theirs(url: string): Promise<MoqNet.Established> {
     const { authoritiesPem } = this.#identity;
     const connection = await this.transport.connect({ url, protocols: [MOQT_18.protocol], authoritiesPem });
-    const transport = new WebTransportShape(connection) as unknown as Transport;
+    const transport = new WebTransportShape(connection, { quietEnd: true }) as unknown as Transport;
     return await MoqNet.connect(new URL(url), { transport });
   }
 

@@ -1,8 +1,8 @@
 import { ReadableStream, type ReadableStreamDefaultController, WritableStream } from 'node:stream/web';
 import type { Connection, StreamId } from '@higgins/transport';
 
-/** A stream error as WebTransport reports it: `streamErrorCode` is the peer's code. */
-class StreamFault extends Error {
+/** A stream error as WebTransport reports it: `streamErrorCode` is the peer's code, or ours. */
+export class StreamFault extends Error {
   readonly source = 'stream';
   readonly streamErrorCode: number;
   constructor(message: string, code: number) {
@@ -32,10 +32,24 @@ export interface DuplexStream {
   readonly writable: WritableStream<Uint8Array>;
 }
 
+/** Of a stream that states none. */
+const PRIORITY = 128;
 /** Bytes on their way, up to which a writer is not held back. */
 const BACKLOG_BYTES = 1024 * 1024;
 /** The draft leaves the code of a stream that is abandoned without one to the application: CANCELLED (§3.3.3). */
 const CANCELLED = 1;
+
+export interface ShapeOptions {
+  /** When bidirectional streams of the peer are handed on; the beginning if absent. */
+  readonly requestsAfter?: Promise<void>;
+  /** Streams end with the session instead of failing, and a lost one closes: `@moq/net` leaves failures unhandled. */
+  readonly quietEnd?: boolean;
+}
+
+/** What of `WebTransportSendStreamOptions` counts here. */
+interface SendOptions {
+  readonly sendOrder?: number;
+}
 
 /**
  * A connection in the shape of the W3C WebTransport interface, for implementations that know nothing else; raw QUIC
@@ -54,15 +68,14 @@ export class WebTransportShape {
   readonly #receiving = new Map<StreamId, Feed<Uint8Array>>();
   readonly #stops = new Map<StreamId, (fault: StreamFault) => void>();
   readonly #waiting: (() => void)[] = [];
-  readonly #requestsAfter: Promise<void> | undefined;
+  readonly #options: ShapeOptions;
   #ended = false;
 
-  /** `requestsAfter`: when bidirectional streams of the peer are handed on; the beginning if absent. */
-  constructor(connection: Connection, requestsAfter?: Promise<void>) {
+  constructor(connection: Connection, options: ShapeOptions = {}) {
     this.#connection = connection;
-    this.#requestsAfter = requestsAfter;
+    this.#options = options;
     this.protocol = connection.peer.protocol;
-    this.closed = new Promise((resolve) => {
+    this.closed = new Promise((resolve, reject) => {
       connection.listen({
         opened: (stream, bidirectional) => this.#opened(stream, bidirectional),
         data: (stream, bytes, fin) => this.#data(stream, bytes, fin),
@@ -73,7 +86,8 @@ export class WebTransportShape {
         drained: () => this.#wake(),
         closed: (info) => {
           this.#end();
-          resolve({ closeCode: info.code ?? 0, reason: info.reason });
+          if (info.code !== null || options.quietEnd) resolve({ closeCode: info.code ?? 0, reason: info.reason });
+          else reject(new Error(info.reason));
         },
       });
     });
@@ -93,13 +107,13 @@ export class WebTransportShape {
     maxDatagramSize: 1200,
   };
 
-  async createBidirectionalStream(): Promise<DuplexStream> {
-    const stream = await this.#open(true);
+  async createBidirectionalStream(options: SendOptions = {}): Promise<DuplexStream> {
+    const stream = await this.#open(true, options);
     return { readable: this.#readable(stream), writable: this.#writable(stream) };
   }
 
-  async createUnidirectionalStream(): Promise<WritableStream<Uint8Array>> {
-    return this.#writable(await this.#open(false));
+  async createUnidirectionalStream(options: SendOptions = {}): Promise<WritableStream<Uint8Array>> {
+    return this.#writable(await this.#open(false, options));
   }
 
   close(info: { closeCode?: number; reason?: string } = {}): void {
@@ -113,8 +127,9 @@ export class WebTransportShape {
       return;
     }
     const duplex = { readable, writable: this.#writable(stream) };
-    if (this.#requestsAfter === undefined) this.#bidirectional.controller.enqueue(duplex);
-    else void this.#requestsAfter.then(() => this.#ended || this.#bidirectional.controller.enqueue(duplex));
+    const { requestsAfter } = this.#options;
+    if (requestsAfter === undefined) this.#bidirectional.controller.enqueue(duplex);
+    else void requestsAfter.then(() => this.#ended || this.#bidirectional.controller.enqueue(duplex));
   }
 
   #data(stream: StreamId, bytes: Uint8Array, fin: boolean): void {
@@ -153,11 +168,12 @@ export class WebTransportShape {
       },
       write: async (bytes: Uint8Array) => {
         this.#connection.write(stream, bytes.slice(), false);
-        while (!this.#ended && this.#connection.backlogBytes() > BACKLOG_BYTES) await this.#drained();
+        await this.#drained(BACKLOG_BYTES);
       },
-      close: () => {
+      close: async () => {
         this.#stops.delete(stream);
         this.#connection.write(stream, new Uint8Array(0), true);
+        await this.#drained(1);
       },
       abort: (reason) => {
         this.#stops.delete(stream);
@@ -166,18 +182,20 @@ export class WebTransportShape {
     });
   }
 
-  async #open(bidirectional: boolean): Promise<StreamId> {
+  async #open(bidirectional: boolean, { sendOrder = -PRIORITY }: SendOptions): Promise<StreamId> {
     for (;;) {
       if (this.#ended) throw new Error('the session is closed');
-      const stream = this.#connection.open(bidirectional, 128);
+      const stream = this.#connection.open(bidirectional, Math.max(0, -sendOrder));
       if (stream !== null) return stream;
       await this.#woken();
     }
   }
 
-  #drained(): Promise<void> {
-    this.#connection.notifyBacklogBelow(BACKLOG_BYTES);
-    return this.#woken();
+  async #drained(belowBytes: number): Promise<void> {
+    while (!this.#ended && this.#connection.backlogBytes() >= belowBytes) {
+      this.#connection.notifyBacklogBelow(belowBytes);
+      await this.#woken();
+    }
   }
 
   #woken(): Promise<void> {
@@ -188,10 +206,13 @@ export class WebTransportShape {
     for (const go of this.#waiting.splice(0)) go();
   }
 
-  // W3C has streams fail with their session. They end instead: `@moq/net` leaves such failures unhandled.
   #end(): void {
     this.#ended = true;
-    for (const { controller } of this.#receiving.values()) controller.close();
+    const lost = new Error('the session is over');
+    for (const { controller } of this.#receiving.values()) {
+      if (this.#options.quietEnd) controller.close();
+      else controller.error(lost);
+    }
     this.#receiving.clear();
     this.#stops.clear();
     for (const { controller } of [this.#bidirectional, this.#unidirectional, this.#datagrams]) controller.close();
