@@ -19,7 +19,7 @@ import type { BalancerOptions, DesiredFrom } from './balancer-options.js';
 
 const VIP = '10.9.0.9';
 const [A, B, C] = MEMBERS[4];
-const QUICK = { type: 'tcp', intervalMs: 500, timeoutMs: 200, rise: 1, fall: 1 };
+const QUICK = { type: 'tcp', intervalMs: 500, timeoutMs: 500, rise: 1, fall: 2 };
 const PARAMS = { org: 'acme', gateway: 'shop', node: 'n1' };
 const GATEWAY = { org: 'acme', gateway: 'shop' };
 
