@@ -16,7 +16,7 @@ const DIRECTORY = '/proc/sys/net/netfilter';
 
 /** Looks at the use of connection tracking now and then, and tells when it is high and when it is over. */
 export class ConntrackWatch implements Disposable {
-  readonly #runtime: Runtime;
+  readonly #runtime: Pick<Runtime, 'bootMs' | 'at'>;
   readonly #files: readonly string[];
   readonly #tell: (occurrence: BalancerOccurrence) => void;
   #usage: ConntrackUsage | null = null;
@@ -25,7 +25,11 @@ export class ConntrackWatch implements Disposable {
   #disposed = false;
 
   /** `directory`: where the numbers are; default the kernel's. */
-  constructor(runtime: Runtime, tell: (occurrence: BalancerOccurrence) => void, directory = DIRECTORY) {
+  constructor(
+    runtime: Pick<Runtime, 'bootMs' | 'at'>,
+    tell: (occurrence: BalancerOccurrence) => void,
+    directory = DIRECTORY,
+  ) {
     this.#files = ['nf_conntrack_count', 'nf_conntrack_max'].map((name) => join(directory, name));
     this.#runtime = runtime;
     this.#tell = tell;
