@@ -309,6 +309,14 @@ await describeInNamespace('maglev target, features of nat', import.meta.filename
     expect(await lab.clients.call('probe')).toEqual(Array(400).fill(true));
   });
 
+  it('L4-62: on a node that does not know them, open flows keep their member by hash', async () => {
+    await apply(web({}));
+    expect((await connect({ count: 40, hold: true })).filter((name) => name.startsWith('E'))).toEqual([]);
+    // Another node has the same services and nothing of the flows.
+    await new Netlink().deleteFlows({});
+    expect(await lab.clients.call('probe')).toEqual(Array(40).fill(true));
+  });
+
   it('an ICMP error reaches the member of its flow', async () => {
     await apply(web({ protocol: 'udp', members: { [A]: 1 } }));
     lab.backend.run(
