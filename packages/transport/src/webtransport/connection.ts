@@ -1,11 +1,10 @@
 import type { CloseInfo, Connection, ConnectionEvents, PeerInfo, SharedBytes, StreamId } from '../transport.js';
+import { ReceiveStreams } from './receive-streams.js';
 import { SendStream } from './send-stream.js';
 import {
-  streamCodeOf,
   streamError,
   type W3cErrorConstructor,
   type W3cReadable,
-  type W3cReader,
   type W3cWebTransport,
   type W3cWriter,
 } from './w3c.js';
@@ -24,7 +23,10 @@ export interface WebTransportConnectionOptions {
  * the browser; beyond this many, `open` returns null.
  */
 const OPENING_STREAMS_MAX = 256;
-const NOTHING = new Uint8Array(0);
+/** Datagrams that the browser may have before it; what comes on top is not accepted. */
+const DATAGRAMS_WAITING_MAX = 64;
+/** Of a stream of the peer's, whose priority is ours to set. */
+const DEFAULT_PRIORITY = 128;
 
 /** A session of W3C shape as a connection. */
 export class WebTransportConnection implements Connection {
@@ -33,13 +35,14 @@ export class WebTransportConnection implements Connection {
   readonly #session: W3cWebTransport;
   readonly #options: WebTransportConnectionOptions;
   readonly #sending = new Map<StreamId, SendStream>();
-  readonly #receiving = new Map<StreamId, W3cReader<Uint8Array>>();
+  readonly #receiving: ReceiveStreams;
   readonly #listening: Promise<ConnectionEvents>;
   readonly #datagramWriter: W3cWriter;
   #startListening: (events: ConnectionEvents) => void = () => {};
   #events: ConnectionEvents | null = null;
   #nextStream = 0;
   #opening = 0;
+  #datagramsWaiting = 0;
   /** Kinds of streams for which `open` returned null. */
   readonly #wanted = new Set<boolean>();
   #backlogBytes = 0;
@@ -55,6 +58,11 @@ export class WebTransportConnection implements Connection {
     this.#options = options;
     this.#listening = new Promise((resolve) => {
       this.#startListening = resolve;
+    });
+    this.#receiving = new ReceiveStreams({
+      data: (stream, bytes, fin) => this.#tell((events) => events.data(stream, bytes, fin)),
+      reset: (stream, code) => this.#tell((events) => events.reset(stream, code)),
+      fault: (code) => this.#fault(code),
     });
     const { datagrams } = session;
     const writable = datagrams.createWritable?.() ?? datagrams.writable;
@@ -75,14 +83,14 @@ export class WebTransportConnection implements Connection {
     const { incomingBidirectionalStreams, incomingUnidirectionalStreams, datagrams } = this.#session;
     this.#accept(incomingBidirectionalStreams, ({ readable, writable }) => {
       const stream = this.#newStream();
-      this.#addSending(stream, 128).attach(writable);
+      this.#addSending(stream, DEFAULT_PRIORITY).attach(writable);
       this.#tell((listener) => listener.opened(stream, true));
-      this.#receive(stream, readable);
+      void this.#receiving.read(stream, readable, this.#listening);
     });
     this.#accept(incomingUnidirectionalStreams, (readable) => {
       const stream = this.#newStream();
       this.#tell((listener) => listener.opened(stream, false));
-      this.#receive(stream, readable);
+      void this.#receiving.read(stream, readable, this.#listening);
     });
     this.#accept(datagrams.readable, (bytes) => this.#tell((listener) => listener.datagram(bytes)));
   }
@@ -98,10 +106,11 @@ export class WebTransportConnection implements Connection {
     const options = { sendOrder: -priority, waitUntilAvailable: true };
     const session = this.#session;
     this.#opening += 1;
+    if (bidirectional) this.#receiving.expect(stream);
     const opened = bidirectional
       ? session.createBidirectionalStream(options).then(({ readable, writable }) => {
           sending.attach(writable);
-          this.#receive(stream, readable);
+          void this.#receiving.read(stream, readable, this.#listening);
         })
       : session.createUnidirectionalStream(options).then((writable) => sending.attach(writable));
     // Streams fail to open when the session ends, which it tells itself.
@@ -120,14 +129,10 @@ export class WebTransportConnection implements Connection {
   reset(stream: StreamId, code: number): void {
     if (this.#over) return;
     this.#sending.get(stream)?.reset(code);
-    this.#sending.delete(stream);
   }
 
   stopSending(stream: StreamId, code: number): void {
-    if (this.#over) return;
-    const reader = this.#receiving.get(stream);
-    this.#receiving.delete(stream);
-    reader?.cancel(this.#fault(code)).catch(() => {});
+    if (!this.#over) this.#receiving.stop(stream, code);
   }
 
   setPriority(stream: StreamId, priority: number): void {
@@ -136,7 +141,14 @@ export class WebTransportConnection implements Connection {
 
   datagram(bytes: SharedBytes): boolean {
     if (this.#over || bytes.length > this.#session.datagrams.maxDatagramSize) return false;
-    this.#datagramWriter.write(bytes).catch(() => {});
+    if (this.#datagramsWaiting >= DATAGRAMS_WAITING_MAX) return false;
+    this.#datagramsWaiting += 1;
+    this.#datagramWriter
+      .write(bytes)
+      .catch(() => {})
+      .then(() => {
+        this.#datagramsWaiting -= 1;
+      });
     return true;
   }
 
@@ -188,6 +200,7 @@ export class WebTransportConnection implements Connection {
           this.#checkMark();
         },
         stopped: (code) => this.#tell((events) => events.stopSending(stream, code)),
+        over: () => this.#sending.delete(stream),
         fault: (code) => this.#fault(code),
       },
       priority,
@@ -213,25 +226,6 @@ export class WebTransportConnection implements Connection {
     };
     // It fails when the session does.
     next().catch(() => {});
-  }
-
-  async #receive(stream: StreamId, readable: W3cReadable<Uint8Array>): Promise<void> {
-    const reader = readable.getReader();
-    this.#receiving.set(stream, reader);
-    await this.#listening;
-    const wanted = () => this.#receiving.get(stream) === reader;
-    try {
-      for (let part = await reader.read(); wanted(); part = await reader.read()) {
-        const { done, value } = part;
-        if (done) this.#receiving.delete(stream);
-        this.#tell((events) => events.data(stream, value ?? NOTHING, done));
-      }
-    } catch (error) {
-      const code = streamCodeOf(error);
-      if (code === null || !wanted()) return;
-      this.#receiving.delete(stream);
-      this.#tell((events) => events.reset(stream, code));
-    }
   }
 
   #checkMark(): void {

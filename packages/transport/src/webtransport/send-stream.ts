@@ -7,6 +7,8 @@ export interface SendStreamOwner {
   released(bytes: number): void;
   /** The peer asked to stop, and the browser has reset the stream. */
   stopped(code: number): void;
+  /** Nothing goes out any more, and nothing is outstanding. */
+  over(): void;
   /** An error that carries `code` to the peer. */
   fault(code: number): Error;
 }
@@ -55,13 +57,14 @@ export class SendStream {
     return bytes.length;
   }
 
+  /** Abandons the stream, unless all of it is with the browser already: that is not to be stopped any more. */
   reset(code: number): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#resetCode = code;
     this.#abort(code);
     // Told in a turn of its own.
-    void Promise.resolve().then(() => this.#releaseAll());
+    void Promise.resolve().then(() => this.#leave());
   }
 
   setPriority(priority: number): void {
@@ -88,7 +91,7 @@ export class SendStream {
       if (this.#finished && !this.#ended) {
         this.#ended = true;
         await writer.close();
-        this.#releaseAll();
+        this.#leave();
       }
     } catch (error) {
       this.#failed(error);
@@ -119,7 +122,7 @@ export class SendStream {
     const code = streamCodeOf(error);
     const own = this.#resetCode !== null;
     this.#ended = true;
-    this.#releaseAll();
+    this.#leave();
     if (code !== null && !own) {
       this.#resetCode = code;
       this.#owner.stopped(code);
@@ -132,8 +135,9 @@ export class SendStream {
     this.#owner.released(released);
   }
 
-  #releaseAll(): void {
+  #leave(): void {
     this.#queue = [];
     if (this.#outstandingBytes > 0) this.#release(this.#outstandingBytes);
+    this.#owner.over();
   }
 }
