@@ -91,6 +91,32 @@ await describeInNamespace('maglev target, direct server return', import.meta.fil
       });
     });
 
+    it('an ICMP error reaches the member of its flow', async () => {
+      await apply(service(4, 'udp'), service(6, 'udp'));
+      lab.client.run('sysctl -qw net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0');
+      lab.client.run(
+        `nft 'add table inet f; add chain inet f i { type filter hook input priority 0; }; add rule inet f i udp sport ${PORT} reject'`,
+      );
+      for (const { host } of lab.all) {
+        host.run(
+          `nft 'add table inet seen; add chain inet seen i { type filter hook input priority 0; }; add counter inet seen flows; add counter inet seen errors'`,
+        );
+        host.run(
+          `nft 'add rule inet seen i udp dport ${PORT} counter name flows; add rule inet seen i icmp type destination-unreachable counter name errors'`,
+        );
+        host.run(`nft 'add rule inet seen i icmpv6 type destination-unreachable counter name errors'`);
+      }
+      for (let flow = 0; flow < 12; flow++) {
+        const address = VIRTUAL[flow % 2 === 0 ? 4 : 6];
+        await lab.clients.call('exchange', { address, port: PORT, waitMs: 20 });
+      }
+      const seen = (counter: string) =>
+        lab.all.map(({ host }) => Number(/packets (\d+)/.exec(host.run(`nft list counter inet seen ${counter}`))![1]));
+      await until(() => seen('errors').reduce((a, b) => a + b) === 12);
+      expect(seen('errors')).toEqual(seen('flows'));
+      for (const host of [lab.client, ...lab.all.map((server) => server.host)]) host.run('nft flush ruleset');
+    });
+
     it('L4-24: every flow goes to the predicted member, through additions, removals and changes of weight', async () => {
       const sources = Array.from({ length: 500 }, (_, index) => ({
         address: `10.100.${index >> 5}.${1 + (index & 31)}`,

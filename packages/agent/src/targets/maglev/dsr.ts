@@ -1,7 +1,7 @@
 import type { MarkedRoute } from '@higgins/netlink';
 import { addEntrance } from './dispatch.js';
+import { addErrors } from './icmp-errors.js';
 import type { NumberedMember } from './ids.js';
-import type { DesiredService } from './model.js';
 import { digestOf, markText, namesOf, priorityName, SHARED } from './names.js';
 import type { TableBuilder } from './ruleset.js';
 import { addSelection, type PlacedService, rateLimit, refuseRule, rememberRule, sourceRules } from './selection.js';
@@ -23,7 +23,7 @@ export function addLinkReturn(
   if (placed.length === 0) return;
   table.rule(SHARED.refuse, 'meta l4proto tcp reject with tcp reset', 'reject');
   table.set('map', SHARED.members, 'type mark : verdict;');
-  const groups = new Map<string, { priority: number; names: readonly string[]; services: DesiredService[] }>();
+  const groups = new Map<string, { priority: number; names: readonly string[]; placed: PlacedService[] }>();
   for (const each of placed) {
     const { service } = each;
     addService(table, each, (member) => {
@@ -34,14 +34,21 @@ export function addLinkReturn(
     });
     const names = service.interfaces.length > 0 ? [...service.interfaces].sort() : devices;
     const chain = `dsr.ingress.${priorityName(service.priority)}.${digestOf(names.join(' '), 8)}`;
-    const group = groups.get(chain) ?? { priority: service.priority, names, services: [] };
-    group.services.push(service);
+    const group = groups.get(chain) ?? { priority: service.priority, names, placed: [] };
+    group.placed.push(each);
     groups.set(chain, group);
   }
-  for (const [chain, { priority, names, services }] of groups) {
+  for (const [chain, { priority, names, placed: here }] of groups) {
+    // Without a device nothing is received either.
+    if (names.length === 0) continue;
     const quoted = names.map((name) => `"${name}"`).join(', ');
     const hook = `type filter hook ingress devices = { ${quoted} } priority ${priority}; policy accept;`;
-    addEntrance(table, { chain, hook, received: false }, services);
+    addEntrance(
+      table,
+      { chain, hook, received: false },
+      here.map(({ service }) => service),
+    );
+    addErrors(table, chain, here, false);
   }
 }
 
@@ -54,10 +61,15 @@ export function addRoutedReturn(table: TableBuilder, placed: readonly PlacedServ
     addService(table, each, () => 'accept');
   }
   for (const priority of new Set(placed.map(({ service }) => service.priority))) {
-    const services = placed.map(({ service }) => service).filter((service) => service.priority === priority);
+    const here = placed.filter(({ service }) => service.priority === priority);
     const chain = `dsr.prerouting.${priorityName(priority)}`;
     const hook = `type filter hook prerouting priority ${priority + BEFORE_TRACKING}; policy accept;`;
-    addEntrance(table, { chain, hook, received: true }, services);
+    addEntrance(
+      table,
+      { chain, hook, received: true },
+      here.map(({ service }) => service),
+    );
+    addErrors(table, chain, here, true);
   }
 }
 

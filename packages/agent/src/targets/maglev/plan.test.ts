@@ -293,6 +293,7 @@ describe('plan', () => {
         add chain netdev lb s.web
         add chain netdev lb m.web.f504734412
         add chain netdev lb dsr.ingress.m100.e8e926e8 { type filter hook ingress devices = { "eth0", "eth1" } priority -100; policy accept; }
+        add chain netdev lb s.web.errors
         add rule inet lb refuse meta l4proto tcp reject with tcp reset
         add rule inet lb refuse reject
         add element netdev lb members { 0x4c000001 : goto m.web.f504734412 }
@@ -305,7 +306,10 @@ describe('plan', () => {
         add rule netdev lb m.web.f504734412 tcp flags & (fin | syn | rst | ack) == syn counter name "m.web.f504734412.flows"
         add rule netdev lb m.web.f504734412 counter name "m.web.f504734412.sent" ether saddr set 02:00:00:00:00:01 ether daddr set 02:00:00:00:00:02 fwd to "eth1"
         add rule netdev lb dsr.ingress.m100.e8e926e8 ip daddr . meta l4proto . th dport vmap @dsr.ingress.m100.e8e926e8.v4
-        add element inet lb structure { 0x49ec2bfb . 0x7c200457 }"
+        add rule netdev lb dsr.ingress.m100.e8e926e8 ip daddr { 192.0.2.1 } icmp type { destination-unreachable, time-exceeded, parameter-problem } @th,136,8 6 @th,224,16 80 goto s.web.errors
+        add rule netdev lb s.web.errors meta mark set jhash @th,192,32 . @th,160,32 . @th,136,8 . @th,240,16 . @th,224,16 mod 251 seed 0x5eed0001 map @s.web.slots.251.0
+        add rule netdev lb s.web.errors meta mark vmap @members
+        add element inet lb structure { 0x9448e078 . 0xb9c45341 }"
     `);
   });
 });
