@@ -55,7 +55,7 @@ export const ANSWERS_AND_UPDATES: Rows = {
     keyword: 'SHOULD NOT',
     says: 'a Retry Interval of 0 says not to retry',
     code: ['protocol/src/messages/request-error.ts#requestError'],
-    tests: ['test/conformance/src/tests/messages.test.ts'],
+    tests: ['test/conformance/src/tests/messages.test.ts', 'relay/src/core/discovery/discovery.test.ts'],
     broken: ['retry === 0 ? null : retry - 1', 'retry === 0 ? 0 : retry - 1'],
   },
   N226: {
@@ -97,7 +97,7 @@ export const ANSWERS_AND_UPDATES: Rows = {
     keyword: 'MUST',
     says: 'a REQUEST_UPDATE has exactly one answer',
     code: ['protocol/src/session/incoming-updates.ts#IncomingUpdates'],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/updates.test.ts'],
     broken: [
       "this.#target.send({ kind: 'request-ok', ok }, false);\n    this.#open--;",
       "this.#target.send({ kind: 'request-ok', ok }, false);",
@@ -130,7 +130,7 @@ export const ANSWERS_AND_UPDATES: Rows = {
       'protocol/src/session/peer-announcement.ts#PeerAnnouncement',
       'protocol/src/session/peer-prefix-request.ts#PeerPrefixRequest',
     ],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/updates.test.ts'],
     broken: [
       'protected override updateRejected(): void {\n    this.#close();',
       'protected override updateRejected(): void {',

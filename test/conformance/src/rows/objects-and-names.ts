@@ -117,7 +117,10 @@ export const OBJECTS_AND_NAMES: Rows = {
       'packages/client/src/core/journal-entry.ts#decodeJournalEntry',
       'packages/client/src/core/track-writer.ts#TrackWriter',
     ],
-    tests: ['packages/client/src/commit-log.test.ts › BUS-27: a restarted publisher has the identical object'],
+    tests: [
+      'packages/client/src/commit-log.test.ts › BUS-27: a restarted publisher has the identical object',
+      'relay/src/core/integrity.test.ts',
+    ],
     broken: ['return { object, properties, payload };', 'return { object, properties: payload, payload };'],
   },
   N015: {
@@ -136,7 +139,11 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST NOT/MUST NOT',
     says: 'a stream carries objects of one Subgroup, and a Subgroup goes on one stream',
     code: ['protocol/src/data/subgroup-parser.ts#SubgroupStreamParser', 'relay/src/core/downstream/fan-out.ts#FanOut'],
-    tests: ['test/conformance/src/tests/data.test.ts'],
+    tests: [
+      'test/conformance/src/tests/data.test.ts',
+      'relay/src/core/subgroups.prop.test.ts',
+      'relay/src/core/subgroups.test.ts',
+    ],
     broken: [
       'const { group, subgroup, priority } = this.header;',
       'const { group, priority } = this.header, subgroup = 0;',
@@ -155,7 +162,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST',
     says: 'a relay sets FIRST_OBJECT where it forwards the first Object of a Subgroup',
     code: ['relay/src/core/downstream/fan-out.ts#FanOut'],
-    tests: ['relay/src/core/subgroups.test.ts › N018'],
+    tests: ['relay/src/core/subgroups.test.ts'],
     broken: [
       'encodeHead(set.alias, live, live.startsSubgroup, live.feed.hasProperties)',
       'encodeHead(set.alias, live, false, live.feed.hasProperties)',
@@ -224,7 +231,11 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST/SHOULD',
     says: 'the subscriber cancels subscription and fetches of a Malformed Track and tells the application',
     code: ['protocol/src/session/malformed-track.ts#giveUpTrack'],
-    tests: ['test/conformance/src/tests/tracks.test.ts'],
+    tests: [
+      'test/conformance/src/tests/tracks.test.ts',
+      'relay/src/core/integrity.test.ts',
+      'relay/src/core/malformed.test.ts',
+    ],
     broken: ['if (fetch.track === track)', 'if (fetch.track === null)'],
   },
   N027: {
@@ -232,7 +243,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST',
     says: 'a relay ends subscriptions of a Malformed Track with PUBLISH_DONE and resets its fetches, with MALFORMED_TRACK',
     code: ['relay/src/core/upstream/accept.ts#malformed'],
-    tests: ['relay/src/core/malformed.test.ts › N026, N027, N028', 'relay/src/core/integrity.test.ts › N027'],
+    tests: ['relay/src/core/malformed.test.ts', 'relay/src/core/integrity.test.ts'],
     broken: [
       'endSubscription(context, subscription, PublishDoneCode.MALFORMED_TRACK, reason);',
       'endSubscription(context, subscription, PublishDoneCode.TRACK_ENDED, reason);',
@@ -243,7 +254,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST NOT',
     says: 'Objects that show that a track is malformed are not cached',
     code: ['relay/src/core/upstream/accept.ts#store'],
-    tests: ['relay/src/core/malformed.test.ts › N026, N027, N028'],
+    tests: ['relay/src/core/malformed.test.ts'],
     broken: [
       "contradicts an earlier one`);\n    return 'dropped';",
       "contradicts an earlier one`);\n    cache.insert(object);\n    return 'dropped';",
@@ -272,7 +283,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'SHOULD',
     says: 'the most recent set of unknown properties takes the place of a cached one',
     code: ['relay/src/core/cache/track-cache.ts#TrackCache.refresh'],
-    tests: ['relay/src/core/malformed.test.ts › N031, N032'],
+    tests: ['relay/src/core/malformed.test.ts'],
     broken: ['group.replace({ ...present, properties: object.properties });', 'group.replace({ ...present });'],
   },
   N032: {
@@ -280,7 +291,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST NOT',
     says: 'sets of unknown properties are not merged',
     code: ['relay/src/core/cache/track-cache.ts#TrackCache.refresh'],
-    tests: ['relay/src/core/malformed.test.ts › N031, N032'],
+    tests: ['relay/src/core/malformed.test.ts'],
     broken: [
       'group.replace({ ...present, properties: object.properties });',
       'group.replace({ ...present, properties: new Uint8Array([...present.properties, ...object.properties]) });',
@@ -291,7 +302,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST/MUST NOT',
     says: 'relays forward properties of applications unchanged and do not interpret them',
     code: ['relay/src/core/track.ts#Track.propertiesAt', 'relay/src/core/properties.ts#readTrackPolicy'],
-    tests: ['test/conformance/src/tests/relay.test.ts'],
+    tests: ['test/conformance/src/tests/relay.test.ts', 'relay/src/core/time.test.ts'],
     broken: ['if (this.policy.shape === null || (', 'if (this.policy.shape !== null && ('],
   },
   N034: {
@@ -315,7 +326,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST',
     says: 'such a PUBLISH is answered UNSUPPORTED_EXTENSION',
     code: ['protocol/src/session/request-start.ts#HANDLERS'],
-    tests: ['test/conformance/src/tests/tracks.test.ts'],
+    tests: ['test/conformance/src/tests/tracks.test.ts', 'relay/src/core/publish.test.ts'],
     broken: [
       'throw new RequestError(RequestErrorCode.UNSUPPORTED_EXTENSION, fault)',
       'throw new RequestError(RequestErrorCode.NOT_SUPPORTED, fault)',
@@ -326,7 +337,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST',
     says: 'such a SUBSCRIBE_OK cancels the subscription',
     code: ['protocol/src/session/own-subscription.ts#OwnSubscription'],
-    tests: ['test/conformance/src/tests/tracks.test.ts'],
+    tests: ['test/conformance/src/tests/tracks.test.ts', 'relay/src/core/errors.test.ts'],
     broken: [
       'else this.giveUp(StreamResetCode.CANCELLED, RequestErrorCode.UNSUPPORTED_EXTENSION, fault);',
       'else this.ended({ code: 0, streamCount: 0, reason: fault });',
@@ -337,7 +348,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST',
     says: 'a relay answers those that wait for such a track with UNSUPPORTED_EXTENSION',
     code: ['relay/src/core/downstream/subscriptions.ts#rejectWaiting'],
-    tests: ['relay/src/core/errors.test.ts › N037, N038, N039, N040'],
+    tests: ['relay/src/core/errors.test.ts'],
     broken: [
       'const final = code === RequestErrorCode.UNSUPPORTED_EXTENSION || redirect !== undefined;',
       'const final = redirect !== undefined;',
@@ -348,7 +359,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST',
     says: 'such a FETCH_OK cancels the fetch',
     code: ['protocol/src/session/own-fetch.ts#OwnFetch'],
-    tests: ['test/conformance/src/tests/tracks.test.ts'],
+    tests: ['test/conformance/src/tests/tracks.test.ts', 'relay/src/core/errors.test.ts'],
     broken: ['if (fault !== null) {', "if (fault === '') {"],
   },
   N040: {
@@ -356,7 +367,7 @@ export const OBJECTS_AND_NAMES: Rows = {
     keyword: 'MUST',
     says: 'a relay answers a FETCH of such a track with UNSUPPORTED_EXTENSION',
     code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse.fillFailed'],
-    tests: ['relay/src/core/errors.test.ts › N037, N038, N039, N040'],
+    tests: ['relay/src/core/errors.test.ts'],
     broken: [
       'if (error.code !== RequestErrorCode.UNSUPPORTED_EXTENSION || this.#over) return;',
       'if (error.code !== null) return;',

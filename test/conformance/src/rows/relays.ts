@@ -7,7 +7,11 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'a duplicate with another Forwarding Preference, Subgroup, priority or payload makes a track malformed',
     code: ['relay/src/core/cache/cached-group.ts#CachedGroup.probe'],
-    tests: ['relay/src/core/integrity.test.ts › N114', 'relay/src/core/malformed.test.ts › N026, N027, N028'],
+    tests: [
+      'relay/src/core/integrity.test.ts',
+      'relay/src/core/malformed.test.ts › N026, N027, N028',
+      'relay/src/core/datagrams.test.ts',
+    ],
     broken: ["return sameObject(present, object) ? 'duplicate' : 'conflict';", "return 'duplicate';"],
   },
   N115: {
@@ -15,7 +19,7 @@ export const RELAYS: Rows = {
     keyword: 'SHOULD NOT',
     says: 'an Object that is known not to exist is neither cached nor forwarded',
     code: ['relay/src/core/upstream/accept.ts#store'],
-    tests: ['relay/src/core/malformed.test.ts › N115'],
+    tests: ['relay/src/core/malformed.test.ts'],
     broken: ["if (insertion === 'absent') {", 'if (from === null) {'],
   },
   N116: {
@@ -23,7 +27,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'a cache keeps every field of an Object',
     code: ['relay/src/core/upstream/accept.ts#readObject'],
-    tests: ['test/conformance/src/tests/relay.test.ts'],
+    tests: ['test/conformance/src/tests/relay.test.ts', 'relay/src/core/datagrams.test.ts'],
     broken: [
       '...{ group, subgroup, object, status, priority, properties, payload },\n    receivedMs,',
       '...{ group, subgroup, object, status, priority: 7, properties, payload },\n    receivedMs,',
@@ -34,7 +38,11 @@ export const RELAYS: Rows = {
     keyword: 'SHOULD',
     says: 'a new upstream subscription has Forward 1, whatever the one downstream has',
     code: ['relay/src/core/upstream/sources.ts#openSource'],
-    tests: ['relay/src/core/delivery.test.ts › N105', 'relay/src/core/publish.test.ts › N117'],
+    tests: [
+      'relay/src/core/delivery.test.ts › N105',
+      'relay/src/core/upstream.test.ts',
+      'relay/src/core/publish.test.ts',
+    ],
     broken: ["filter: { kind: 'largest-object' },", "filter: { kind: 'largest-object' }, forward: false,"],
   },
   N118: {
@@ -43,9 +51,10 @@ export const RELAYS: Rows = {
     says: 'relays forward the Objects of several publishers of a track',
     code: ['relay/src/core/upstream/sources.ts#ensureSources'],
     tests: [
-      'relay/src/core/datagrams.test.ts › N118',
-      'relay/src/core/subgroups.test.ts › N118',
-      'relay/src/core/publishers.test.ts › a publisher that announces later is asked too',
+      'relay/src/core/datagrams.test.ts',
+      'relay/src/core/subgroups.test.ts',
+      'relay/src/core/publishers.test.ts',
+      'relay/src/core/subgroups.prop.test.ts',
     ],
     broken: [
       'if (!track.sources.has(peer)) openSource(context, track, peer);',
@@ -57,7 +66,13 @@ export const RELAYS: Rows = {
     keyword: 'SHOULD',
     says: 'relays forward an Object once',
     code: ['relay/src/core/upstream/accept.ts#store'],
-    tests: ['relay/src/core/integrity.test.ts › N119', 'relay/src/core/datagrams.test.ts › N119'],
+    tests: [
+      'relay/src/core/integrity.test.ts',
+      'relay/src/core/datagrams.test.ts',
+      'relay/src/core/malformed.test.ts',
+      'relay/src/core/subgroups.prop.test.ts',
+      'relay/src/core/subgroups.test.ts',
+    ],
     broken: ["if (insertion === 'duplicate') {", 'if (from === null) {'],
   },
   N120: {
@@ -65,7 +80,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'relays make sure that a subscriber may have the content',
     code: ['relay/src/core/downstream/subscriptions.ts#subscribe'],
-    tests: ['relay/src/core/integrity.test.ts › is asked for every announcement, subscription and fetch'],
+    tests: ['relay/src/core/integrity.test.ts'],
     broken: ['if (!decision.allowed) {', 'if (decision === null) {'],
   },
   N121: {
@@ -73,10 +88,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'SUBSCRIBE_OK waits for an established upstream subscription',
     code: ['relay/src/core/upstream/sources.ts#isServed'],
-    tests: [
-      'relay/src/core/joining.test.ts › BUS-33: a subscription before its publisher waits',
-      'relay/src/core/joining.test.ts › ends with TIMEOUT',
-    ],
+    tests: ['relay/src/core/joining.test.ts'],
     broken: [
       "if (source.peer !== peer || peer.kind === 'client') return true;\n  }\n  return false;",
       "if (source.peer !== peer || peer.kind === 'client') return true;\n  }\n  return true;",
@@ -87,7 +99,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'FETCH_OK waits until it can be given',
     code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
-    tests: ['relay/src/core/fetch.test.ts › of a track without a subscription goes upstream'],
+    tests: ['relay/src/core/fetch.test.ts'],
     broken: ['if ((track.largest === null || !track.hasLiveSource) && this.#awaitFill(start)) return false;', ''],
   },
   N123: {
@@ -95,10 +107,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'relays follow the rules for LARGEST_OBJECT',
     code: ['relay/src/core/downstream/subscriptions.ts#admit'],
-    tests: [
-      'relay/src/core/joining.test.ts › BUS-31: gets the newest object in one round trip',
-      'relay/src/core/traps.test.ts › stale Largest Location',
-    ],
+    tests: ['relay/src/core/joining.test.ts', 'relay/src/core/traps.test.ts › stale Largest Location'],
     broken: ['...(largest === null ? {} : { largest: largest }),', ''],
   },
   N124: {
@@ -106,7 +115,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST NOT',
     says: 'relays neither reorder nor drop Objects of a stream',
     code: ['relay/src/core/downstream/fan-out.ts#FanOut'],
-    tests: ['relay/src/core/subgroups.test.ts › N291'],
+    tests: ['relay/src/core/subgroups.test.ts › N291', 'relay/src/core/slow-subscribers.test.ts'],
     broken: [
       'this.#append(live, object, live.lastObject);',
       'if (Number(object.object) % 2 === 0) this.#append(live, object, live.lastObject);',
@@ -117,7 +126,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'relays make sure that a publisher may publish',
     code: ['relay/src/core/upstream/publish.ts#mayPublish', 'relay/src/core/announcements.ts#Announcements.add'],
-    tests: ['relay/src/core/publish.test.ts › N125, N126'],
+    tests: ['relay/src/core/publish.test.ts', 'relay/src/core/integrity.test.ts'],
     broken: ['if (decision.allowed) return true;', 'if (decision !== null) return true;'],
   },
   N126: {
@@ -125,7 +134,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST NOT',
     says: 'the right to publish a track is none to publish others',
     code: ['relay/src/core/announcements.ts#Announcements.add', 'relay/src/core/upstream/publish.ts#mayPublish'],
-    tests: ['relay/src/core/publish.test.ts › N125, N126'],
+    tests: ['relay/src/core/publish.test.ts'],
     broken: ['if (!decision.allowed) {', 'if (decision === null) {'],
   },
   N127: {
@@ -133,7 +142,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'a publisher that wants subscriptions of a namespace sends PUBLISH_NAMESPACE',
     code: ['packages/client/src/announcer.ts#Announcer'],
-    tests: ['test/conformance/src/tests/sdk.test.ts'],
+    tests: ['test/conformance/src/tests/sdk.test.ts', 'relay/src/core/publishers.test.ts'],
     broken: [
       'const request = this.#link.session.publishNamespace(namespace);',
       'const request = this.#link.session.publishNamespace({ ...namespace, fields: namespace.fields.slice(1) });',
@@ -144,10 +153,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'relays send SUBSCRIBE to every matching publisher',
     code: ['relay/src/core/upstream/sources.ts#publishersOf'],
-    tests: [
-      'relay/src/core/publishers.test.ts › a publisher that announces later is asked too',
-      'relay/src/core/publishers.test.ts › a publisher elsewhere is found while one is here',
-    ],
+    tests: ['relay/src/core/publishers.test.ts'],
     broken: [
       'if (announcement.peer.usable && announcement.peer !== asker) found.add(announcement.peer);',
       'if (found.size > 9) found.add(announcement.peer);',
@@ -158,7 +164,11 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'relays forward PUBLISH_NAMESPACE and PUBLISH to every matching subscriber',
     code: ['relay/src/core/discovery/interests.ts#Interests'],
-    tests: ['relay/src/core/discovery/discovery.test.ts › N092, N095, N129'],
+    tests: [
+      'relay/src/core/discovery/discovery.test.ts',
+      'relay/src/core/discovery/discovery.prop.test.ts',
+      'relay/src/core/publishers.test.ts',
+    ],
     broken: [
       'for (const namespace of context.namespaces.under(interest.prefix)) this.#tell(context, interest, namespace);',
       '',
@@ -169,7 +179,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'a SUBSCRIBE of a track with an established upstream subscription is answered SUBSCRIBE_OK',
     code: ['relay/src/core/upstream/sources.ts#isServed'],
-    tests: ['relay/src/core/publish.test.ts › N130, N131'],
+    tests: ['relay/src/core/publish.test.ts', 'relay/src/core/joining.test.ts'],
     broken: [
       "if (forward ? !source.live : source.state !== 'established') continue;",
       'if (source.peer !== null) continue;',
@@ -180,7 +190,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'Forward 1 of a subscriber raises that of every upstream subscription',
     code: ['relay/src/core/upstream/publish.ts#raiseForward'],
-    tests: ['relay/src/core/publish.test.ts › N130, N131', 'relay/src/core/publish.test.ts › N117, N131'],
+    tests: ['relay/src/core/publish.test.ts'],
     broken: ['source.update({ forward: true });', 'source.update({ forward: false });'],
   },
   N132: {
@@ -188,7 +198,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'without an upstream subscription a relay asks each publisher of the namespace or a prefix',
     code: ['relay/src/core/upstream/sources.ts#publishersOf'],
-    tests: ['relay/src/core/publishers.test.ts › are passed upstream', 'relay/src/core/relay.test.ts › BUS-31'],
+    tests: ['relay/src/core/publishers.test.ts', 'relay/src/core/relay.test.ts › BUS-31'],
     broken: [
       'if (announcement.peer.usable && announcement.peer !== asker) found.add(announcement.peer);',
       'if (found.size > 9) found.add(announcement.peer);',
@@ -199,7 +209,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'Forward 1 of the subscriber is used upstream',
     code: ['relay/src/core/upstream/sources.ts#openSource'],
-    tests: ['relay/src/core/relay.test.ts › BUS-31'],
+    tests: ['relay/src/core/delivery.test.ts'],
     broken: ["filter: { kind: 'largest-object' },", "filter: { kind: 'largest-object' }, forward: false,"],
   },
   N134: {
@@ -207,7 +217,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'an incoming PUBLISH is offered to each subscriber of a prefix of its namespace',
     code: ['relay/src/core/downstream/offers.ts#offerToAll'],
-    tests: ['relay/src/core/publish.test.ts › N134'],
+    tests: ['relay/src/core/publish.test.ts'],
     broken: [
       'offer(context, interest.peer, track, interest);\n  if (!publishedByClient',
       'interest.peer.offers.clear();\n  if (!publishedByClient',
@@ -217,16 +227,19 @@ export const RELAYS: Rows = {
     section: '9.5',
     keyword: 'MUST/MUST NOT',
     says: 'a subscriber that waits for the track with a SUBSCRIBE has that answered, and gets no PUBLISH of it',
-    code: ['relay/src/core/upstream/publish.ts#publish', 'relay/src/core/downstream/offers.ts#offer'],
-    tests: ['relay/src/core/publish.test.ts › N135'],
-    broken: ['admitWaiting(context, track);\n  releaseTrack(context, track);\n}', '  releaseTrack(context, track);\n}'],
+    code: ['relay/src/core/downstream/subscriptions.ts#enterSubscription', 'relay/src/core/downstream/offers.ts#offer'],
+    tests: ['relay/src/core/publish.test.ts'],
+    broken: [
+      'peer.subscriptionsByTrack.set(track.name.key, subscription);\n  peer.offers.delete(track);',
+      'peer.offers.delete(track);',
+    ],
   },
   N136: {
     section: '9.5',
     keyword: 'MUST',
     says: 'a PUBLISH_NAMESPACE leads to a SUBSCRIBE for each subscription under it',
     code: ['relay/src/core/announcements.ts#Announcements.add'],
-    tests: ['relay/src/core/publishers.test.ts › a publisher that announces later is asked too'],
+    tests: ['relay/src/core/publishers.test.ts'],
     broken: ['for (const track of context.tracks.under(namespace)) ensureSources(context, track);', ''],
   },
   N137: {
@@ -234,7 +247,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'a PUBLISH of a track that is wanted is accepted',
     code: ['relay/src/core/upstream/publish.ts#publish'],
-    tests: ['relay/src/core/publish.test.ts › N074, N137', 'relay/src/core/publish.test.ts › N138'],
+    tests: ['relay/src/core/publish.test.ts'],
     broken: [
       'peer.session.acceptPublish(request, {',
       'if (request >= 0) return;\n  peer.session.acceptPublish(request, {',
@@ -245,7 +258,7 @@ export const RELAYS: Rows = {
     keyword: 'MUST',
     says: 'with Forward State 1 if a subscriber has it',
     code: ['relay/src/core/upstream/publish.ts#publish'],
-    tests: ['relay/src/core/publish.test.ts › N138'],
+    tests: ['relay/src/core/publish.test.ts'],
     broken: ['source.forwarding = track.demanded;', 'source.forwarding = false;'],
   },
   N139: {
@@ -277,7 +290,11 @@ export const RELAYS: Rows = {
     keyword: 'MUST NOT',
     says: 'relays modify no field of an Object but Properties',
     code: ['relay/src/core/wire.ts#encodeHead'],
-    tests: ['test/conformance/src/tests/relay.test.ts', 'relay/src/core/datagrams.test.ts › N141'],
+    tests: [
+      'test/conformance/src/tests/relay.test.ts',
+      'relay/src/core/datagrams.test.ts',
+      'relay/src/core/time.test.ts',
+    ],
     broken: ['const { group, subgroup } = live;\n', 'const { group } = live, subgroup = 0;\n'],
   },
   N142: {
@@ -307,7 +324,7 @@ export const RELAYS: Rows = {
     keyword: 'SHOULD',
     says: 'relays send Objects by priority',
     code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
-    tests: ['relay/src/core/delivery.test.ts › N102, N104'],
+    tests: ['relay/src/core/delivery.test.ts'],
     broken: ['openFetch(request, streamPriority(priority, track.policy.defaultPriority));', 'openFetch(request, 0);'],
   },
 };

@@ -26,7 +26,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST NOT',
     says: 'a subscription is kept until PUBLISH_DONE is sent',
     code: ['protocol/src/session/peer-subscription.ts#PeerSubscription.publishDone'],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/joining.test.ts'],
     broken: [
       "this.send({ kind: 'publish-done', done }, true);\n    this.forget(StreamResetCode.CANCELLED);",
       "this.send({ kind: 'publish-done', done }, true);",
@@ -88,7 +88,7 @@ export const REQUESTS: Rows = {
     keyword: 'SHOULD',
     says: 'PUBLISH_DONE has a relevant code',
     code: ['protocol/src/errors.ts#PublishDoneCode', 'relay/src/core/downstream/subscriptions.ts#endSubscription'],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/joining.test.ts'],
     broken: [
       'GOING_AWAY: 0x4,\n  TOO_FAR_BEHIND: 0x5,\n  EXPIRED',
       '  GOING_AWAY: 0x4,\n  TOO_FAR_BEHIND: 0x6,\n  EXPIRED',
@@ -110,7 +110,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'a joining FETCH of a subscription with Forward State 0 is answered INVALID_RANGE',
     code: ['protocol/src/session/joining-fetches.ts#JoiningFetches.admit'],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/updates.test.ts'],
     broken: ['else if (forward === false)', 'else if (forward === null && fetch.id < 0)'],
   },
   N248: {
@@ -118,7 +118,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'updates of the subscription that came before count for a joining FETCH',
     code: ['protocol/src/session/peer-subscription.ts#PeerSubscription.updated'],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/updates.test.ts'],
     broken: [
       'this.forward = parameters.forward ?? this.forward;',
       'this.forward = this.forward ?? parameters.forward;',
@@ -129,7 +129,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'a joining FETCH of a track without Objects is answered INVALID_RANGE',
     code: ['relay/src/core/downstream/fetch-requests.ts#startJoin'],
-    tests: ['relay/src/core/joining.test.ts › is told that a track without objects has none'],
+    tests: ['relay/src/core/joining.test.ts'],
     broken: [
       'reject(context, peer, request, RequestErrorCode.INVALID_RANGE, reason);',
       'reject(context, peer, request, RequestErrorCode.DOES_NOT_EXIST, reason);',
@@ -140,7 +140,11 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'a joining FETCH of a request that is no subscription is answered INVALID_JOINING_REQUEST_ID',
     code: ['protocol/src/session/joining-fetches.ts#JoiningFetches.admit'],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: [
+      'test/conformance/src/tests/requests.test.ts',
+      'relay/src/core/joining.test.ts',
+      'relay/src/core/updates.test.ts',
+    ],
     broken: ['code: RequestErrorCode.INVALID_JOINING_REQUEST_ID,', 'code: RequestErrorCode.DOES_NOT_EXIST,'],
   },
   N251: {
@@ -148,10 +152,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'delivery waits at an Object of unknown status until that is confirmed upstream',
     code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
-    tests: [
-      'relay/src/core/fetch.test.ts › asks upstream once, and then knows',
-      'relay/src/core/traps.test.ts › with holes that are none',
-    ],
+    tests: ['relay/src/core/fetch.test.ts', 'relay/src/core/traps.test.ts › with holes that are none'],
     broken: ['if (this.#awaitFill(this.#position)) return null;', ''],
   },
   N252: {
@@ -173,7 +174,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'a FETCH that starts behind the Largest Object is answered INVALID_RANGE',
     code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
-    tests: ['relay/src/core/fetch.test.ts › behind the largest object is refused'],
+    tests: ['relay/src/core/fetch.test.ts', 'relay/src/core/malformed.test.ts'],
     broken: [
       'RequestErrorCode.DOES_NOT_EXIST : RequestErrorCode.INVALID_RANGE',
       'RequestErrorCode.DOES_NOT_EXIST : RequestErrorCode.TIMEOUT',
@@ -184,7 +185,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'fetched Groups come in the requested order',
     code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
-    tests: ['relay/src/core/fetch.test.ts › may be descending by groups'],
+    tests: ['relay/src/core/fetch.test.ts'],
     broken: [
       'segmentsOf(track.cache, start, end, order)',
       "segmentsOf(track.cache, start, end, order === 'ascending' ? 'descending' : 'ascending')",
@@ -195,7 +196,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST NOT',
     says: 'FETCH_OK waits until the End Location is known',
     code: ['relay/src/core/downstream/fetch-response.ts#FetchResponse'],
-    tests: ['relay/src/core/fetch.test.ts › of a track without a subscription goes upstream'],
+    tests: ['relay/src/core/fetch.test.ts'],
     broken: ['if ((track.largest === null || !track.hasLiveSource) && this.#awaitFill(start)) return false;', ''],
   },
   N256: {
@@ -239,7 +240,7 @@ export const REQUESTS: Rows = {
       'protocol/src/session/peer-prefix-request.ts#PeerPrefixRequest',
       'protocol/src/session/prefix-claims.ts#PrefixClaims',
     ],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/discovery/discovery.test.ts'],
     broken: [
       'const claim = claims.claim(opened.id, prefix);',
       "const claim = kind === 'subscribe-namespace' ? { owner: opened.id, prefix } : claims.claim(opened.id, prefix);",
@@ -250,7 +251,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'SUBSCRIBE_NAMESPACE needs authorization',
     code: ['relay/src/core/discovery/interests.ts#Interests.add'],
-    tests: ['relay/src/core/discovery/discovery.test.ts › N260, N267'],
+    tests: ['relay/src/core/discovery/discovery.test.ts'],
     broken: [
       'reject(context, peer, request, decision.code, decision.reason);\n      return;\n    }\n    const interest',
       'context.counters.requestsRejected++;\n    }\n    const interest',
@@ -261,7 +262,7 @@ export const REQUESTS: Rows = {
     keyword: 'MUST NOT',
     says: 'NAMESPACE_DONE is not sent before its NAMESPACE',
     code: ['protocol/src/session/peer-namespace-subscription.ts#PeerNamespaceSubscription'],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/discovery/discovery.test.ts'],
     broken: [
       'if (this.#announced.delete(namespace.key)) this.send',
       'if (!this.#announced.delete(namespace.key) || this.answered) this.send',
@@ -313,7 +314,7 @@ export const REQUESTS: Rows = {
       'protocol/src/session/peer-prefix-request.ts#PeerPrefixRequest',
       'protocol/src/session/prefix-claims.ts#PrefixClaims',
     ],
-    tests: ['test/conformance/src/tests/requests.test.ts'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/discovery/discovery.test.ts'],
     broken: [
       'const claim = claims.claim(opened.id, prefix);',
       "const claim = kind === 'subscribe-tracks' ? { owner: opened.id, prefix } : claims.claim(opened.id, prefix);",
@@ -324,13 +325,13 @@ export const REQUESTS: Rows = {
     keyword: 'MUST',
     says: 'SUBSCRIBE_TRACKS needs authorization',
     code: [
-      'relay/src/core/discovery/interests.ts#Interests.update',
       'relay/src/core/discovery/interests.ts#Interests.add',
+      'relay/src/core/discovery/interests.ts#Interests.update',
     ],
-    tests: ['relay/src/core/discovery/discovery.test.ts › N260, N267'],
+    tests: ['relay/src/core/discovery/discovery.test.ts'],
     broken: [
-      'peer.session.rejectUpdate(request, { code, reason, retryIntervalMs: null });\n      this.remove(context, interest);\n      return;',
-      'peer.session.rejectUpdate(request, { code, reason, retryIntervalMs: null });\n      return;',
+      'if (!decision.allowed) {\n      reject(context, peer, request, decision.code, decision.reason);',
+      "if (!decision.allowed && notice.kind !== 'subscribe-tracks') {\n      reject(context, peer, request, decision.code, decision.reason);",
     ],
   },
 };

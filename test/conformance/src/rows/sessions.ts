@@ -237,7 +237,7 @@ export const SESSIONS: Rows = {
     keyword: 'SHOULD',
     says: 'a server that is a subscriber sends GOAWAY downstream before it unsubscribes upstream',
     code: ['relay/src/core/relay-core.ts#RelayCore.drain'],
-    tests: ['test/conformance/src/tests/relay.test.ts'],
+    tests: ['test/conformance/src/tests/relay.test.ts', 'relay/src/core/integrity.test.ts'],
     broken: [
       'peer.session.goaway(newSessionUri, timeoutMs);',
       'for (const track of this.tracks) for (const source of track.sources.values()) source.cancel();\n        peer.session.goaway(newSessionUri, timeoutMs);',
@@ -251,7 +251,10 @@ export const SESSIONS: Rows = {
       'relay/src/core/upstream/sources.ts#leaveOldUpstreams',
       'packages/client/src/relay-connector.ts#RelayConnector',
     ],
-    tests: ['relay/src/core/failover.test.ts › moves to the next upstream on GOAWAY while the old one still serves'],
+    tests: [
+      'test/conformance/src/tests/relay.test.ts',
+      'relay/src/core/failover.test.ts › moves to the next upstream on GOAWAY while the old one still serves',
+    ],
     broken: ["peer.session.close(SessionTerminationCode.NO_ERROR, 'moved to another relay');", ''],
   },
   N071: {

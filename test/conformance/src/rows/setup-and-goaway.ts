@@ -192,7 +192,7 @@ export const SETUP_AND_GOAWAY: Rows = {
       'protocol/src/session/control-streams.ts#ControlStreams.goaway',
       'protocol/src/session/request-goaway.ts#RequestGoaway.send',
     ],
-    tests: ['test/conformance/src/tests/messages.test.ts'],
+    tests: ['test/conformance/src/tests/messages.test.ts', 'relay/src/core/failover.test.ts'],
     broken: [
       "if (this.#state.role === 'client' && newSessionUri !== '') {",
       "if (this.#state.role === 'client' && newSessionUri === '-') {",
@@ -203,15 +203,15 @@ export const SETUP_AND_GOAWAY: Rows = {
     keyword: 'SHOULD',
     says: 'GOAWAY on a request has it made anew',
     code: ['relay/src/core/notices.ts#requestLeaving'],
-    tests: ['relay/src/core/failover.test.ts › N207, N211'],
-    broken: ["if (own === undefined || newSessionUri !== '') return;", 'if (own !== null) return;'],
+    tests: ['relay/src/core/failover.test.ts'],
+    broken: ['cancelSource(context, own);\n    ensureSources(context, own.track);', '    cancelSource(context, own);'],
   },
   N208: {
     section: '10.4',
     keyword: 'SHOULD',
     says: 'after GOAWAY a subscriber unsubscribes each subscription',
     code: ['relay/src/core/upstream/sources.ts#leaveOldUpstreams'],
-    tests: ['relay/src/core/failover.test.ts › moves to the next upstream on GOAWAY while the old one still serves'],
+    tests: ['test/conformance/src/tests/relay.test.ts'],
     broken: ['else cancelSource(context, own);\n    }', 'else left = true;\n    }'],
   },
   N209: {
@@ -220,9 +220,9 @@ export const SETUP_AND_GOAWAY: Rows = {
     says: 'after GOAWAY no new requests are sent to the peer',
     code: ['relay/src/core/peer-life.ts#peerLeaving', 'packages/client/src/relay-connector.ts#RelayConnector'],
     tests: [
-      'relay/src/core/failover.test.ts › N206, N209, N212',
-      'relay/src/core/failover.test.ts › moves to the next upstream on GOAWAY',
+      'test/conformance/src/tests/relay.test.ts',
       'test/conformance/src/tests/sdk.test.ts',
+      'relay/src/core/failover.test.ts',
     ],
     broken: ['if (peer.leaving) return;\n  peer.leaving = true;', 'if (peer.leaving) return;'],
   },
@@ -245,7 +245,7 @@ export const SETUP_AND_GOAWAY: Rows = {
       'protocol/src/session/control-streams.ts#ControlStreams',
       'protocol/src/session/request-goaway.ts#RequestGoaway',
     ],
-    tests: ['test/conformance/src/tests/messages.test.ts'],
+    tests: ['test/conformance/src/tests/messages.test.ts', 'relay/src/core/failover.test.ts'],
     broken: ['if (this.#goawayReceived) throw', 'if (this.#state.ended) throw'],
   },
   N212: {
@@ -253,7 +253,7 @@ export const SETUP_AND_GOAWAY: Rows = {
     keyword: 'MUST',
     says: 'the client connects to the New Session URI',
     code: ['packages/client/src/relay-connector.ts#RelayConnector'],
-    tests: ['test/conformance/src/tests/sdk.test.ts'],
+    tests: ['test/conformance/src/tests/sdk.test.ts', 'relay/src/core/failover.test.ts'],
     broken: ["const url = newSessionUri === '' ? relay.url : newSessionUri;", 'const url = relay.url;'],
   },
   N213: {
@@ -313,7 +313,7 @@ export const SETUP_AND_GOAWAY: Rows = {
     keyword: 'MUST',
     says: 'requests that GOAWAY does not cover, and later ones, are rejected with GOING_AWAY',
     code: ['protocol/src/session/request-start.ts#RequestStart'],
-    tests: ['test/conformance/src/tests/messages.test.ts'],
+    tests: ['test/conformance/src/tests/messages.test.ts', 'relay/src/core/integrity.test.ts'],
     broken: ['if (this.#state.goawaySent) throw', 'if (this.#state.ended) throw'],
   },
 };

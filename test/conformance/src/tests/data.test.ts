@@ -177,6 +177,10 @@ describe('objects', () => {
     for (const type of ['22', '23', '26', '2a', '2f', '10', '30', '80ff']) {
       expect([type, datagramCloses(`${type}010101010101`)]).toEqual([type, PROTOCOL_VIOLATION]);
     }
+    // The status that ends a group, with and without an Object ID and a priority.
+    for (const datagram of ['220101010103', '2601010103', '2a01010103', '2e010103']) {
+      expect([datagram, datagramCloses(datagram)]).toEqual([datagram, PROTOCOL_VIOLATION]);
+    }
   });
 
   it('N281: a datagram with a status that is not Normal and properties closes the session', () => {
@@ -301,7 +305,11 @@ describe('fetch streams', () => {
   it('N303: the mark makes the mode of the subgroup meaningless', () => {
     const encoded = new FetchObjectEncoder('ascending').object(object(7, 3, null));
     expect(encoded[0]! & 0x03).toBe(0);
-    for (const flags of ['5c', '5d', '5e', '5f']) expect(fetchCloses(`${flags}070301${'0161'}`)).toBe(null);
+    for (const flags of ['5c', '5d', '5e', '5f']) {
+      expect(fetchCloses(`${flags}070301${'0161'}`)).toBe(null);
+      // It goes on right behind the payload: with an object in front of the last one, which is none.
+      expect(fetchCloses(`${flags}070301${'0161'}${`1d${MAX}030101`}`)).toBe(PROTOCOL_VIOLATION);
+    }
   });
 
   it('N246 N298: begin with the Request ID', () => {

@@ -51,6 +51,7 @@ describe('messages', () => {
   it('N146: an unknown type closes the session', () => {
     for (const type of ['3f', '41', '8020', 'ff'.repeat(9)])
       expect(closeCodeFor(true, frame(type, ''))).toBe(PROTOCOL_VIOLATION);
+    expect(closeCodeFor(true, frame('3f', `${HEAD}00`))).toBe(PROTOCOL_VIOLATION);
     const peer = new RawPeer();
     peer.write(0, frame('3f', ''));
     expect(peer.closeCode).toBe(PROTOCOL_VIOLATION);

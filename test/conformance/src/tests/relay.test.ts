@@ -225,7 +225,36 @@ describe('requests', () => {
   });
 });
 
+it('N184: NEW_GROUP_REQUEST of a subscriber goes upstream with the first SUBSCRIBE', async () => {
+  const { publisher } = await subscribed({ newGroupRequest: 5 });
+  expect(publisher.peer.of('subscribe').map(({ parameters }) => parameters.newGroupRequest)).toEqual([5]);
+});
+
 describe('leaving', () => {
+  it('N070 N208 N209: a relay that is sent away asks for nothing more, and goes once it has moved', async () => {
+    const world = new TestWorld();
+    const first = await world.relay('first');
+    const edge = await world.relay('edge', { upstreams: ['first', 'second'] });
+    new TestPublisher(await world.client('first'), NAME).announce();
+    await world.until(() => edge.node.core.links.connected);
+    const client = await world.client('edge');
+    const request = client.subscribe(NAME, { rendezvousTimeoutMs: 60_000 });
+    await world.until(() => client.of('subscribe-ok', request).length === 1);
+    expect(first.node.core.counters.subscribesReceived).toBe(1);
+    void first.node.drain(600_000);
+    await world.pass(100);
+    client.subscribe(trackOf('video/microphone'), { rendezvousTimeoutMs: 60_000 });
+    await world.pass(1_000);
+    expect(first.node.core.counters.subscriptions).toBe(1);
+    expect(edge.node.core.counters.upstreamSubscribes).toBe(1);
+    const second = await world.relay('second');
+    new TestPublisher(await world.client('second'), NAME).announce();
+    await world.until(() => second.node.core.counters.subscribesReceived === 2, 60_000);
+    // The publisher is the only session that is left.
+    await world.until(() => first.node.core.counters.sessions === 1, 10_000);
+    expect(first.node.core.counters).toMatchObject({ subscribesReceived: 1, subscriptions: 0 });
+  });
+
   it('N069: GOAWAY goes to subscribers before an upstream subscription ends', async () => {
     const world = new TestWorld();
     const relay = await world.relay('edge');

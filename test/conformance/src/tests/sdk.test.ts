@@ -106,6 +106,15 @@ describe('the SDK as publisher', () => {
     expect(recorder.notices.find(({ kind }) => kind === 'subgroup')).toMatchObject({ header: { firstObject: true } });
   });
 
+  it('N294: ends the stream of a Group with it', async () => {
+    const { bench, node, recorder } = await subscribed();
+    const ended = () => recorder.notices.filter(({ kind }) => kind === 'subgroup-end').length;
+    for (const version of [2, 3]) await publishList(bench, node, version);
+    await bench.until('the ends of two groups', () => ended() === 2);
+    const groups = recorder.notices.flatMap((notice) => (notice.kind === 'subgroup' ? [notice.header.group] : []));
+    expect(new Set(groups).size).toBe(2);
+  });
+
   it('N071: answers what it does not serve with NOT_SUPPORTED', async () => {
     const { bench, recorder } = await subscribed();
     const { namespace } = trackOf('org/acme/lists/blocked');
