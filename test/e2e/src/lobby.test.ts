@@ -162,7 +162,7 @@ await describeInNamespace('lobby', import.meta.filename, ['network'], () => {
     });
   });
 
-  it('LOB-01, LOB-08, LOB-10: one file balances in turn, and leaves everything else alone', async () => {
+  it('LOB-01, LOB-08, LOB-10, LOB-46: one file balances in turn, and leaves everything else alone', async () => {
     await start('lobby-neighbour', [process.execPath, BACKEND, 'host', '81'], 'listening');
     await lobby('balanced');
     const answers = Array.from({ length: 6 }, () => visit());
@@ -233,7 +233,7 @@ await describeInNamespace('lobby', import.meta.filename, ['network'], () => {
     }
   });
 
-  it('LOB-18: checks come every second, give or take the jitter', async () => {
+  it('LOB-18, LOB-46: checks come every second, give or take the jitter', async () => {
     const program = await lobby('paced', [], '-l', 'debug');
     const status = () => control('paced').status();
     const checks = async () =>
