@@ -13,7 +13,7 @@ import { organisationList } from '@higgins/signals';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeIdentity, type TestIdentity } from '../support/identity.js';
 import { listOf, openClient, versionOf } from '../support/lists.js';
-import { SCHEMES } from '../support/our-relay.js';
+import { SCHEMES, startOurRelay } from '../support/our-relay.js';
 import { peerProgram } from '../support/peer-program.js';
 import { OurPublisher, pattern, trackOf } from '../support/publishing.js';
 import { Clients } from '../support/session.js';
@@ -177,6 +177,31 @@ describe.skipIf(path === null)(`moq-relay${reason}`, () => {
       await reader.publish(organisationList, { org: 'acme', list: `up-${scheme}` }, listOf(4));
       await watcher.next(['namespace'], 'NAMESPACE', request);
       expect((await versionOf(writer, `up-${scheme}`, 4)).value).toEqual(listOf(4));
+    });
+
+    it('BUS-66: it joins a relay of ours, and objects go through both in both directions', async () => {
+      await using resources = new AsyncDisposableStack();
+      const above = resources.use(await startOurRelay(identity));
+      const aboveUrl = `${scheme}://127.0.0.1:${above.port}/`;
+      const below = resources.use(await MoqRelay.start(path ?? '', identity, aboveUrl));
+      const belowUrl = `${scheme}://127.0.0.1:${below.port}/`;
+      const clients = resources.use(new Clients(identity));
+      for (const [name, from, to] of [
+        ['down', aboveUrl, belowUrl],
+        ['up', belowUrl, aboveUrl],
+      ] as const) {
+        const track = trackOf(own(`joined-${name}`), 't');
+        const subscriber = await clients.ours(to);
+        const watch = subscriber.command((session) => session.subscribeNamespace(track.namespace));
+        const publisher = await OurPublisher.announce(await clients.ours(from), track);
+        await subscriber.next(['namespace'], 'NAMESPACE', watch);
+        const request = subscriber.command((session) => session.subscribe(track, {}));
+        await subscriber.next(['subscribe-ok'], 'SUBSCRIBE_OK', request);
+        publisher.send(await publisher.subscribed(), 0, [pattern(30_000, 1), pattern(9, 2)]);
+        for (const payload of [pattern(30_000, 1), pattern(9, 2)]) {
+          expect((await subscriber.next(['object'], 'an object', request)).object.payload).toEqual(payload);
+        }
+      }
     });
   });
 });

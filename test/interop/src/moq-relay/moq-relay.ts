@@ -11,13 +11,16 @@ export class MoqRelay implements AsyncDisposable {
     this.port = port;
   }
 
-  static async start(path: string, identity: TestIdentity): Promise<MoqRelay> {
-    const { certificateFile, privateKeyFile } = identity;
+  /** `upstream`: the URL of a relay that it joins at draft-18, in both directions; none if absent. */
+  static async start(path: string, identity: TestIdentity, upstream?: string): Promise<MoqRelay> {
+    const { certificateFile, privateKeyFile, authoritiesFile } = identity;
+    const above = ['--connect-tls-root', authoritiesFile, '--connect-version', 'moq-transport-18'];
     const program = Program.start(
       path,
       [
         ...['--listen', '127.0.0.1:0', '--auth-public', '**'],
         ...['--listen-tls-cert', certificateFile, '--listen-tls-key', privateKeyFile],
+        ...(upstream === undefined ? [] : [...above, '--cluster-connect', upstream]),
       ],
       { RUST_LOG: 'info', NO_COLOR: '1' },
     );
