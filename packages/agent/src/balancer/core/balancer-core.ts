@@ -128,6 +128,7 @@ export class BalancerCore {
       this.note({ kind: 'configuration-refused', source: request.source, reason }, now);
       this.kernel.programmer.drop();
       this.#follow(now);
+      this.#retainChecks();
       this.#compile(true, now);
     } else if (begun) this.note({ kind: 'kernel-failed', reason }, now);
   }

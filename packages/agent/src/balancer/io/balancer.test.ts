@@ -266,6 +266,18 @@ await describeInNamespace('balancer', import.meta.filename, ['network'], () => {
     expect(new Set(await connect(30))).toEqual(new Set([B, C]));
   });
 
+  it('LOB-49, L4-41: a UDP client that goes on sending gets another member when its own is removed', async () => {
+    configure({});
+    const { balancer } = await start();
+    const ask = { address: VIP, port: 80, source: '10.100.5.5', sourcePort: 43_000 };
+    const own = (await lab.clients.call<{ name: string }>('exchange', ask)).name;
+    expect((await lab.clients.call<{ name: string }>('exchange', ask)).name).toBe(own);
+    const names = ['a', 'b', 'c'].filter((_, index) => MEMBERS[4][index] !== own);
+    configure({}, names);
+    await balancer.control.reload();
+    await until(async () => (await lab.clients.call<{ name: string }>('exchange', ask)).name !== own);
+  });
+
   it('LOB-64, L4-71: metrics tell what was counted', async () => {
     configure({ activeCheck: QUICK });
     const { balancer } = await start();

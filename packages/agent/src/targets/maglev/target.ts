@@ -17,6 +17,7 @@ import { countersOf } from './counters.js';
 import { differences } from './drift.js';
 import { routeText } from './dsr.js';
 import { FlowCounts } from './flow-counts.js';
+import { GoneMarks } from './gone-marks.js';
 import type { Numbering } from './ids.js';
 import type { DesiredBalancer, DesiredService, ServiceCounters } from './model.js';
 import { namesOf, SHARED } from './names.js';
@@ -76,6 +77,7 @@ export class MaglevTarget implements BalancerTarget {
   readonly #table: string;
   readonly #acceleration: XdpAcceleration;
   readonly #flows: FlowCounts;
+  readonly #gone = new GoneMarks();
   #known: Known | null = null;
 
   constructor(options: MaglevTargetOptions) {
@@ -269,6 +271,7 @@ export class MaglevTarget implements BalancerTarget {
   async #adopt(desired: DesiredBalancer, plan: Plan, known: Known, surroundings: Surroundings): Promise<void> {
     const services = new Map(desired.services.map((service) => [service.id, service]));
     const { ruleset, numbering, routes } = plan;
+    if (plan.structure) this.#gone.remember(known.actual.marks, numbering);
     if (!plan.structure) {
       const contents = new Map([...known.actual.contents, ...plan.contents]);
       const generation = known.actual.generation + plan.steps.filter(({ kind }) => kind === 'elements').length;
@@ -323,7 +326,8 @@ export class MaglevTarget implements BalancerTarget {
   /** Null where flows are not tracked, or the member is not there. */
   async #markOf(service: DesiredService, member: string): Promise<number | null> {
     if (service.dataPath !== 'nat') return null;
-    return this.#known?.numbering.get(service.id)?.get(member)?.mark ?? (await this.#markRead(service, member));
+    const mark = this.#known?.numbering.get(service.id)?.get(member)?.mark;
+    return mark ?? this.#gone.markOf(namesOf.member(service.id, member)) ?? (await this.#markRead(service, member));
   }
 
   /** The mark of a member that this process did not write. */
