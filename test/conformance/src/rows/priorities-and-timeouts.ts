@@ -13,6 +13,7 @@ export const PRIORITIES_AND_TIMEOUTS: Rows = {
     tests: [
       'packages/quic/src/compliance.test.ts › the priority of a stream that is under way can be changed',
       'relay/src/core/delivery.test.ts',
+      'relay/src/core/updates.test.ts',
     ],
     broken: ['this.#commands.push(Operation.setPriority, 3, this.id, stream, priority);', 'return;'],
   },
@@ -32,7 +33,7 @@ export const PRIORITIES_AND_TIMEOUTS: Rows = {
       'protocol/src/session/own-request.ts#REQUEST_PRIORITY',
       'protocol/src/session/control-streams.ts#CONTROL_PRIORITY',
     ],
-    tests: ['test/conformance/src/tests/priorities.test.ts'],
+    tests: ['test/conformance/src/tests/priorities.test.ts', 'relay/src/core/delivery.test.ts'],
     broken: ['const REQUEST_PRIORITY = 1;', 'const REQUEST_PRIORITY = 300;'],
   },
   N104: {

@@ -227,12 +227,9 @@ export const RELAYS: Rows = {
     section: '9.5',
     keyword: 'MUST/MUST NOT',
     says: 'a subscriber that waits for the track with a SUBSCRIBE has that answered, and gets no PUBLISH of it',
-    code: ['relay/src/core/downstream/subscriptions.ts#enterSubscription', 'relay/src/core/downstream/offers.ts#offer'],
-    tests: ['relay/src/core/publish.test.ts'],
-    broken: [
-      'peer.subscriptionsByTrack.set(track.name.key, subscription);\n  peer.offers.delete(track);',
-      'peer.offers.delete(track);',
-    ],
+    code: ['protocol/src/session/requester.ts#Requester.publish', 'relay/src/core/downstream/offers.ts#offer'],
+    tests: ['test/conformance/src/tests/requests.test.ts', 'relay/src/core/publish.test.ts'],
+    broken: ['const fault = publisherTracks.has(key) ?', 'const fault = publisherTracks.size > 9 ?'],
   },
   N136: {
     section: '9.5',

@@ -99,6 +99,13 @@ describe('SUBSCRIBE', () => {
     expect(order.indexOf(`write ${stream}`)).toBeGreaterThan(ended);
   });
 
+  it('N135: that waits for its answer keeps a PUBLISH of the track from being sent', () => {
+    const peer = new RawPeer();
+    peer.open(true, subscribe(0));
+    expect(() => peer.session.publish(NAME, 1)).toThrow(RequestError);
+    expect(() => peer.session.publish(trackOf(['another']), 1)).not.toThrow();
+  });
+
   it('N082: that is cancelled resets the streams of its objects', () => {
     const { pair, request, publisher } = subscribedPair();
     const stream = publisher.openSubgroup(request, groupHead(1, 1), 1);
