@@ -61,3 +61,15 @@ export function priorityName(priority: number): string {
 export function markText(mark: number): string {
   return `0x${mark.toString(16).padStart(8, '0')}`;
 }
+
+/** What stands in a set that netlink writes, by its name; null for others. */
+export function contentKind(name: string): 'intervals' | 'slots' | 'marks' | null {
+  if (name.startsWith('list.')) return 'intervals';
+  if (/^s\.[^.]+\.slots\./.test(name)) return 'slots';
+  return /^s\.[^.]+\.serving\./.test(name) ? 'marks' : null;
+}
+
+/** How many slots a slot map has, by its name. */
+export function slotsOfName(name: string): number {
+  return Number(/\.slots\.(\d+)\./.exec(name)?.[1] ?? 0);
+}

@@ -4,7 +4,7 @@ import { batchesOf, bytesOf, type Content, contentChanges } from './contents.js'
 import { routeText } from './dsr.js';
 import { type Numbering, numberMembers } from './ids.js';
 import type { DesiredBalancer, DesiredService } from './model.js';
-import { digestOf, namesOf } from './names.js';
+import { contentKind, digestOf, namesOf } from './names.js';
 import { type Ruleset, rulesetText, type TableFamily } from './ruleset.js';
 import { type ExistingTable, prepareScript, setLine, switchScript } from './script.js';
 import type { PlacedService } from './selection.js';
@@ -150,8 +150,17 @@ export function elementSteps(ruleset: Ruleset, actual: ActualBalancer): (Step & 
     const operations = [...sets].flatMap(([name, { content }]) =>
       isContent(content) ? contentChanges(name, actual.contents.get(setKey(family, name)) ?? null, content) : [],
     );
+    operations.push(...leftOver(family, sets, actual));
     return operations.length === 0 ? [] : [{ kind: 'elements' as const, family, operations, generation }];
   });
+}
+
+/** Sets that were prepared for a structure that did not come about. */
+function leftOver(family: TableFamily, wanted: ReadonlyMap<string, unknown>, actual: ActualBalancer): SetOperation[] {
+  const names = [...(actual.existing.get(family)?.sets.keys() ?? [])];
+  const isLeft = (name: string) =>
+    contentKind(name) !== null && !wanted.has(name) && !actual.referenced.has(setKey(family, name));
+  return names.filter(isLeft).map((set) => ({ kind: 'delete-set', set }));
 }
 
 /** Contents of a ruleset, as they are once it is in force. */

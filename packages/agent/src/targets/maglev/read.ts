@@ -1,6 +1,6 @@
 import { type Layout, markedRoutes, type Netlink, type SetContent, type TableStructure } from '@higgins/netlink';
 import { type Content, contentRead, wordsOf } from './contents.js';
-import { digestOf, MARK_BASE, SHARED } from './names.js';
+import { contentKind, digestOf, MARK_BASE, SHARED, slotsOfName } from './names.js';
 import { type ActualBalancer, setKey } from './plan.js';
 import type { TableFamily } from './ruleset.js';
 import type { ExistingTable } from './script.js';
@@ -49,18 +49,6 @@ export function digestRead(read: SetContent | undefined): string | null {
   return words.map((word) => word.toString(16).padStart(8, '0')).join('');
 }
 
-/** What stands in a set that netlink writes, by its name; null for others. */
-export function contentKind(name: string): Content['kind'] | null {
-  if (name.startsWith('list.')) return 'intervals';
-  if (/^s\.[^.]+\.slots\./.test(name)) return 'slots';
-  return /^s\.[^.]+\.serving\./.test(name) ? 'marks' : null;
-}
-
-/** How many slots a slot map has, by its name. */
-export function slotsOfName(name: string): number {
-  return Number(/\.slots\.(\d+)\./.exec(name)?.[1] ?? 0);
-}
-
 interface Listing {
   readonly existing: ExistingTable;
   readonly references: readonly string[];
@@ -86,10 +74,13 @@ async function listTables(netlink: Netlink, name: string): Promise<Listings> {
 function listingOf({ chains, sets, maps, objects, rules }: TableStructure): Listing {
   const kinds = [...sets.map((name) => [name, 'set'] as const), ...maps.map((name) => [name, 'map'] as const)];
   const text = Buffer.from(rules).toString('latin1');
-  const names = [...chains, ...kinds.flat(), ...[...objects].flat()].sort();
+  const references: readonly string[] = text.match(REFERENCES) ?? [];
+  // What was prepared and is not in use is no part of the structure.
+  const used = kinds.filter(([name]) => contentKind(name) === null || references.includes(name));
+  const names = [...chains, ...used.flat(), ...[...objects].flat()].sort();
   return {
     existing: { chains: new Set(chains), sets: new Map(kinds), objects },
-    references: text.match(REFERENCES) ?? [],
+    references,
     stable: `${names.join(' ')}\n${text}`,
   };
 }

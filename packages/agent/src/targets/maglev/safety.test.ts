@@ -111,6 +111,45 @@ await describeInNamespace('maglev target, safety', import.meta.filename, ['netwo
     expect(shell('nft -s list ruleset')).toBe(before);
   });
 
+  it('LOB-36: what the kernel refuses leaves everything as it was, and the next change is made all the same', async () => {
+    await apply(target, web());
+    await connect({ count: 5, hold: true });
+    const before = shell('nft -s -t list ruleset');
+    // Two targets of one address and port.
+    await expect(apply(target, web({ members: { [A]: 1, [D]: 1 } }), web({ id: 'same' }))).rejects.toMatchObject({
+      code: 'refused',
+    });
+    expect(await target.verify()).toEqual([]);
+    expect(await connect({ count: 4 })).not.toContain('ECONNREFUSED');
+    expect((await target.counters())[0]!.packets).toBeGreaterThan(0);
+    await apply(target, web());
+    expect(shell('nft -s -t list ruleset')).toBe(before);
+    await apply(target, web({ members: { [D]: 1 } }));
+    expect(await connect({})).toEqual([D]);
+    expect(await target.verify()).toEqual([]);
+    expect(await lab.clients.call('probe')).toEqual(Array(5).fill(true));
+  });
+
+  it('LOB-23, L4-79: a member that goes out takes nothing from another service', async () => {
+    const two = (a: number) => [
+      web({ members: { [A]: a, [B]: 1 } }),
+      web({ id: 'two', port: 81, members: { [A]: 1, [B]: 1 } }),
+    ];
+    await apply(target, ...two(1));
+    const names = [
+      ...(await connect({ count: 20, hold: true })),
+      ...(await connect({ count: 20, port: 81, hold: true })),
+    ];
+    await apply(target, ...two(0));
+    const service = serviceOf(two(0)[0]!);
+    const onA = names.slice(0, 20).filter((name) => name === A).length;
+    expect(await target.cut(service, A)).toBe(onA);
+    const alive = await lab.clients.call<boolean[]>('probe');
+    expect(alive.slice(20)).toEqual(Array(20).fill(true));
+    expect(alive.filter(Boolean)).toHaveLength(40 - onA);
+    expect(new Set(await connect({ count: 6 }))).toEqual(new Set([B]));
+  });
+
   it('L4-81: others change the ruleset all the time, and every change arrives', async () => {
     shell(`nft -f - <<'END'\n${FOREIGN}\nEND`);
     await apply(target, web());

@@ -20,7 +20,7 @@ import { FlowCounts } from './flow-counts.js';
 import { GoneMarks } from './gone-marks.js';
 import type { Numbering } from './ids.js';
 import type { DesiredBalancer, DesiredService, ServiceCounters } from './model.js';
-import { namesOf, SHARED } from './names.js';
+import { contentKind, namesOf, SHARED, slotsOfName } from './names.js';
 import {
   type ActualBalancer,
   contentsOfService,
@@ -33,7 +33,7 @@ import {
   setKey,
   tableOf,
 } from './plan.js';
-import { contentKind, digestRead, readBalancer, readStructure, slotsOfName } from './read.js';
+import { digestRead, readBalancer, readStructure } from './read.js';
 import type { TableFamily } from './ruleset.js';
 import { sameStructure } from './same.js';
 import { checkSupported } from './supported.js';
@@ -79,6 +79,8 @@ export class MaglevTarget implements BalancerTarget {
   readonly #flows: FlowCounts;
   readonly #gone = new GoneMarks();
   #known: Known | null = null;
+  /** Whether more may have changed than the generation tells: then everything is read before the next change. */
+  #mustRead = false;
 
   constructor(options: MaglevTargetOptions) {
     this.#options = options;
@@ -97,6 +99,7 @@ export class MaglevTarget implements BalancerTarget {
     const surroundings = await surroundingsOf(desired.services, this.#known?.surroundings ?? NO_SURROUNDINGS);
     this.#acceleration.check(desired.services, surroundings);
     const done = { transactions: 0, structure: false };
+    let refused: NftError | null = null;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       signal.throwIfAborted();
       const known = await this.#current(desired);
@@ -104,7 +107,8 @@ export class MaglevTarget implements BalancerTarget {
       const failure = await this.#carryOut(plan.steps, signal);
       done.transactions += failure ? failure.done : plan.steps.length;
       if (failure) {
-        await this.#judge(failure.error, known.actual);
+        this.#mustRead = true;
+        refused = await this.#curable(failure.error, generationAfter(known.actual, plan.steps.slice(0, failure.done)));
         continue;
       }
       const changed = changedServices(desired, known);
@@ -115,6 +119,7 @@ export class MaglevTarget implements BalancerTarget {
       await this.#sweep(changed);
       return { ...done, appliedBootMs };
     }
+    if (refused) throw refused;
     throw new NftError('contended', `the ruleset changed during each of ${ATTEMPTS_MAX} attempts to change it`);
   }
 
@@ -123,12 +128,14 @@ export class MaglevTarget implements BalancerTarget {
     if (!known) return ['nothing has been applied yet'];
     const accelerated = await this.#acceleration.verify();
     const around = await this.#waysChanged(known);
-    if (around.length > 0) this.#known = null;
-    if ((await this.#netlink.generation()) === known.actual.generation) return [...around, ...accelerated];
+    if (around.length > 0) this.#mustRead = true;
+    const isOurs = !this.#mustRead && (await this.#netlink.generation()) === known.actual.generation;
+    if (isOurs) return accelerated;
     const reading = await readBalancer(this.#netlink, this.#table);
     const found = [...differences(known.actual, reading), ...around];
-    const { generation } = reading.actual;
-    this.#known = found.length > 0 ? null : { ...known, actual: { ...known.actual, generation } };
+    if (found.length > 0) this.#mustRead = true;
+    else if (!this.#mustRead)
+      this.#known = { ...known, actual: { ...known.actual, generation: reading.actual.generation } };
     return [...found, ...accelerated];
   }
 
@@ -187,7 +194,7 @@ export class MaglevTarget implements BalancerTarget {
   /** What is in force: as known if nobody else changed the ruleset, else with what this change touches read again. */
   async #current(desired: DesiredBalancer): Promise<Known> {
     const known = this.#known;
-    if (known) {
+    if (known && !this.#mustRead) {
       const generation = await this.#netlink.generation();
       if (generation === known.actual.generation) return known;
       const refreshed = await this.#refresh(desired, known);
@@ -255,26 +262,26 @@ export class MaglevTarget implements BalancerTarget {
     return null;
   }
 
-  /** Throws what trying again cannot cure. */
-  async #judge(error: unknown, planned: ActualBalancer): Promise<void> {
-    this.#known = null;
+  /** What nft refused although nobody else changed the ruleset is thrown; otherwise it is tried again, knowing that. */
+  async #curable(error: unknown, generation: number): Promise<NftError | null> {
     if (error instanceof NftError && error.code === 'refused') {
-      const { actual } = await readBalancer(this.#netlink, this.#table);
-      if (actual.structure === planned.structure && actual.generation === planned.generation) throw error;
-      return;
+      if ((await this.#netlink.generation()) === generation) throw error;
+      return error;
     }
     const permanent = permanentError(error);
     if (permanent) throw permanent;
+    return null;
   }
 
   /** Remembers what is in force now; after a change of structure, what it reads back as. */
   async #adopt(desired: DesiredBalancer, plan: Plan, known: Known, surroundings: Surroundings): Promise<void> {
     const services = new Map(desired.services.map((service) => [service.id, service]));
+    this.#mustRead = false;
     const { ruleset, numbering, routes } = plan;
     if (plan.structure) this.#gone.remember(known.actual.marks, numbering);
     if (!plan.structure) {
       const contents = new Map([...known.actual.contents, ...plan.contents]);
-      const generation = known.actual.generation + plan.steps.filter(({ kind }) => kind === 'elements').length;
+      const generation = generationAfter(known.actual, plan.steps);
       this.#known = {
         services,
         numbering,
@@ -308,7 +315,7 @@ export class MaglevTarget implements BalancerTarget {
       );
       if (stored) return { ...actual, generation: generation + 1 };
     }
-    this.#known = null;
+    this.#mustRead = true;
     throw new NftError('contended', `the structure of table ${this.#table} was replaced by another program`);
   }
 
@@ -335,6 +342,11 @@ export class MaglevTarget implements BalancerTarget {
     const { actual } = await readStructure(this.#netlink, this.#table);
     return actual.marks.get(namesOf.member(id, member)) ?? null;
   }
+}
+
+/** The generation that these transactions lead to, if nobody else has any. */
+function generationAfter({ generation }: ActualBalancer, steps: readonly Step[]): number {
+  return generation + steps.filter(({ kind }) => kind !== 'routes').length;
 }
 
 /** Services whose table is another than the one that is in force. */
