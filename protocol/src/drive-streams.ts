@@ -63,6 +63,20 @@ export class LocalStreams {
     }
   }
 
+  prioritize(key: StreamKey, priority: number): void {
+    const stream = this.#byKey.get(key);
+    if (stream === undefined) return;
+    if (stream.id !== null) {
+      stream.priority = priority;
+      this.#transport.setPriority?.(stream.id, priority);
+      return;
+    }
+    const waiting = this.#waiting(stream.bidirectional);
+    waiting.delete(stream);
+    stream.priority = priority;
+    waiting.add(stream);
+  }
+
   stopSending(key: StreamKey, code: number): void {
     const stream = this.#byKey.get(key);
     if (key >= 0) this.#transport.stopSending(key, code);
@@ -141,7 +155,7 @@ export class LocalStreams {
 interface LocalStream {
   readonly key: StreamKey;
   readonly bidirectional: boolean;
-  readonly priority: number;
+  priority: number;
   /** Null while it waits for credit. */
   id: number | null;
   /** Writes that wait with it. */

@@ -129,6 +129,30 @@ describe('drive', () => {
     expect(server.driver.waitingBytes).toBe(0);
   });
 
+  it('N101: a data stream that is given another priority waits and goes by that one', () => {
+    const { transports, client, server } = driven({ unidirectionalStreams: 1 });
+    const request = client.driver.session.subscribe(NAME, {});
+    client.driver.pump();
+    transports.run();
+    const { session } = server.driver;
+    session.acceptSubscribe(request, { trackAlias: 1 });
+    const streams = [5, 6, 7].map((priority, group) => session.openSubgroup(request, groupHead(1, group), priority));
+    session.prioritizeData(streams[2]!, 4);
+    server.driver.pump();
+    transports.b.grant(false, 2);
+    transports.run();
+    session.prioritizeData(streams[0]!, 9);
+    server.driver.pump();
+    session.writeData(streams[2]!, nextObject('x'), true);
+    session.prioritizeData(streams[2]!, 1);
+    server.driver.pump();
+    const groups = client.notices.filter((notice) => notice.kind === 'subgroup').map(({ header }) => header.group);
+    expect(groups).toEqual([2, 0]);
+    const opened = transports.b.calls.filter((call) => call.startsWith('open') && call.includes('unidirectional'));
+    const [first] = opened.at(-1)!.match(/\d+/)!;
+    expect(transports.b.calls.filter((call) => call.startsWith('priority'))).toEqual([`priority ${first} 9`]);
+  });
+
   it('keeps a stream that waits for credit whole, FIN included', () => {
     const { transports, client, server } = driven({ unidirectionalStreams: 1 });
     transports.run();

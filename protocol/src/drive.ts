@@ -11,6 +11,8 @@ export interface SessionTransport {
   write(stream: number, bytes: Uint8Array, fin: boolean): void;
   reset(stream: number, code: number): void;
   stopSending(stream: number, code: number): void;
+  /** One that cannot do it sends in the order of `open`. */
+  setPriority?(stream: number, priority: number): void;
   datagram(bytes: Uint8Array): boolean;
   close(code: number, reason: string): void;
 }
@@ -176,6 +178,9 @@ class Driver implements SessionDriver, SessionTransportEvents {
         break;
       case 'stop-sending':
         this.#streams.stopSending(key, action.code);
+        break;
+      case 'prioritize':
+        this.#streams.prioritize(key, action.priority);
         break;
       case 'datagram':
         this.#transport.datagram(action.bytes);

@@ -40,6 +40,10 @@ export class ActionQueue {
     this.#push('stop-sending', stream).code = code;
   }
 
+  prioritize(stream: StreamKey, priority: number): void {
+    this.#push('prioritize', stream).priority = priority;
+  }
+
   /** `bytes` are handed over. */
   datagram(bytes: Uint8Array): void {
     this.#push('datagram', 0).bytes = bytes;

@@ -124,6 +124,8 @@ export interface Session {
   openFetch(request: RequestId, priority: number): DataStream;
   writeData(stream: DataStream, bytes: Uint8Array, fin: boolean): void;
   resetData(stream: DataStream, code: number): void;
+  /** Moves a data stream among those of the session: lower numbers go first (draft-18 §7.1). */
+  prioritizeData(stream: DataStream, priority: number): void;
   /** Data streams that `openSubgroup` has opened for a subscription. */
   streamsOpened(request: RequestId): number;
   /** An alias for a track towards this peer, never used before in this session (draft-18 §11.1): `preferred` if free. */
@@ -161,6 +163,7 @@ export interface Action {
     | 'write' // stream, bytes, fin
     | 'reset' // stream, code
     | 'stop-sending' // stream, code
+    | 'prioritize' // stream, priority
     | 'datagram' // bytes
     | 'close' // code, reason
     | 'notice'; // notice

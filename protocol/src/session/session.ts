@@ -224,6 +224,10 @@ export class MoqtSession extends Requester implements Session {
     if (sender instanceof DataSender) sender.abandon(code);
   }
 
+  prioritizeData(stream: DataStream, priority: number): void {
+    if (this.state.streams.get(stream) instanceof DataSender) this.state.actions.prioritize(stream, priority);
+  }
+
   streamsOpened(request: RequestId): number {
     return this.#served(request)?.streamsOpened ?? 0;
   }

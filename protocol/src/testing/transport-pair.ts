@@ -83,6 +83,10 @@ export class TransportEnd implements SessionTransport {
     this.#tell((events) => events.stopSending(stream, code));
   }
 
+  setPriority(stream: number, priority: number): void {
+    this.calls.push(`priority ${stream} ${priority}`);
+  }
+
   datagram(bytes: Uint8Array): boolean {
     this.#tell((events) => events.datagram(bytes));
     return true;

@@ -164,6 +164,24 @@ describe('priorities', () => {
     await world.until(() => client.objects(fetch).length === 1, 10_000);
   });
 
+  it('N103: answers to requests go before objects of whatever priority', async () => {
+    const world = new TestWorld();
+    await world.relay('edge');
+    const publisher = new TestPublisher(await world.client('edge'), TRACK);
+    publisher.announce();
+    await world.pass(10);
+    const client = await world.client('edge');
+    world.network.link('edge', 'client-2').configure({ bytesPerSecond: 100_000 });
+    const request = client.subscribe(TRACK, { subscriberPriority: 0 });
+    await world.until(() => client.of('subscribe-ok', request).length === 1);
+    publisher.publish({ group: 1, payload: 'x'.repeat(300 * KIB) });
+    await world.pass(50);
+    const status = client.session.trackStatus(TRACK);
+    client.pump();
+    await world.until(() => client.of('request-ok', status).length === 1, 500);
+    expect(client.objects(request)).toEqual([]);
+  });
+
   it('N101: a change moves the streams that are open, with what waits on them', async () => {
     const world = new TestWorld();
     await world.relay('edge');

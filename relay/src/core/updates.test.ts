@@ -1,6 +1,7 @@
 import { PublishDoneCode, RequestErrorCode, type RequestUpdateParameters } from '@higgins/protocol';
 import { describe, expect, it } from 'vitest';
 import { type Authorizer, allowAnyone } from './authorizer.js';
+import type { RelayLimits } from './limits.js';
 import { TestPublisher } from './testing/test-publisher.js';
 import { TestWorld, trackOf } from './testing/test-world.js';
 
@@ -21,9 +22,9 @@ function judge(tokens: readonly { readonly value: Uint8Array }[]) {
 const GOOD = { authorizationTokens: [{ type: 0, value: Uint8Array.of(1) }] };
 const BAD = { authorizationTokens: [{ type: 0, value: Uint8Array.of(0) }] };
 
-async function edge() {
+async function edge(limits: Partial<RelayLimits> = {}) {
   const world = new TestWorld();
-  const relay = await world.relay('edge', { authorizer: byToken });
+  const relay = await world.relay('edge', { authorizer: byToken, limits });
   const publisher = new TestPublisher(await world.client('edge'), TRACK);
   const announced = publisher.announce();
   await world.pass(10);
@@ -138,17 +139,27 @@ describe('REQUEST_UPDATE of other requests', () => {
     expect(relay.node.core.tracks.get(other.name)).toBeNull();
   });
 
-  it('N230: a fetch that is under way takes one', async () => {
-    const { world, publisher, client } = await edge();
-    publisher.publish({ group: 7, payload: 'x'.repeat(3_000_000) });
-    await world.until(() => client.objects(0).length === 3 || client.of('object').length === 3);
-    world.network.link('edge', 'client-2').configure({ bytesPerSecond: 500_000 });
+  it('N101, N230: a fetch that is under way takes one, and goes by its new priority', async () => {
+    const { world, publisher, client, request } = await edge({ fetchBacklogBytes: 100_000 });
+    const other = new TestPublisher(publisher.peer, trackOf('video/other'));
+    other.announce();
+    const live = client.subscribe(other.name, { subscriberPriority: 100 });
+    await world.until(() => client.of('subscribe-ok', live).length === 1);
+    for (let object = 0; object < 6; object++) {
+      publisher.publish({ group: 7, object, payload: 'x'.repeat(100_000), last: object === 5 });
+    }
+    await world.until(() => client.objects(request).length === 8);
+    world.network.link('edge', 'client-2').configure({ bytesPerSecond: 200_000 });
     const range = { start: { group: 7, object: 0 }, end: { group: 7, object: 0 } };
-    const fetch = client.fetch({ kind: 'standalone', name: TRACK, ...range });
+    const fetch = client.fetch({ kind: 'standalone', name: TRACK, ...range }, { subscriberPriority: 10 });
     await world.until(() => client.of('fetch-ok', fetch).length === 1);
-    client.session.update(fetch, { subscriberPriority: 1 });
+    client.session.update(fetch, { subscriberPriority: 200 });
     client.pump();
+    await world.until(() => client.of('update-ok', fetch).length === 1);
+    other.publish({ group: 1, payload: 'x'.repeat(20_000) });
+    await world.until(() => client.objects(live).length === 1);
+    expect(client.objects(fetch).length).toBeLessThan(4);
     await world.until(() => client.of('fetch-end', fetch).length === 1);
-    expect([client.objects(fetch).length, client.of('closed').length]).toEqual([1, 0]);
+    expect([client.objects(fetch).length, client.of('closed').length]).toEqual([6, 0]);
   });
 });

@@ -7,6 +7,7 @@ import {
 } from '@higgins/protocol';
 import type { Announcement } from './announcements.js';
 import type { Decision } from './authorizer.js';
+import type { FetchResponse } from './downstream/fetch-response.js';
 import type { Subscription } from './downstream/subscription.js';
 import { endSubscription, updateSubscription } from './downstream/subscriptions.js';
 import type { Peer } from './peer.js';
@@ -27,11 +28,12 @@ export function updated(context: RelayContext, peer: Peer, notice: Extract<Notic
   const interest = peer.interests.get(request);
   const announcement = peer.announcements.get(request);
   const publication = peer.requests.get(request);
+  const fetch = peer.fetches.get(request);
   if (subscription !== undefined) updatedSubscription(context, subscription, parameters);
   else if (interest !== undefined) context.interests.update(context, interest, parameters);
   else if (announcement !== undefined) updatedAnnouncement(context, announcement, parameters);
   else if (publication?.kind === 'source') updatedPublication(context, publication, parameters);
-  else if (peer.fetches.has(request)) peer.session.acceptUpdate(request);
+  else if (fetch !== undefined) updatedFetch(fetch, parameters);
   else {
     const reason = `request ${request} is over`;
     peer.session.rejectUpdate(request, { code: RequestErrorCode.DOES_NOT_EXIST, reason, retryIntervalMs: null });
@@ -57,6 +59,11 @@ function updatedSubscription(
   if (subscription.state === 'established') {
     endSubscription(context, subscription, PublishDoneCode.UPDATE_FAILED, reason);
   }
+}
+
+function updatedFetch(fetch: FetchResponse, { subscriberPriority }: RequestUpdateParameters): void {
+  if (subscriberPriority !== undefined) fetch.prioritize(subscriberPriority);
+  fetch.wish.peer.session.acceptUpdate(fetch.wish.request);
 }
 
 function updatedAnnouncement(

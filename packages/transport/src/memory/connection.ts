@@ -248,7 +248,8 @@ export class MemoryConnection implements Connection, SenderHost, ReceiverHost {
   }
 
   adopt(stream: StreamId): void {
-    this.#sender.adopt(stream, 0x7fff);
+    // What answers the peer goes before any data of ours, as the native transport has it.
+    this.#sender.adopt(stream, 0);
   }
 
   sendingOver(stream: StreamId): boolean {

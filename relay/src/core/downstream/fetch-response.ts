@@ -97,6 +97,14 @@ export class FetchResponse {
     this.#fillEnd = last;
   }
 
+  /** REQUEST_UPDATE: what is not sent yet goes by the new priority (draft-18 §7.1). */
+  prioritize(subscriberPriority: number): void {
+    const { peer, track } = this.wish;
+    if (this.#stream === null) return;
+    peer.session.prioritizeData(this.#stream, streamPriority(subscriberPriority, track.policy.defaultPriority));
+    this.#context.touch(peer);
+  }
+
   /** The peer has cancelled, or its session is over. */
   drop(): void {
     this.#forget();

@@ -143,7 +143,8 @@ class Network {
     else if (action.kind === 'open')
       this.#post(to, lane, { kind: 'opened', stream, bidirectional: action.bidirectional });
     else if (action.kind === 'write') this.#write(to, lane, action);
-    else if (action.kind !== 'datagram') this.#post(to, lane, { kind: action.kind, stream, code: action.code });
+    else if (action.kind === 'reset' || action.kind === 'stop-sending')
+      this.#post(to, lane, { kind: action.kind, stream, code: action.code });
   }
 
   #write(to: End, lane: string, { bytes, fin, stream }: Action): void {
