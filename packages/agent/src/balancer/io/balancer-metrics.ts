@@ -51,6 +51,8 @@ export class BalancerMetrics {
     this.#addMembers();
     this.#addPools();
     this.#addNode();
+    // Without a first value of 0, an increase to 1 is none for who reads it.
+    for (const result of ['applied', 'refused']) this.#reloads.inc({ result }, 0);
   }
 
   /** The kernel has a state, so long after it was decided. */
