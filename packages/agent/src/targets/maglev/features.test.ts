@@ -46,7 +46,7 @@ await describeInNamespace('maglev target, features of nat', import.meta.filename
     for (const name of [A, B, C]) expect(names.filter((each) => each === name)).toHaveLength(3);
   });
 
-  it('L4-20: weights are kept exactly, in turn', async () => {
+  it('LOB-53, L4-20: weights are kept exactly, in turn', async () => {
     await apply(web({ members: { [A]: 1, [B]: 2, [C]: 7 }, selection: { algorithm: 'weighted-round-robin' } }));
     const names = await connect({ count: 40 });
     expect([A, B, C].map((name) => names.filter((each) => each === name).length)).toEqual([4, 8, 28]);
@@ -257,6 +257,39 @@ await describeInNamespace('maglev target, features of nat', import.meta.filename
     expect(refusing!.members.get(A)).toMatchObject({ opened: 11, answered: 0, refused: 11 });
     expect(answering!.members.get(B)).toMatchObject({ opened: 3, answered: 3, refused: 0 });
     expect(services).toHaveLength(2);
+  });
+
+  it('LOB-49, L4-41: flows of UDP stay with a member until they are cut, and then take another', async () => {
+    await apply(web({ protocol: 'udp' }));
+    const from = { address: VIP, port: 80, source: '10.100.0.9', sourcePort: 5_353 };
+    const ask = async () => (await lab.clients.call<{ name: string }>('exchange', from)).name;
+    const member = await ask();
+    const { services } = await apply(web({ protocol: 'udp', members: { [A]: 1, [B]: 1, [C]: 1, [member]: 0 } }));
+    expect(await ask()).toBe(member);
+    expect(await target.cut(services[0]!, member)).toBe(1);
+    expect(await ask()).not.toBe(member);
+  });
+
+  it('L4-22, LOB-54: a source has one member by its address, and a member that goes out moves only its own', async () => {
+    const hashed = web({ members: { [A]: 1, [B]: 1, [C]: 1, [E]: 1 }, selection: { algorithm: 'source-hash' } });
+    const sources = Array.from({ length: 40 }, (_, index) => `10.100.1.${index + 1}`);
+    const served = async () => {
+      const names = new Map<string, string>();
+      for (const source of sources) {
+        const seen = new Set(await connect({ count: 2, source }));
+        expect(seen.size).toBe(1);
+        names.set(source, [...seen][0]!);
+      }
+      return names;
+    };
+    await apply(hashed);
+    const before = await served();
+    expect(new Set(before.values()).size).toBe(4);
+    await apply({ ...hashed, members: { ...hashed.members, [B]: 0 } });
+    for (const [source, name] of await served()) {
+      if (before.get(source) === B) expect(name).not.toBe(B);
+      else expect(name).toBe(before.get(source));
+    }
   });
 
   it('LOB-63: a copy of every packet goes to the mirror, and the client notices nothing', async () => {

@@ -31,7 +31,7 @@ await describeInNamespace('maglev target, nat', import.meta.filename, ['network'
     return { ...(await target.apply(desired, signal)), services: desired.services };
   };
 
-  it('L4-01, L4-28: TCP and UDP over IPv4 and IPv6 reach a member, and no socket is on the virtual address', async () => {
+  it('LOB-48, L4-01, L4-28: TCP and UDP over IPv4 and IPv6 reach a member, and no socket is on the virtual address', async () => {
     await apply(
       ...(['tcp', 'udp'] as const).flatMap((protocol): ServiceOptions[] => [
         { id: `${protocol}4`, protocol, addresses: ['10.9.0.9'], members: even(MEMBERS[4]), memberPort: MEMBER_PORT },

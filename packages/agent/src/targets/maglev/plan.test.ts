@@ -196,6 +196,19 @@ describe('plan', () => {
     `);
   });
 
+  it('L4-88: slot maps hold marks and no ports, so that a rule may read one that is there already', () => {
+    const all: ServiceOptions[] = [
+      WEB,
+      { ...WEB, id: 'dns', protocol: 'udp' },
+      { ...WEB, id: 'far', dataPath: 'dsr-l3', memberPort: 80 },
+    ];
+    const maps = [...planned(all, EMPTY).ruleset].flatMap(([, { sets }]) =>
+      [...sets].filter(([name]) => name.includes('.slots.')),
+    );
+    expect(maps).toHaveLength(3);
+    for (const [, { body }] of maps) expect(body).toMatch(/^typeof numgen inc mod 251 : (ct|meta) mark; size 502;$/);
+  });
+
   it('LOB-33: a removed service goes in one transaction, and leaves nothing', () => {
     const other = { ...WEB, id: 'other', addresses: ['192.0.2.2'] };
     expect(describeSteps(planned([WEB], after(planned([WEB, other], EMPTY))).steps)).toMatchInlineSnapshot(`

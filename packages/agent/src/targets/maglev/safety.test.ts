@@ -195,7 +195,7 @@ await describeInNamespace('maglev target, safety', import.meta.filename, ['netwo
   });
 
   it(
-    'L4-82: killed at any step of an application, the old or the new is in force, whole, and flows live',
+    'LOB-13, L4-82: killed at any step of an application, the old or the new is in force, whole, and flows live',
     async () => {
       const program = fileURLToPath(new URL('../../../dist/targets/maglev/target.js', import.meta.url));
       await apply(target, web(), web({ id: 'two', port: 81 }));
