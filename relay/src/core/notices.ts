@@ -1,6 +1,5 @@
 import {
   type Notice,
-  RequestErrorCode,
   type RequestErrorInfo,
   type RequestId,
   SessionTerminationCode,
@@ -10,24 +9,15 @@ import type { PassedAnnouncement } from './announcements.js';
 import { fetch } from './downstream/fetch-requests.js';
 import { offerAccepted } from './downstream/offers.js';
 import { dropSubscription, subscribe } from './downstream/subscriptions.js';
-import type { OwnRequest, Peer } from './peer.js';
+import type { Peer } from './peer.js';
 import { peerAdmitted, peerLeaving } from './peer-life.js';
 import type { RelayContext } from './relay-context.js';
 import { dropQuery, type StatusQuery, statusAnswered, statusRefused, trackStatus } from './track-status.js';
 import { updated } from './updates.js';
-import { acceptDatagram, acceptLive, endLive, lostFeed, malformed } from './upstream/accept.js';
-import type { Fill } from './upstream/fill.js';
-import { fillAccepted, fillEnded, fillFailed, fillObject, fillRange } from './upstream/fills.js';
-import { publish, sourceUpdated } from './upstream/publish.js';
-import {
-  cancelSource,
-  ensureSources,
-  resumeSource,
-  sourceDone,
-  sourceEstablished,
-  sourceGone,
-  sourceRefused,
-} from './upstream/sources.js';
+import { malformed } from './upstream/accept.js';
+import { type Answer, answeredFill, answeredSource } from './upstream/answered.js';
+import { publish } from './upstream/publish.js';
+import { cancelSource, ensureSources, sourceGone } from './upstream/sources.js';
 
 type Of<Kind extends Notice['kind']> = Extract<Notice, { kind: Kind }>;
 
@@ -76,25 +66,6 @@ export function noticed(context: RelayContext, peer: Peer, notice: Notice): void
   }
 }
 
-type Answer = Exclude<
-  Notice,
-  {
-    kind:
-      | 'setup'
-      | 'subscribe'
-      | 'fetch'
-      | 'publish-namespace'
-      | 'track-status'
-      | 'update'
-      | 'cancelled'
-      | 'publish'
-      | 'subscribe-namespace'
-      | 'subscribe-tracks'
-      | 'goaway'
-      | 'closed';
-  }
->;
-
 /** What comes for a request of ours; for one that is over nothing is to be done. */
 function answered(context: RelayContext, peer: Peer, notice: Answer): void {
   const own = peer.requests.get(notice.request);
@@ -126,84 +97,6 @@ function answered(context: RelayContext, peer: Peer, notice: Answer): void {
   }
 }
 
-function answeredSource(context: RelayContext, source: Extract<OwnRequest, { kind: 'source' }>, notice: Answer): void {
-  switch (notice.kind) {
-    case 'subscribe-ok':
-      sourceEstablished(context, source, notice.ok);
-      return;
-    case 'request-error':
-      if (notice.update) cancelSource(context, source);
-      else if (source.state === 'established' && notice.error.code === RequestErrorCode.MALFORMED_TRACK) {
-        malformed(context, source, source.track, notice.error.reason);
-      } else sourceRefused(context, source, notice.error);
-      return;
-    case 'update-ok':
-      sourceUpdated(context, source, notice.ok.largest ?? null);
-      return;
-    case 'publish-done':
-      sourceDone(context, source, notice.done.code, notice.done.reason);
-      return;
-    case 'subgroup': {
-      const { group, subgroup, priority, endOfGroup, firstObject, hasProperties } = notice.header;
-      const head = { group, subgroup, priority, endOfGroup, firstObject, hasProperties };
-      const feed = {
-        ...head,
-        firstReceived: null,
-        lastReceived: null,
-        previousReceived: null,
-        incomplete: false,
-        live: null,
-      };
-      source.feeds.set(notice.stream, feed);
-      return;
-    }
-    case 'object': {
-      const feed = source.feeds.get(notice.stream);
-      if (feed !== undefined) acceptLive(context, source, feed, notice.object);
-      return;
-    }
-    case 'datagram':
-      acceptDatagram(context, source, notice.object, notice.endOfGroup);
-      return;
-    case 'subgroup-end': {
-      const feed = source.feeds.get(notice.stream);
-      source.feeds.delete(notice.stream);
-      if (feed !== undefined) endLive(context, source, feed);
-      return;
-    }
-    case 'subgroup-reset': {
-      const feed = source.feeds.get(notice.stream);
-      source.feeds.delete(notice.stream);
-      if (feed !== undefined) lostFeed(feed);
-      resumeSource(context, source, notice.header.group);
-      return;
-    }
-  }
-}
-
-function answeredFill(context: RelayContext, fill: Extract<OwnRequest, { kind: 'fill' }>, notice: Answer): void {
-  switch (notice.kind) {
-    case 'fetch-ok':
-      fillAccepted(context, fill, notice);
-      return;
-    case 'fetch-object':
-      fillObject(context, fill, notice.object);
-      return;
-    case 'fetch-range-end':
-      fillRange(fill, notice.end, notice.unknown);
-      return;
-    case 'fetch-end':
-      fillEnded(context, fill);
-      return;
-    case 'fetch-reset':
-      fetchReset(context, fill, notice.code);
-      return;
-    case 'request-error':
-      fillFailed(context, fill, notice.error);
-      return;
-  }
-}
-
 /**
  * GOAWAY for one request of ours: it is made anew here (draft-18 §10.4). Upstreams are the operator's choice, so that one
  * which is to move elsewhere by itself goes on where it is until its publisher ends it.
@@ -216,12 +109,6 @@ function requestLeaving(context: RelayContext, peer: Peer, request: RequestId, n
     ensureSources(context, own.track);
   } else if (own.kind === 'announcement') context.announcements.renew(context, own);
   else if (own.kind === 'interest') context.upstreamInterests.renew(context, own);
-}
-
-function fetchReset(context: RelayContext, fill: Fill, code: number): void {
-  const reason = `upstream reset the fetch with code ${code}`;
-  if (code === StreamResetCode.MALFORMED_TRACK) malformed(context, fill, fill.track, reason);
-  else fillFailed(context, fill, { code: null, reason, retryIntervalMs: null });
 }
 
 function refused(context: RelayContext, own: PassedAnnouncement | StatusQuery, error: RequestErrorInfo): void {

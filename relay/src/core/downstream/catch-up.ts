@@ -5,7 +5,7 @@ import type { RelayContext, SetListener } from '../relay-context.js';
 import type { Track } from '../track.js';
 import { encodeHead, encodeObject } from '../wire.js';
 import type { FanOut } from './fan-out.js';
-import type { LiveSubgroup } from './live-subgroup.js';
+import { inOrder, type LiveSubgroup } from './live-subgroup.js';
 import type { SharedSetOwner } from './shared-set.js';
 import type { Subscription } from './subscription.js';
 import { endSubscription } from './subscriptions.js';
@@ -248,14 +248,4 @@ export class CatchUp implements SharedSetOwner {
     this.#context.counters.tooFarBehind++;
     endSubscription(this.#context, subscription, PublishDoneCode.TOO_FAR_BEHIND, 'subscriber is too far behind');
   }
-}
-
-/** What was missed goes out by the publisher's priority, then by Group in the subscription's order (draft-18 §7.2). */
-function inOrder(order: GroupOrder): (a: LiveSubgroup, b: LiveSubgroup) => number {
-  const direction = order === 'descending' ? -1 : 1;
-  return (a, b) => {
-    if (a.publisherPriority !== b.publisherPriority) return a.publisherPriority - b.publisherPriority;
-    if (a.group !== b.group) return a.group < b.group ? -direction : direction;
-    return a.subgroup < b.subgroup ? -1 : Number(a.subgroup > b.subgroup);
-  };
 }

@@ -1,4 +1,4 @@
-import type { Location, Vi64 } from '@higgins/protocol';
+import type { GroupOrder, Location, Vi64 } from '@higgins/protocol';
 import type { SharedSet } from './shared-set.js';
 import type { Subscription } from './subscription.js';
 
@@ -57,4 +57,14 @@ export class LiveSubgroup {
     this.feed = feed;
     this.fedBy = feed;
   }
+}
+
+/** What was missed goes out by the publisher's priority, then by Group in the subscription's order (draft-18 §7.2). */
+export function inOrder(order: GroupOrder): (a: LiveSubgroup, b: LiveSubgroup) => number {
+  const direction = order === 'descending' ? -1 : 1;
+  return (a, b) => {
+    if (a.publisherPriority !== b.publisherPriority) return a.publisherPriority - b.publisherPriority;
+    if (a.group !== b.group) return a.group < b.group ? -direction : direction;
+    return a.subgroup < b.subgroup ? -1 : Number(a.subgroup > b.subgroup);
+  };
 }

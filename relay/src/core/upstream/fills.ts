@@ -5,8 +5,9 @@ import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
-import { acceptFetched, deliverHeld, recover } from './accept.js';
+import { deliverHeld } from './accept.js';
 import { Fill } from './fill.js';
+import { acceptFetched, recover } from './recovery.js';
 import { leaveOldUpstreams, publishersOf } from './sources.js';
 
 /** Which fetches a standalone fill was made for, to tell them why it failed. */

@@ -6,8 +6,9 @@ import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
 import type { Track } from '../track.js';
 import { openTrack, releaseTrack } from '../tracks.js';
+import { missedSince, openJoin } from './joins.js';
 import { Source } from './source.js';
-import { addSource, cancelSource, missedSince, newGroupWish, openJoin } from './sources.js';
+import { addSource, cancelSource, newGroupWish } from './sources.js';
 
 type PublishNotice = Extract<Notice, { kind: 'publish' }>;
 

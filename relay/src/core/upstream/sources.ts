@@ -1,6 +1,4 @@
 import {
-  type FetchRange,
-  type Location,
   PublishDoneCode,
   type RequestErrorInfo,
   SessionTerminationCode,
@@ -10,20 +8,18 @@ import {
 import { offerToAll } from '../downstream/offers.js';
 import type { Subscription } from '../downstream/subscription.js';
 import { admitWaiting, endSubscription, rejectWaiting } from '../downstream/subscriptions.js';
-import { BEFORE_ALL } from '../locations.js';
 import type { Peer } from '../peer.js';
 import type { RelayContext } from '../relay-context.js';
-import { wheelTimer } from '../timer-wheel.js';
 import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
 import { deliverHeld, lostFeeds } from './accept.js';
-import { Fill } from './fill.js';
 import { dropFill, takeEarly } from './fills.js';
+import { missedSince, openJoin } from './joins.js';
 import { raiseForward } from './publish.js';
 import { Source } from './source.js';
 
 /** The first retry of a failed upstream SUBSCRIBE comes after so long, later ones after twice as long each. */
-const RETRY_MS_MIN = 500;
+export const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 15_000;
 
 /**
@@ -96,26 +92,6 @@ export function sourceDone(context: RelayContext, source: Source, code: number, 
     for (const subscription of [...track.subscriptions]) endSubscription(context, subscription, code, reason);
   }
   retryLater(context, track, null);
-}
-
-/**
- * The upstream reset a Group in its middle, and sends no more of it to this subscription: another one, with its joining
- * FETCH, brings the rest. Of a state only the newest Group is worth that. Foreign publishers may mean to leave objects
- * out (draft-18 §11.4.3), so their resets stand.
- */
-export function resumeSource(context: RelayContext, source: Source, group: Vi64): void {
-  const { track } = source;
-  const { shape } = track.policy;
-  if (shape === null || !source.forwarding || track.sources.get(source.peer) !== source) return;
-  if (track.newestIsState && track.largest !== null && group < track.largest.group) return;
-  if (source.origin === 'publish') {
-    openJoin(context, source, missedSince(track));
-    context.touch(source.peer);
-    return;
-  }
-  cancelSource(context, source);
-  track.resets++;
-  retryLater(context, track, RETRY_MS_MIN * 2 ** Math.min(track.resets, 6));
 }
 
 /** Its publisher has given it up without a word: others are asked. */
@@ -242,35 +218,6 @@ function openSource(context: RelayContext, track: Track, peer: Peer): void {
   context.counters.upstreamSubscribes++;
   openJoin(context, source, missedSince(track));
   context.touch(peer);
-}
-
-/** Subscribers have everything up to there, and miss what comes behind it; null: there are none. */
-export function missedSince(track: Track): Location | null {
-  return track.subscriptions.size > 0 ? (track.largest ?? BEFORE_ALL) : null;
-}
-
-/** The FETCH that brings what the track holds already, and what subscribers have missed above `recoverAbove`. */
-export function openJoin(context: RelayContext, source: Source, recoverAbove: Location | null): void {
-  const { track, peer } = source;
-  if (source.join !== null) return;
-  const newestOnly = track.policy.shape === 'state' || recoverAbove === null;
-  const range: FetchRange = newestOnly
-    ? { kind: 'relative-joining', subscription: source.request, groupsBack: 0 }
-    : { kind: 'absolute-joining', subscription: source.request, startGroup: recoverAbove.group };
-  const request = peer.session.fetch(range, {});
-  const position = range.kind === 'absolute-joining' ? { group: range.startGroup, object: 0 } : null;
-  const join = new Fill(track, peer, request, { source, position, recoverAbove });
-  source.join = join;
-  track.fills.add(join);
-  peer.requests.set(request, join);
-  context.counters.upstreamFetches++;
-  if (recoverAbove === null) return;
-  source.held = [];
-  // A publisher that never answers must not hold up what comes live. Those of Higgins tracks do, and order counts there.
-  const patient = wheelTimer(() => {
-    if (track.policy.shape === null) deliverHeld(context, source);
-  });
-  context.timers.schedule(patient, context.nowMs + context.limits.fillMsMax);
 }
 
 /** How long those that wait will wait, at most; a track with subscribers waits for its publisher as long as it can. */
