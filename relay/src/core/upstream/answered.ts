@@ -1,4 +1,5 @@
-import { type Notice, RequestErrorCode, StreamResetCode } from '@higgins/protocol';
+import { type Notice, RequestErrorCode, StreamResetCode, type SubgroupHeader } from '@higgins/protocol';
+import type { SubgroupFeed } from '../downstream/live-subgroup.js';
 import type { RelayContext } from '../relay-context.js';
 import { acceptDatagram, acceptLive, endLive, lostFeed, malformed } from './accept.js';
 import type { Fill } from './fill.js';
@@ -46,20 +47,9 @@ export function answeredSource(context: RelayContext, source: Source, notice: An
     case 'publish-done':
       sourceDone(context, source, notice.done.code, notice.done.reason);
       return;
-    case 'subgroup': {
-      const { group, subgroup, priority, endOfGroup, firstObject, hasProperties } = notice.header;
-      const head = { group, subgroup, priority, endOfGroup, firstObject, hasProperties };
-      const feed = {
-        ...head,
-        firstReceived: null,
-        lastReceived: null,
-        previousReceived: null,
-        incomplete: false,
-        live: null,
-      };
-      source.feeds.set(notice.stream, feed);
+    case 'subgroup':
+      source.feeds.set(notice.stream, feedOf(notice.header));
       return;
-    }
     case 'object': {
       const feed = source.feeds.get(notice.stream);
       if (feed !== undefined) acceptLive(context, source, feed, notice.object);
@@ -112,4 +102,20 @@ function fetchReset(context: RelayContext, fill: Fill, code: number): void {
   const reason = `upstream reset the fetch with code ${code}`;
   if (code === StreamResetCode.MALFORMED_TRACK) malformed(context, fill, fill.track, reason);
   else fillFailed(context, fill, { code: null, reason, retryIntervalMs: null });
+}
+
+function feedOf({ group, subgroup, priority, endOfGroup, firstObject, hasProperties }: SubgroupHeader): SubgroupFeed {
+  return {
+    group,
+    subgroup,
+    priority,
+    endOfGroup,
+    firstObject,
+    hasProperties,
+    firstReceived: null,
+    lastReceived: null,
+    previousReceived: null,
+    incomplete: false,
+    live: null,
+  };
 }
