@@ -118,8 +118,8 @@ function carryOut(driver: Driver, each: Step, options: Settings): void {
     Object.assign(world, { kernelRefuses: each.refuses ? 'busy' : null, programMs: each.programMs });
   else if (each.kind === 'refuses' && isKnown && driver.inForce)
     driver.count(each.name, { opened: each.times, refused: each.times });
-  else if (each.kind === 'drain' && isKnown) core.drain({ member: each.name }, {}, driver.now());
-  else if (each.kind === 'undrain' && isKnown) core.undrain({ member: each.name }, driver.now());
+  else if (each.kind === 'drain' && isKnown) core.administration.drain({ member: each.name }, {}, driver.now());
+  else if (each.kind === 'undrain' && isKnown) core.administration.undrain({ member: each.name }, driver.now());
   driver.turn();
 }
 

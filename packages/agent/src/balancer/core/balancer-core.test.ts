@@ -231,7 +231,7 @@ describe('flows', () => {
     driver.configure({ loadBalancers: [loadBalancer({ listeners })] });
     driver.run(1_000);
     for (const index of [0, 1]) driver.world.flows.set(`${driver.service(index).id} a`, 7);
-    driver.core.drain({ member: 'a' }, {}, driver.now());
+    driver.core.administration.drain({ member: 'a' }, {}, driver.now());
     driver.run(5_000);
     expect([driver.serving(0), driver.serving(1), driver.cuts]).toEqual(['b c', 'b c', ['udp a']]);
   });
@@ -240,7 +240,7 @@ describe('flows', () => {
     const driver = started(pool(THREE)).run(1_000);
     const key = `${driver.service().id} b`;
     driver.world.flows.set(key, 50);
-    expect(driver.core.drain({ member: 'b' }, { deadlineMs: null }, driver.now())).toMatchObject([
+    expect(driver.core.administration.drain({ member: 'b' }, { deadlineMs: null }, driver.now())).toMatchObject([
       { member: 'b', family: 4 },
     ]);
     driver.run(12_000);
@@ -253,7 +253,7 @@ describe('flows', () => {
     driver.run(2_000);
     expect(driver.events.at(-1)).toMatchObject({ kind: 'member', from: 'draining', to: 'drained' });
     expect(driver.cuts).toEqual([]);
-    driver.core.undrain({ member: 'b' }, driver.now());
+    driver.core.administration.undrain({ member: 'b' }, driver.now());
     driver.run(10);
     expect(driver.serving()).toBe('a b c');
   });
@@ -261,7 +261,7 @@ describe('flows', () => {
   it('L4-86: at its deadline a drain cuts what is left', () => {
     const driver = started(pool(THREE, { drainMs: 30_000 })).run(1_000);
     driver.world.flows.set(`${driver.service().id} b`, 50);
-    driver.core.drain({ pool: 'web', member: 'b' }, {}, driver.now());
+    driver.core.administration.drain({ pool: 'web', member: 'b' }, {}, driver.now());
     driver.run(29_900);
     expect([driver.serving(), driver.cuts]).toEqual(['a c', []]);
     driver.run(200);
@@ -271,12 +271,12 @@ describe('flows', () => {
   it('a drain takes another deadline while it is under way, and 0 ends it at once', () => {
     const driver = started(pool(THREE)).run(1_000);
     driver.world.flows.set(`${driver.service().id} b`, 50);
-    driver.core.drain({ member: 'b' }, { deadlineMs: 60_000 }, driver.now());
+    driver.core.administration.drain({ member: 'b' }, { deadlineMs: 60_000 }, driver.now());
     driver.run(1_000);
-    driver.core.drain({ member: 'b' }, { deadlineMs: 0 }, driver.now());
+    driver.core.administration.drain({ member: 'b' }, { deadlineMs: 0 }, driver.now());
     driver.run(100);
     expect(driver.cuts).toEqual(['tcp b']);
-    expect(() => driver.core.drain({ member: 'x' }, {}, driver.now())).toThrow(
+    expect(() => driver.core.administration.drain({ member: 'x' }, {}, driver.now())).toThrow(
       expect.objectContaining({ code: 'not-found' }),
     );
   });

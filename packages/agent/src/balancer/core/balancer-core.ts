@@ -1,30 +1,26 @@
-import type { Transition } from '@higgins/balancing';
 import type { ServiceCounters } from '../../targets/maglev/model.js';
 import type { BalancerAction } from './actions.js';
+import { Administration } from './administration.js';
 import type { BalancerState } from './balancer-state.js';
-import { CertificateWatch } from './certificate-watch.js';
 import { CheckBook } from './check-book.js';
 import { type ConfigurationRequest, Configurations } from './configurations.js';
 import type { CheckResult, ResolutionResult } from './contract.js';
-import { CutBook } from './cut-book.js';
-import { DrainBook, selects } from './drain-book.js';
 import { DrainWatch } from './drain-watch.js';
-import { EventQueue, occurrenceOf, shortened } from './event-queue.js';
-import type { BalancerOccurrence, MemberName } from './events.js';
+import { shortened } from './event-queue.js';
+import type { BalancerOccurrence } from './events.js';
 import { FlowLoads } from './flow-loads.js';
 import { FlowSampler } from './flow-sampler.js';
 import { KernelLane } from './kernel-lane.js';
 import { ConfigurationError } from './layout.js';
-import { leavers, leavesBehind, serves } from './leavers.js';
+import { serves } from './leavers.js';
+import { Ledger } from './ledger.js';
 import { instancesOf } from './members.js';
 import { NameBook, type NameChange } from './name-book.js';
 import { earlier, type Now } from './now.js';
 import type { PoolRuntime } from './pool-runtime.js';
-import { PublicationQueue } from './publication.js';
 import { restorableMembers, type SavedState, savedMembers } from './saved-state.js';
-import { Saver } from './saver.js';
-import { ControlError, type DrainOptions, type MemberSelector } from './status.js';
 import { TrafficBook } from './traffic.js';
+import { judgeTraffic } from './traffic-judge.js';
 
 /** What a core begins with. */
 export interface BalancerCoreOptions {
@@ -49,14 +45,10 @@ export class BalancerCore {
   readonly loads: FlowLoads;
   readonly kernel: KernelLane;
   readonly configurations: Configurations;
-  readonly drains: DrainBook;
+  readonly administration: Administration;
+  readonly #ledger: Ledger;
   readonly #sampler: FlowSampler;
   readonly #drainWatch = new DrainWatch();
-  readonly #certificates = new CertificateWatch();
-  readonly #cuts = new CutBook();
-  readonly #events = new EventQueue();
-  readonly #publications = new PublicationQueue();
-  readonly #saver = new Saver();
   readonly #bootId: string;
 
   constructor({ random, bootId, saved, now }: BalancerCoreOptions) {
@@ -67,7 +59,8 @@ export class BalancerCore {
     this.kernel = new KernelLane(random, saved?.flushed ?? false, now);
     const pools = new Map(saved?.pools.map(({ key, members }) => [key, restorableMembers(members)] as const));
     this.configurations = new Configurations(this.names, saved?.seeds ?? [], pools);
-    this.drains = new DrainBook(saved?.drains ?? []);
+    this.#ledger = new Ledger(this.configurations, this.checks);
+    this.administration = new Administration(this.configurations, this.#ledger, saved?.drains ?? []);
     this.#bootId = bootId;
   }
 
@@ -89,15 +82,11 @@ export class BalancerCore {
     let suspicious = false;
     for (const [state, pool] of this.configurations.poolsOf(plan.pool)) {
       if (pool.instances.get(plan.member)?.check?.key !== key) continue;
-      if (result.inconclusive !== true) this.#took(state, pool, pool.check(plan.member, result.ok, now), now);
+      if (result.inconclusive !== true) this.#ledger.took(state, pool, pool.check(plan.member, result.ok, now), now);
       suspicious ||= pool.isSuspicious(plan.member);
     }
     this.checks.schedule(key, suspicious);
-    const { certificateEndsWallMs: endsAtWallMs } = result;
-    const name = this.state?.pools.get(plan.pool)?.plan.name;
-    if (endsAtWallMs === undefined || name === undefined) return;
-    if (!this.#certificates.see(key, endsAtWallMs, now)) return;
-    this.note({ kind: 'certificate-ending', ...name, member: plan.member, endsAtWallMs }, now);
+    if (result.certificateEndsWallMs !== undefined) this.#ledger.certificate(plan, result.certificateEndsWallMs, now);
   }
 
   resolved(key: string, result: ResolutionResult, now: Now): void {
@@ -137,9 +126,9 @@ export class BalancerCore {
   verified(findings: readonly string[] | null, now: Now): void {
     this.kernel.done(now);
     if (findings === null) return;
-    this.kernel.verified(findings.length === 0, now);
+    const turned = this.kernel.verified(findings.length === 0, now);
     if (findings.length === 0) return;
-    this.note({ kind: 'kernel-drift', findings: findings.map(shortened) }, now);
+    if (turned) this.note({ kind: 'kernel-drift', findings: findings.map(shortened) }, now);
     this.#compile(true, now);
   }
 
@@ -149,7 +138,11 @@ export class BalancerCore {
     const { state } = this;
     if (counters === null || state === null) return;
     const byId = new Map(counters.map((each) => [each.id, each]));
-    for (const pool of state.pools.values()) this.#judgeTraffic(state, pool, byId, now);
+    for (const pool of state.pools.values()) {
+      const { flows, transitions } = judgeTraffic(this.traffic, state, pool, byId, now);
+      this.loads.arrived(pool.plan.key, flows);
+      this.#ledger.took(state, pool, transitions, now);
+    }
   }
 
   /** The flows of the sample in flight; null if they could not be counted. */
@@ -161,13 +154,13 @@ export class BalancerCore {
       const connectionsOf = (member: string) => this.loads.connections(pool, member);
       const { empty, progress } = this.#drainWatch.look(pool, connectionsOf, now);
       for (const occurrence of progress) this.note(occurrence, now);
-      for (const member of empty) this.#took(state, pool, pool.empty(member, now), now);
+      for (const member of empty) this.#ledger.took(state, pool, pool.empty(member, now), now);
     }
   }
 
   /** The cut in flight ended so many flows; null if it failed. */
   cutDone(flows: number | null, now: Now): void {
-    const cut = this.#cuts.done(flows !== null, now);
+    const cut = this.#ledger.cuts.done(flows !== null, now);
     if (cut !== null && flows) this.note({ kind: 'flows-cut', ...cut.name, service: cut.service.id, flows }, now);
   }
 
@@ -181,41 +174,23 @@ export class BalancerCore {
     this.note({ kind: 'kernel-failed', reason: shortened(reason) }, now);
     this.kernel.resume();
     this.#compile(true, now);
-    this.#saver.changed();
+    this.#ledger.saver.changed();
   }
 
   /** The state on disk is what the last `persist` said; or it could not be written, and is tried again. */
   persisted(worked: boolean, now: Now): void {
-    this.#saver.done(worked, now);
+    this.#ledger.saver.done(worked, now);
   }
 
   /** Has everything removed from the kernel, until a configuration resumes. */
   flush(): void {
     this.kernel.flush();
-    this.#saver.changed();
-  }
-
-  /** Ends new flows to the members that are named. @throws ControlError `not-found`. */
-  drain(selector: MemberSelector, { deadlineMs }: DrainOptions, now: Now): MemberName[] {
-    return this.#administerNamed(selector, now, (pool, member) => {
-      const leftMs = deadlineMs === undefined ? pool.plan.pool.drainMs : deadlineMs;
-      const deadlineBootMs = leftMs === null ? null : now.bootMs + leftMs;
-      this.drains.drain(pool.plan, member, deadlineBootMs);
-      return deadlineBootMs;
-    });
-  }
-
-  /** Ends a drain. @throws ControlError `not-found`. */
-  undrain(selector: MemberSelector, now: Now): MemberName[] {
-    return this.#administerNamed(selector, now, (pool, member) => {
-      this.drains.undrain(pool.plan, member);
-      return undefined;
-    });
+    this.#ledger.saver.changed();
   }
 
   /** Tells of something, also of what the shell noticed. */
   note(occurrence: BalancerOccurrence, now: Now): void {
-    this.#events.add(occurrence, now);
+    this.#ledger.note(occurrence, now);
   }
 
   /** Handles what is due by time. */
@@ -234,8 +209,8 @@ export class BalancerCore {
       this.checks.nextBootMs(),
       this.names.nextBootMs(),
       this.kernel.nextBootMs(),
-      flows ? earlier(this.#sampler.nextBootMs(), this.#cuts.nextBootMs()) : null,
-      this.#saver.nextBootMs(),
+      flows ? earlier(this.#sampler.nextBootMs(), this.#ledger.cuts.nextBootMs()) : null,
+      this.#ledger.saver.nextBootMs(),
     ].reduce(earlier, null);
   }
 
@@ -245,22 +220,22 @@ export class BalancerCore {
   }
 
   get #isCutting(): boolean {
-    return this.#cuts.busy || this.#sampler.busy;
+    return this.#ledger.cuts.busy || this.#sampler.busy;
   }
 
   #nextForFlows(now: Now): BalancerAction | null {
     const { state } = this;
     const applied = this.kernel.programmer.applied?.number;
     if (this.#isCutting || state === null || applied === undefined) return null;
-    const cut = this.#cuts.take(applied, (each) => serves(state, each), now);
+    const cut = this.#ledger.cuts.take(applied, (each) => serves(state, each), now);
     if (cut !== null) return { kind: 'cut', cut };
     const sample = this.#sampler.take(() => this.loads.wish(state), now);
     return sample && { kind: 'sample', sample };
   }
 
   #nextToTell(): BalancerAction | null {
-    const event = this.#events.take();
-    if (event !== null) return { kind: 'event', event };
+    const event = this.#ledger.nextEvent();
+    if (event !== null) return event;
     const answer = this.configurations.takeAnswer();
     return answer && { kind: 'configured', ...answer };
   }
@@ -270,15 +245,15 @@ export class BalancerCore {
     if (check !== null) return { kind: 'check', key: check.key, pool: check.pool, order: check.order };
     const name = this.names.take(now);
     if (name !== null) return { kind: 'resolve', ...name };
-    const publication = this.#publications.take(this.state, now);
-    if (publication !== null) return { kind: 'publish', ...publication };
-    return this.#saver.take(now) ? { kind: 'persist', state: this.#saved(now) } : null;
+    const publication = this.#ledger.nextPublication(now);
+    if (publication !== null) return publication;
+    return this.#ledger.saver.take(now) ? { kind: 'persist', state: this.#saved(now) } : null;
   }
 
   #advance(now: Now): void {
     for (const [state, pool] of this.configurations.pools()) {
       if (!pool.isDue(now)) continue;
-      this.#took(state, pool, pool.advance(now), now);
+      this.#ledger.took(state, pool, pool.advance(now), now);
       pool.weigh(this.loads.load(pool), now);
     }
   }
@@ -291,11 +266,11 @@ export class BalancerCore {
       const installed = this.configurations.install(this.loads, now);
       if (installed === null) return;
       const { state, before, transitions } = installed;
-      if (before !== null) for (const each of leavesBehind(before, state)) this.#cuts.add(each);
+      if (before !== null) this.#ledger.replaced(before, state);
       if (installed.request.resume) this.kernel.resume();
       this.#follow(now);
-      for (const [key, pool] of state.pools) this.#took(state, pool, transitions.get(key) ?? [], now);
-      for (const pool of state.pools.values()) this.#administer(state, pool, now);
+      for (const [key, pool] of state.pools) this.#ledger.took(state, pool, transitions.get(key) ?? [], now);
+      for (const pool of state.pools.values()) this.administration.apply(state, pool, now);
       if (this.kernel.isFlushed) {
         this.configurations.succeededWithoutKernel(now);
         this.#inForce(installed.request, now);
@@ -321,9 +296,7 @@ export class BalancerCore {
     const services = new Set(state.layout.services.map(({ id }) => id));
     this.traffic.retain(services);
     this.#sampler.retain(services);
-    this.#publications.follow(state);
-    this.#saver.changed();
-    this.note({ kind: 'configuration-applied', source, revision: this.configurations.revision }, now);
+    this.#ledger.inForce(state, source, now);
   }
 
   /** Another state is the current one. */
@@ -339,7 +312,7 @@ export class BalancerCore {
     const states = this.configurations.states;
     const keys = new Set(states.flatMap((state) => [...state.checks()].map(({ key }) => key)));
     this.checks.retain(keys);
-    this.#certificates.retain(keys);
+    this.#ledger.retainChecks(keys);
   }
 
   /** Brings the desired state up to date and has it programmed if it changed, or `always`; its number. */
@@ -350,33 +323,15 @@ export class BalancerCore {
     if (state.dirty || always) {
       const changed = state.compile(this.loads, now);
       if (changed || always) programmer.want(state.desired, now);
-      this.#cuts.compiled(programmer.number);
+      this.#ledger.cuts.compiled(programmer.number);
     }
     return programmer.number;
   }
 
-  /** What became of members: told, published, saved, and their flows cut where they must not go on. */
-  #took(state: BalancerState, pool: PoolRuntime, transitions: readonly Transition[], now: Now): void {
-    // The state that a reload is about to replace learns of everything, but is not spoken of.
-    if (transitions.length === 0 || state !== this.state) return;
-    for (const transition of transitions) {
-      const instance = transition.kind === 'member' ? pool.instances.get(transition.member) : undefined;
-      const failure = instance?.check ? this.checks.lastFailure(instance.check.key) : null;
-      const occurrence = occurrenceOf(transition, pool.plan.name, instance, failure, now);
-      if (occurrence !== null) this.note(occurrence, now);
-      if (transition.kind === 'member') for (const cut of leavers(state, pool, transition)) this.#cuts.add(cut);
-    }
-    this.#publications.changed(pool.plan.name);
-    this.#saver.changed();
-  }
-
   #named(change: NameChange | null, now: Now): void {
     if (change === null) return;
-    const { host, addresses, changed, turned, failure } = change;
-    if (failure !== null && turned) this.note({ kind: 'name-stale', host, reason: failure, kept: addresses }, now);
-    if (failure === null && (turned || changed)) this.note({ kind: 'name-resolved', host, addresses }, now);
-    if (failure === null) this.#saver.changed();
-    if (!changed) return;
+    this.#ledger.named(change, now);
+    if (!change.changed) return;
     for (const [state, pool] of this.configurations.pools()) this.#move(state, pool, now);
     this.#retainChecks();
   }
@@ -385,64 +340,10 @@ export class BalancerCore {
     const before = pool.instances;
     const transitions = pool.move(instancesOf(pool.plan, this.names), now);
     if (transitions === null) return;
-    if (state === this.state) {
-      for (const cut of leavesBehind(state, state, pool.plan.key, before)) this.#cuts.add(cut);
-      this.#follow(now);
-    }
-    this.#took(state, pool, transitions, now);
-    this.#administer(state, pool, now);
-    this.#publications.changed(pool.plan.name);
-  }
-
-  #administer(state: BalancerState, pool: PoolRuntime, now: Now): void {
-    const wanted = pool.administer(({ member }) => this.drains.wanted(pool.plan, member, now.bootMs), now);
-    this.#took(state, pool, wanted, now);
-  }
-
-  /** `change` gives the deadline that a drain under way is to have from now on, or undefined. */
-  #administerNamed(
-    selector: MemberSelector,
-    now: Now,
-    change: (pool: PoolRuntime, member: string) => number | null | undefined,
-  ): MemberName[] {
-    const named: MemberName[] = [];
-    let found = false;
-    for (const [state, pool] of this.configurations.pools()) {
-      const member = pool.plan.pool.members.find(({ name }) => selects(selector, pool.plan, name));
-      if (member === undefined) continue;
-      found = true;
-      const deadlineBootMs = change(pool, member.name);
-      const instances = [...pool.instances.values()].filter((instance) => instance.member === member);
-      if (deadlineBootMs !== undefined) {
-        for (const { name } of instances) this.#took(state, pool, pool.redrain(name, deadlineBootMs, now), now);
-      }
-      this.#administer(state, pool, now);
-      if (state === this.state) named.push(...instances.map(({ name }) => ({ ...pool.plan.name, member: name })));
-    }
-    if (!found) throw new ControlError('not-found', `no member is named ${JSON.stringify(selector)}`);
-    this.#saver.changed();
-    return named;
-  }
-
-  #judgeTraffic(
-    state: BalancerState,
-    pool: PoolRuntime,
-    counters: ReadonlyMap<string, ServiceCounters>,
-    now: Now,
-  ): void {
-    const isJudged = pool.plan.settings.outlier !== null;
-    let flows = 0;
-    for (const { id, listener } of state.plansOf(pool.plan.key)) {
-      const counted = counters.get(id);
-      if (counted === undefined) continue;
-      for (const difference of this.traffic.counted(counted, listener.timeouts.connectMs, now.bootMs)) {
-        const { member, sample } = difference;
-        flows += difference.flows;
-        if (!isJudged || sample.successes + sample.failures === 0 || !pool.instances.has(member)) continue;
-        this.#took(state, pool, pool.traffic(member, sample, now), now);
-      }
-    }
-    this.loads.arrived(pool.plan.key, flows);
+    this.#ledger.moved(state, pool, before);
+    this.#follow(now);
+    this.#ledger.took(state, pool, transitions, now);
+    this.administration.apply(state, pool, now);
   }
 
   #saved(now: Now): SavedState {
@@ -451,7 +352,7 @@ export class BalancerCore {
       seeds: [...this.configurations.seeds],
       names: this.names.saved(now),
       pools: [...(this.state?.pools ?? [])].map(([key, pool]) => ({ key, members: savedMembers(pool.report()) })),
-      drains: this.drains.saved(),
+      drains: this.administration.drains.saved(),
       flushed: this.kernel.isFlushed,
     };
   }

@@ -143,6 +143,18 @@ describe('kernel', () => {
     expect(driver.events.at(-1)).toMatchObject({ kind: 'kernel-drift', findings: ['map x lacks 3 elements'] });
   });
 
+  it('L4-83: tells once of what others change again and again, until it was seen to be right', () => {
+    const driver = started();
+    const drifts = () => driver.events.filter(({ kind }) => kind === 'kernel-drift').length;
+    for (const _ of [1, 2, 3]) driver.core.verified(['table x is gone'], driver.now());
+    driver.turn();
+    expect(drifts()).toBe(1);
+    driver.run(2_000);
+    driver.core.verified(['table x is gone'], driver.now());
+    driver.turn();
+    expect(drifts()).toBe(2);
+  });
+
   it('flush empties the kernel, over a restart too, until a reload', () => {
     const driver = started();
     driver.core.flush();
@@ -173,7 +185,7 @@ describe('restart', () => {
     driver.configure(configuration(settings));
     driver.run(5_000);
     driver.world.dead.add('10.0.0.2');
-    driver.core.drain({ member: 'c' }, { deadlineMs: null }, driver.now());
+    driver.core.administration.drain({ member: 'c' }, { deadlineMs: null }, driver.now());
     driver.world.flows.set(`${driver.service().id} c`, 5);
     driver.count('d', { opened: 3, refused: 3 });
     driver.run(5_000);

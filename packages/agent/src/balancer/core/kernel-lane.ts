@@ -14,7 +14,8 @@ export class KernelLane {
   #countBootMs: number;
   #verifyBootMs: number;
   #verifiedWallMs: number | null = null;
-  #intact = false;
+  /** As last read back; null: nothing was. */
+  #intact: boolean | null = null;
 
   /** `flushed`: the kernel was emptied in an earlier life, and is to stay so. */
   constructor(random: () => number, flushed: boolean, now: Now) {
@@ -36,7 +37,7 @@ export class KernelLane {
 
   /** Whether the kernel has what is wanted of it, as it was last read back. */
   get isVerified(): boolean {
-    return this.isInForce && this.#intact && this.programmer.failure === null;
+    return this.isInForce && this.#intact === true && this.programmer.failure === null;
   }
 
   /** Whether something of ours is in the kernel. */
@@ -48,7 +49,7 @@ export class KernelLane {
   flush(): void {
     this.#flushed = true;
     this.#flushWanted = true;
-    this.#intact = false;
+    this.#intact = null;
     this.programmer.forget();
   }
 
@@ -66,10 +67,12 @@ export class KernelLane {
     this.#task = null;
   }
 
-  /** What was read back is as it should be, or is not. */
-  verified(intact: boolean, now: Now): void {
+  /** What was read back is as it should be, or is not. Whether that is another finding than the last one. */
+  verified(intact: boolean, now: Now): boolean {
+    const turned = this.#intact !== intact;
     this.#verifiedWallMs = Math.round(now.wallMs);
     this.#intact = intact;
+    return turned;
   }
 
   next(now: Now): KernelAction | null {

@@ -114,7 +114,7 @@ describe('names', () => {
     driver.world.names.set(HOST, { addresses: [...all.slice(1), '10.1.0.9'], ttlMs: 3_000 });
     driver.run(4_000);
     expect(driver.serving()).toBe('a@10.1.0.2 a@10.1.0.3 a@10.1.0.4 a@10.1.0.9');
-    driver.core.drain({ member: 'a' }, {}, driver.now());
+    driver.core.administration.drain({ member: 'a' }, {}, driver.now());
     driver.run(10);
     expect(driver.serving()).toBe('');
   });

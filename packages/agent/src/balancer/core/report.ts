@@ -118,7 +118,7 @@ function drainOf(
 ): DrainStatus {
   const { member: configured } = pool.instances.get(member.name)!;
   return {
-    by: core.drains.has(pool.plan, configured.name) ? 'operator' : 'configuration',
+    by: core.administration.drains.has(pool.plan, configured.name) ? 'operator' : 'configuration',
     endsAtWallMs: wallOf(record.drainDeadlineMs, now),
     connections: core.loads.connections(pool, member.name),
   };

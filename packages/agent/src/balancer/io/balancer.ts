@@ -115,7 +115,10 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   };
   const routes = options.bird ? resources.use(routeKeeper(options.bird, runtime, logger)) : null;
   const kernelChanged = () => {
-    if (core.state !== null) routes?.want(announcedRoutes(core.state.configuration, announcementOf(core)));
+    const { state, kernel } = core;
+    // Until the kernel was read, what an earlier life announced stays: what that left in the kernel serves it.
+    if (state === null || (kernel.verifiedWallMs === null && !kernel.isFlushed)) return;
+    routes?.want(announcedRoutes(state.configuration, announcementOf(core)));
   };
   const sinks = sinksOf({
     hub,

@@ -130,13 +130,13 @@ export class LocalControl implements BalancerControl {
   }
 
   async drain(selector: MemberSelector, options: DrainOptions = {}): Promise<readonly MemberName[]> {
-    const named = this.#options.core.drain(selector, options, this.#now());
+    const named = this.#options.core.administration.drain(selector, options, this.#now());
     this.#options.turn();
     return named;
   }
 
   async undrain(selector: MemberSelector): Promise<readonly MemberName[]> {
-    const named = this.#options.core.undrain(selector, this.#now());
+    const named = this.#options.core.administration.undrain(selector, this.#now());
     this.#options.turn();
     return named;
   }

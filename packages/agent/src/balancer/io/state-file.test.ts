@@ -35,7 +35,7 @@ function newDisk() {
 function savedState() {
   const driver = new Driver();
   driver.configure(configuration(pool([member('a'), member('b')])));
-  driver.core.drain({ member: 'a' }, { deadlineMs: 60_000 }, driver.now());
+  driver.core.administration.drain({ member: 'a' }, { deadlineMs: 60_000 }, driver.now());
   driver.turn();
   return driver.run(5_000).saved!;
 }
