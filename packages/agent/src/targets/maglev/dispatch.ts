@@ -10,6 +10,8 @@ export interface Entrance {
   readonly hook: string;
   /** Whether packets have a receiving device there. */
   readonly received: boolean;
+  /** Whether it is before packets have a family of their own, at a device. */
+  readonly onLink: boolean;
 }
 
 /**
@@ -25,20 +27,23 @@ export function addEntrance(table: TableBuilder, entrance: Entrance, services: r
   const [ofOwn, ofGiven] = partition(others, own);
   const [ofRanges, ofAddresses] = partition(ofGiven, ranges);
   const narrowFirst = (a: DesiredService, b: DesiredService) => widthOf(a) - widthOf(b);
-  table.rule(entrance.chain, ...[...withDevices].sort(narrowFirst).map((service) => linearRule(service, true)));
+  table.rule(
+    entrance.chain,
+    ...[...withDevices].sort(narrowFirst).map((service) => linearRule(service, entrance, true)),
+  );
   for (const family of [4, 6] as const) addAddresses(table, entrance.chain, family, ofFamily(ofAddresses, family));
-  table.rule(entrance.chain, ...[...ofRanges].sort(narrowFirst).map((service) => linearRule(service, false)));
-  for (const family of [4, 6] as const) addOwn(table, entrance.chain, family, ofFamily(ofOwn, family));
+  table.rule(entrance.chain, ...[...ofRanges].sort(narrowFirst).map((service) => linearRule(service, entrance, false)));
+  for (const family of [4, 6] as const) addOwn(table, entrance, family, ofFamily(ofOwn, family));
 }
 
 /** What packets to a service look like, as the beginning of a rule. */
-export function matchOf(service: DesiredService, withDevices: boolean): string {
+export function matchOf(service: DesiredService, withDevices: boolean, onLink = false): string {
   const { family, addresses, interfaces, protocol, port } = service;
   const devices =
     withDevices && interfaces.length > 0 ? `iifname { ${interfaces.map((name) => `"${name}"`).join(', ')} } ` : '';
   const destination =
     addresses.length === 0
-      ? `meta nfproto ipv${family} fib daddr type local`
+      ? `${familyMatch(family, onLink)} fib daddr type local`
       : `${headerOf(family)} daddr { ${addresses.join(', ')} }`;
   return `${devices}${destination} ${protocol} dport ${port}`;
 }
@@ -48,8 +53,12 @@ export function headerOf(family: Family): 'ip' | 'ip6' {
   return family === 4 ? 'ip' : 'ip6';
 }
 
-function linearRule(service: DesiredService, withDevices: boolean): string {
-  return `${matchOf(service, withDevices)} goto ${namesOf.service(service.id)}`;
+function familyMatch(family: Family, onLink: boolean): string {
+  return onLink ? `meta protocol ${headerOf(family)}` : `meta nfproto ipv${family}`;
+}
+
+function linearRule(service: DesiredService, { onLink }: Entrance, withDevices: boolean): string {
+  return `${matchOf(service, withDevices, onLink)} goto ${namesOf.service(service.id)}`;
 }
 
 function addAddresses(table: TableBuilder, chain: string, family: Family, services: readonly DesiredService[]): void {
@@ -62,12 +71,17 @@ function addAddresses(table: TableBuilder, chain: string, family: Family, servic
   table.rule(chain, `${headerOf(family)} daddr . meta l4proto . th dport vmap @${map}`);
 }
 
-function addOwn(table: TableBuilder, chain: string, family: Family, services: readonly DesiredService[]): void {
+function addOwn(
+  table: TableBuilder,
+  { chain, onLink }: Entrance,
+  family: Family,
+  services: readonly DesiredService[],
+): void {
   if (services.length === 0) return;
   const map = table.set('map', `${chain}.own${family}`, 'type inet_proto . inet_service : verdict;');
   for (const { id, protocol, port } of services)
     table.element(map, `${protocol} . ${port} : goto ${namesOf.service(id)}`);
-  table.rule(chain, `meta nfproto ipv${family} fib daddr type local meta l4proto . th dport vmap @${map}`);
+  table.rule(chain, `${familyMatch(family, onLink)} fib daddr type local meta l4proto . th dport vmap @${map}`);
 }
 
 /** Single addresses may be written as prefixes. */

@@ -193,6 +193,26 @@ await describeInNamespace('maglev target, direct server return', import.meta.fil
     expect(new Set(names)).toEqual(new Set([server!.addresses[4]]));
   });
 
+  it('LOB-08: on the link, without addresses, a service takes what is addressed to the host on its port', async () => {
+    const [server] = lab.servers;
+    shell(`ip address add ${VIRTUAL[4]}/32 dev lo; ip address add ${VIRTUAL[6]}/128 dev lo`);
+    const own = (family: Family): ServiceOptions => ({
+      ...{
+        id: `own${family}`,
+        dataPath: 'dsr-l2',
+        port: PORT,
+        addresses: [],
+        members: { [server!.addresses[family]]: 1 },
+      },
+    });
+    await apply(own(4), own(6));
+    for (const family of [4, 6] as const) {
+      const options = { count: 1, address: VIRTUAL[family], port: PORT };
+      expect(await lab.clients.call('connect', options)).toEqual([server!.addresses[family]]);
+    }
+    shell(`ip address delete ${VIRTUAL[4]}/32 dev lo; ip address delete ${VIRTUAL[6]}/128 dev lo`);
+  });
+
   it('L4-58: nothing but MAC addresses changes on the link, and L3 counts as one hop', async () => {
     const members = { [lab.servers[0]!.addresses[4]]: 1 };
     const base = { id: 'one', protocol: 'udp', port: PORT, addresses: [VIRTUAL[4]], members } as const;

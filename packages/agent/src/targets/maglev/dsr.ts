@@ -45,7 +45,7 @@ export function addLinkReturn(
     const hook = `type filter hook ingress devices = { ${quoted} } priority ${priority}; policy accept;`;
     addEntrance(
       table,
-      { chain, hook, received: false },
+      { chain, hook, received: false, onLink: true },
       here.map(({ service }) => service),
     );
     addErrors(table, chain, here, false);
@@ -66,7 +66,7 @@ export function addRoutedReturn(table: TableBuilder, placed: readonly PlacedServ
     const hook = `type filter hook prerouting priority ${priority + BEFORE_TRACKING}; policy accept;`;
     addEntrance(
       table,
-      { chain, hook, received: true },
+      { chain, hook, received: true, onLink: false },
       here.map(({ service }) => service),
     );
     addErrors(table, chain, here, true);

@@ -33,6 +33,7 @@ function addEntrances(table: TableBuilder, services: readonly DesiredService[]):
       chain: `nat.${hook}.${priorityName(priority)}`,
       hook: `type nat hook ${hook} priority ${priority}; policy accept;`,
       received: hook === 'prerouting',
+      onLink: false,
     });
     addEntrance(table, entrance('prerouting'), here);
     if (local.length > 0) addEntrance(table, entrance('output'), local);

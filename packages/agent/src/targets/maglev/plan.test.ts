@@ -88,6 +88,10 @@ describe('plan', () => {
     expect(describeSteps(planned([WEB], after(planned([WEB], EMPTY))).steps)).toBe('');
   });
 
+  it('nothing to balance makes no table', () => {
+    expect(planned([], EMPTY).steps).toEqual([]);
+  });
+
   it('L4-81: a member that goes out is one batch of the slots that change, bound to the generation that was read', () => {
     const first = planned([WEB], EMPTY);
     const out = { ...WEB, members: { '10.0.0.1': 1, '10.0.0.2': 0 } };

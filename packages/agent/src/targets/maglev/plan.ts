@@ -76,6 +76,7 @@ export function planBalancer(desired: DesiredBalancer, actual: ActualBalancer, o
   const compile = (placementOf: (service: DesiredService) => Placement) =>
     compileRuleset(services, numbering, options.surroundings, placementOf);
   const inUse = compile((service) => placementInUse(service, actual));
+  if (services.length === 0 && actual.existing.size === 0) return nothing(inUse.ruleset, numbering);
   const digest = structureDigest(inUse.ruleset);
   const { routes } = inUse;
   if (actual.intact && digest === actual.structure) {
@@ -231,6 +232,12 @@ function withRoutes(
     ...steps,
     ...(remove.length > 0 ? [{ kind: 'routes' as const, add: [], remove }] : []),
   ];
+}
+
+/** No service, and no table: none is made. */
+function nothing(ruleset: Ruleset, numbering: Numbering): Plan {
+  const digest = structureDigest(ruleset);
+  return { steps: [], structure: false, ruleset, digest, numbering, routes: [], contents: new Map() };
 }
 
 interface Preparation {
