@@ -6,12 +6,13 @@ import type {
   W3cReadable,
   W3cSendOptions,
   W3cWebTransport,
+  W3cWebTransportConstructor,
   W3cWritable,
 } from '@higgins/transport/webtransport';
 import { StreamFault, WebTransportShape } from '../support/web-transport.js';
 
 /** The constructor of the W3C interface, over a native transport: what a package for Node would bring. */
-export function webTransportOver(transport: QuicTransport) {
+export function webTransportOver(transport: QuicTransport): W3cWebTransportConstructor {
   return class NodeWebTransport implements W3cWebTransport {
     readonly ready: Promise<void>;
     readonly closed: Promise<{ closeCode: number; reason: string }>;
