@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { ControlClient } from '../../packages/agent/src/balancer/io/control-client.js';
 import { type IsolatedHost, IsolatedNetwork } from '../../packages/cli/src/isolated/network.js';
 import { Program } from '../../packages/cli/src/isolated/program.js';
+import { Netlink } from '../../packages/netlink/src/index.js';
 
 /** The virtual address that clients connect to, and the port of every backend. */
 export const SITE_ADDRESS = '10.9.9.9';
@@ -103,6 +104,7 @@ export class SiteLab implements AsyncDisposable {
     await this.kill('balancer');
     rmSync(this.path('state'), { recursive: true, force: true });
     execFileSync('nft', ['flush', 'ruleset']);
+    await new Netlink().deleteFlows({});
     for (const name of this.backends) {
       execFileSync('ip', ['link', 'set', name, 'up']);
       if (!this.#programs.has(name)) await this.startBackend(name);

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Program } from '../../../packages/cli/src/isolated/program.js';
 import { EventReceiver, type ReceivedEvent } from '../../support/event-receiver.js';
 import { describeInNamespace } from '../../support/namespace.js';
-import { SITE_ADDRESS, SiteLab } from '../../support/site-lab.js';
+import { BACKEND_PORT, SITE_ADDRESS, SiteLab } from '../../support/site-lab.js';
 import { until } from '../../support/until.js';
 
 const CLIENT = fileURLToPath(new URL('../../../packages/cli/dist/lab/client.js', import.meta.url));
@@ -71,9 +71,9 @@ await describeInNamespace('alerts of a balancer', import.meta.filename, ['networ
     await start({
       members: [
         ...[['red', 0] as const, ['green', 1] as const].map(([name, index]) => ({
-          ...{ name, host: lab.network.hosts[index]!.address.ipv4, port: 8080 },
+          ...{ name, host: lab.network.hosts[index]!.address.ipv4, port: BACKEND_PORT },
         })),
-        { name: 'named', host: 'nobody.test', port: 8080, resolution: { servers: ['127.0.0.1:9'] } },
+        { name: 'named', host: 'nobody.test', port: BACKEND_PORT, resolution: { servers: ['127.0.0.1:9'] } },
       ],
     });
     await until(() => receiver.of('name-stale').length > 0);
@@ -134,10 +134,14 @@ await describeInNamespace('alerts of a balancer', import.meta.filename, ['networ
     execFileSync('ip', ['link', 'set', backend, 'down']);
   }
 
-  /** Slots in the kernel that lead to the backend. */
+  /** Slots in the kernel that lead to the backend: the service's map leads to a mark, and the mark to the member's chain. */
   function slotsOf(backend: string): number {
     const { ipv4 } = lab.network.hosts[lab.backends.indexOf(backend)]!.address;
     const ruleset = execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8', maxBuffer: 64 << 20 });
-    return ruleset.split(`${ipv4} . 8080`).length - 1;
+    const chain = new RegExp(`chain (m\\.\\S+) {[^}]*dnat ip to ${ipv4}:${BACKEND_PORT}`).exec(ruleset)?.[1];
+    const mark = new RegExp(`(0x[0-9a-f]{8}) : goto ${chain}\\b`).exec(ruleset)?.[1];
+    const map = /ct mark set jhash .* map @(\S+)/.exec(ruleset)?.[1];
+    const [, elements = ''] = ruleset.split(`map ${map} {`);
+    return elements.slice(0, elements.indexOf('\n\t}')).split(` : ${mark}`).length - 1;
   }
 });

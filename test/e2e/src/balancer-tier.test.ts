@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Program as TrafficProgram } from '../../support/lab.js';
 import { describeInNamespace } from '../../support/namespace.js';
@@ -65,6 +66,23 @@ if (!existsSync(BIRD)) {
       await first.control.reload();
       for (const { name } of lab.servers) await second.control.undrain({ member: name });
       await until(() => lab.routedNodes().length === 3);
+    });
+
+    it('L4-82: a killed balancer that comes back is sent to all the time', async () => {
+      const [node] = lab.nodes as [TierNode];
+      const monitor = spawn('ip', ['-4', 'monitor', 'route'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const changes = text(monitor.stdout);
+      await lab.kill('node-1');
+      await lab.startBalancer(node);
+      await until(async () => (await node.control.status()).kernel.verifiedWallMs !== null);
+      // The end of a drain reaches the router after everything that was announced before it.
+      for (const { name } of lab.servers) await node.control.drain({ member: name });
+      await until(() => lab.routedNodes().join() === '2,3');
+      for (const { name } of lab.servers) await node.control.undrain({ member: name });
+      await until(() => lab.routedNodes().length === 3);
+      monitor.kill();
+      const routes = (await changes).split(ANYCAST).slice(1);
+      expect(routes.map((route) => route.match(/via 10\.71/g)?.length)).toEqual([2, 3]);
     });
 
     it('L4-53: all nodes of one address carry flows, and each server gets its part', async () => {
