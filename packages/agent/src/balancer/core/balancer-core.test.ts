@@ -214,6 +214,40 @@ describe('passive checks', () => {
   });
 });
 
+describe('ejection', () => {
+  it('L4-40, L4-79: the program that takes a dead member out leaves at the moment of the decision, then flows are cut', () => {
+    const driver = started(pool(THREE, { activeCheck: check({ fall: 1, intervalMs: 1_000, timeoutMs: 100 }) }));
+    // Nobody answers for names, and nobody takes publications or events: nothing of it is waited for.
+    driver.world.dnsHangs = true;
+    driver.world.programMs = 50;
+    driver.run(1_000);
+    driver.world.dead.add('10.0.0.3');
+    while (driver.programsInFlight === 0) driver.run(1);
+    const { decidedBootMs, desired } = driver.core.kernel.programmer.inFlight!;
+    expect(desired.services[0]!.table.members).toEqual(['a', 'b']);
+    const ejected = driver.events.find(({ kind }) => kind === 'member')!;
+    expect(ejected.atWallMs).toBe(Math.round(driver.now().wallMs - driver.nowMs + decidedBootMs));
+    expect(driver.cuts).toEqual([]);
+    driver.run(60);
+    expect(driver.kinds().endsWith('member flows-cut')).toBe(true);
+  });
+
+  it('L4-40: an ejection during a program goes with the next one, together with all that came meanwhile', () => {
+    const driver = started(pool(THREE, { activeCheck: check({ fall: 1, intervalMs: 1_000, timeoutMs: 100 }) }));
+    driver.run(1_000);
+    driver.world.programMs = 2_000;
+    const programs = driver.programs.length;
+    driver.core.administration.drain({ member: 'a' }, {}, driver.now());
+    driver.turn();
+    driver.world.dead.add('10.0.0.2').add('10.0.0.3');
+    driver.run(3_900);
+    expect(driver.programs).toHaveLength(programs + 1);
+    driver.run(500);
+    expect(driver.programs).toHaveLength(programs + 2);
+    expect(driver.service().table.slots).toHaveLength(0);
+  });
+});
+
 describe('flows', () => {
   it('L4-41: cuts the flows of a dead member once the kernel sends it no new ones, and no others', () => {
     const driver = started(pool(THREE, { activeCheck: check({ fall: 1, intervalMs: 1_000, timeoutMs: 100 }) }));

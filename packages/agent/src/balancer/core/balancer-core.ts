@@ -193,6 +193,18 @@ export class BalancerCore {
     this.#ledger.note(occurrence, now);
   }
 
+  /** What the next life is to know; `persist` gives it when it has changed. */
+  saved(now: Now): SavedState {
+    return {
+      ...{ version: 1, bootId: this.#bootId, bootMs: now.bootMs, wallMs: now.wallMs },
+      seeds: [...this.configurations.seeds],
+      names: this.names.saved(now),
+      pools: [...(this.state?.pools ?? [])].map(([key, pool]) => ({ key, members: savedMembers(pool.report()) })),
+      drains: this.administration.drains.saved(),
+      flushed: this.kernel.isFlushed,
+    };
+  }
+
   /** Handles what is due by time. */
   tick(now: Now): void {
     if (this.configurations.states.some((state) => (state.nextBootMs() ?? Infinity) <= now.bootMs)) this.#advance(now);
@@ -247,7 +259,7 @@ export class BalancerCore {
     if (name !== null) return { kind: 'resolve', ...name };
     const publication = this.#ledger.nextPublication(now);
     if (publication !== null) return publication;
-    return this.#ledger.saver.take(now) ? { kind: 'persist', state: this.#saved(now) } : null;
+    return this.#ledger.saver.take(now) ? { kind: 'persist', state: this.saved(now) } : null;
   }
 
   #advance(now: Now): void {
@@ -344,16 +356,5 @@ export class BalancerCore {
     this.#follow(now);
     this.#ledger.took(state, pool, transitions, now);
     this.administration.apply(state, pool, now);
-  }
-
-  #saved(now: Now): SavedState {
-    return {
-      ...{ version: 1, bootId: this.#bootId, bootMs: now.bootMs, wallMs: now.wallMs },
-      seeds: [...this.configurations.seeds],
-      names: this.names.saved(now),
-      pools: [...(this.state?.pools ?? [])].map(([key, pool]) => ({ key, members: savedMembers(pool.report()) })),
-      drains: this.administration.drains.saved(),
-      flushed: this.kernel.isFlushed,
-    };
   }
 }

@@ -73,11 +73,14 @@ export class BalancerRunner implements AsyncDisposable {
     this.#arm();
   }
 
-  /** Stops after the transaction that is under way; the kernel keeps what is in force. */
+  /** Stops after the transaction that is under way, and saves the state; the kernel keeps what is in force. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();
     this.#timer?.[Symbol.dispose]();
     await Promise.all(this.#working);
+    const { core, sinks } = this.#options;
+    if (core.state !== null) await this.#attempt('writing state', sinks.persist(core.saved(this.now())));
   }
 
   #work(): void {

@@ -169,7 +169,6 @@ await describeInNamespace('balancer', import.meta.filename, ['network'], () => {
     await balancer.control.flush();
     expect(tables()).toBe('');
     expect((await balancer.control.status()).kernel.phase).toBe('flushed');
-    await until(() => onDisk('"flushed":true'));
     await stack.disposeAsync();
     stack = new AsyncDisposableStack();
     const { balancer: again } = await start(false);
