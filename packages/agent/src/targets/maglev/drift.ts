@@ -2,13 +2,18 @@ import type { Content } from './contents.js';
 import type { ActualBalancer } from './plan.js';
 import type { Reading } from './read.js';
 
-/** What is not as it was written, one sentence each; empty if all is. */
-export function differences(written: ActualBalancer, { actual, readback, stored }: Reading): string[] {
+/** What is not as it was written, one sentence each; empty if all is. Of sets, only those of these keys were read. */
+export function differences(
+  written: ActualBalancer,
+  { actual, readback, stored }: Reading,
+  keys: ReadonlySet<string>,
+): string[] {
   const found: string[] = [];
   if (actual.structure === null) found.push('the structure is gone');
   else if (actual.structure !== written.structure) found.push('another program replaced the structure');
   else if (readback !== stored) found.push('chains, rules or their elements were changed by hand');
   for (const [key, content] of written.contents) {
+    if (!keys.has(key)) continue;
     const difference = contentDifference(content, actual.contents.get(key) ?? null);
     if (difference !== null) found.push(`${key}: ${difference}`);
   }

@@ -20,26 +20,37 @@ export interface Reading {
   readonly stored: string | null;
 }
 
-/** Reads everything of the balancer. */
-export async function readBalancer(netlink: Netlink, table: string): Promise<Reading> {
+/** Reads everything of the balancer, or, of what netlink writes, only the sets of these keys. */
+export async function readBalancer(
+  netlink: Netlink,
+  table: string,
+  keys: ReadonlySet<string> | null = null,
+): Promise<Reading> {
+  const wanted = (key: string, name: string) => keys === null || keys.has(key) || contentKind(name) === null;
   for (let reading = 1; ; reading++) {
     const before = await netlink.generation();
     const listings = await listTables(netlink, table);
-    const elements = await readElements(netlink, table, listings);
+    const elements = await readElements(netlink, table, listings, wanted);
     if ((await netlink.generation()) === before || reading === READINGS_MAX)
       return assemble(before, listings, elements);
   }
 }
 
-/** Reads structure and its elements alone, after it was written: contents are those of `ruleset`. */
-export async function readStructure(netlink: Netlink, table: string): Promise<Reading> {
-  for (let reading = 1; ; reading++) {
-    const before = await netlink.generation();
-    const listings = await listTables(netlink, table);
-    const elements = await readElements(netlink, table, listings, (name) => contentKind(name) === null);
-    if ((await netlink.generation()) === before || reading === READINGS_MAX)
-      return assemble(before, listings, elements);
+/** Reads structure and its elements alone. */
+export function readStructure(netlink: Netlink, table: string): Promise<Reading> {
+  return readBalancer(netlink, table, new Set());
+}
+
+/** As many keys, from the first, as can be read at a time without taking much memory or time. */
+export function firstPortion(keys: Iterable<string>): Set<string> {
+  const portion = new Set<string>();
+  let slots = 0;
+  for (const key of keys) {
+    slots += slotsOfName(key);
+    if (slots > PORTION_SLOTS_MAX && portion.size > 0) break;
+    portion.add(key);
   }
+  return portion;
 }
 
 /** The digest that is the one element of a set; null if there is none, or more. */
@@ -89,35 +100,23 @@ async function readElements(
   netlink: Netlink,
   table: string,
   listings: Listings,
-  wanted: (name: string) => boolean = () => true,
+  wanted: (key: string, name: string) => boolean,
 ): Promise<Elements> {
   const elements = new Map<string, SetContent>();
   for (const [family, { existing }] of listings) {
-    const names = [...existing.sets.keys()].filter((name) => wanted(name) && !isFilledByPackets(name));
+    const names = [...existing.sets.keys()].filter(
+      (name) => wanted(setKey(family, name), name) && !isFilledByPackets(name),
+    );
     const layoutOf = (name: string): Layout => (contentKind(name) === 'intervals' ? 'interval' : 'plain');
-    for (const some of portionsOf(names)) {
+    for (let rest = names; rest.length > 0; ) {
+      const some = [...firstPortion(rest)];
       const asked = some.map((set) => ({ set, layout: layoutOf(set) }));
       const { sets } = await netlink.snapshot({ family, name: table }, asked);
       some.forEach((name, index) => void elements.set(setKey(family, name), sets[index]!));
+      rest = rest.slice(some.length);
     }
   }
   return elements;
-}
-
-/** Names in portions of which one can be read at a time without taking much memory. */
-function portionsOf(names: readonly string[]): string[][] {
-  const portions: string[][] = [];
-  let room = 0;
-  for (const name of names) {
-    const slots = slotsOfName(name);
-    if (slots > room || portions.length === 0) {
-      portions.push([]);
-      room = PORTION_SLOTS_MAX;
-    }
-    portions.at(-1)!.push(name);
-    room -= slots;
-  }
-  return portions;
 }
 
 function isFilledByPackets(name: string): boolean {

@@ -33,7 +33,7 @@ import {
   setKey,
   tableOf,
 } from './plan.js';
-import { digestRead, readBalancer, readStructure } from './read.js';
+import { digestRead, firstPortion, readBalancer, readStructure } from './read.js';
 import type { TableFamily } from './ruleset.js';
 import { sameStructure } from './same.js';
 import { checkSupported } from './supported.js';
@@ -81,6 +81,8 @@ export class MaglevTarget implements BalancerTarget {
   #known: Known | null = null;
   /** Whether more may have changed than the generation tells: then everything is read before the next change. */
   #mustRead = false;
+  /** Sets that are still to be read back, since somebody else changed the ruleset: a portion with each verification. */
+  readonly #unread = new Set<string>();
 
   constructor(options: MaglevTargetOptions) {
     this.#options = options;
@@ -129,13 +131,14 @@ export class MaglevTarget implements BalancerTarget {
     const accelerated = await this.#acceleration.verify();
     const around = await this.#waysChanged(known);
     if (around.length > 0) this.#mustRead = true;
-    const isOurs = !this.#mustRead && (await this.#netlink.generation()) === known.actual.generation;
-    if (isOurs) return accelerated;
-    const reading = await readBalancer(this.#netlink, this.#table);
-    const found = [...differences(known.actual, reading), ...around];
+    if ((await this.#netlink.generation()) !== known.actual.generation) this.#distrust(known);
+    if (!this.#mustRead && this.#unread.size === 0) return accelerated;
+    const keys = firstPortion(this.#unread);
+    const reading = await readBalancer(this.#netlink, this.#table, keys);
+    const found = [...differences(known.actual, reading, keys), ...around];
     if (found.length > 0) this.#mustRead = true;
-    else if (!this.#mustRead)
-      this.#known = { ...known, actual: { ...known.actual, generation: reading.actual.generation } };
+    for (const key of keys) this.#unread.delete(key);
+    this.#known = { ...known, actual: { ...known.actual, generation: reading.actual.generation } };
     return [...found, ...accelerated];
   }
 
@@ -179,6 +182,11 @@ export class MaglevTarget implements BalancerTarget {
     return { table: this.#table, batchBytesMax, surroundings };
   }
 
+  /** Every set may have changed. */
+  #distrust({ actual }: Known): void {
+    for (const key of actual.contents.keys()) this.#unread.add(key);
+  }
+
   /** Ways to members that are others than those in force. */
   async #waysChanged({ actual, services, surroundings }: Known): Promise<string[]> {
     const now = await surroundingsOf([...services.values()], surroundings);
@@ -197,10 +205,12 @@ export class MaglevTarget implements BalancerTarget {
     if (known && !this.#mustRead) {
       const generation = await this.#netlink.generation();
       if (generation === known.actual.generation) return known;
+      this.#distrust(known);
       const refreshed = await this.#refresh(desired, known);
       if (refreshed) return refreshed;
     }
     const { actual, readback, stored } = await readBalancer(this.#netlink, this.#table);
+    this.#unread.clear();
     const intact = actual.structure === null || readback === stored;
     return { actual: { ...actual, intact }, services: new Map(), numbering: new Map(), surroundings: NO_SURROUNDINGS };
   }
