@@ -394,7 +394,7 @@ static __always_inline int read_ipv4(struct packet *packet, struct iphdr *header
 	packet->family = 4;
 	packet->length = bpf_ntohs(header->tot_len);
 	packet->protocol = header->protocol;
-	if (packet->length < header_bytes + PORTS_BYTES || (void *)header + packet->length > end)
+	if (packet->length < header_bytes + PORTS_BYTES || end - (void *)header < packet->length)
 		return 1;
 	packet->flow[SOURCE] = header->saddr;
 	packet->flow[DESTINATION] = header->daddr;
@@ -427,7 +427,7 @@ static __always_inline int read_ipv6(struct packet *packet, struct ipv6hdr *head
 	packet->length = length;
 	packet->protocol = header->nexthdr;
 	/* A jumbogram's length is elsewhere. */
-	if (length > 0xffff || length < sizeof(*header) + PORTS_BYTES || (void *)header + length > end)
+	if (length > 0xffff || length < sizeof(*header) + PORTS_BYTES || end - (void *)header < length)
 		return 1;
 	__builtin_memcpy(packet->flow + SOURCE, &header->saddr, 16);
 	__builtin_memcpy(packet->flow + DESTINATION, &header->daddr, 16);

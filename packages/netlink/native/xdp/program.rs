@@ -16,6 +16,11 @@ static OBJECT: std::result::Result<&[u8], &str> = Ok(aya::include_bytes_aligned!
 #[cfg(not(xdp_program))]
 static OBJECT: std::result::Result<&[u8], &str> = Err(env!("XDP_PROGRAM_MISSING"));
 
+/// Characters kept of the beginning and of the end of a long message: a refusal may bring the verifier's whole log along,
+/// which ends with the reason.
+const HEAD_CHARACTERS: usize = 100;
+const TAIL_CHARACTERS: usize = 500;
+
 /// Entries of the maps whose size depends on what they hold.
 pub struct Sizes {
     pub vips: u32,
@@ -82,6 +87,19 @@ pub fn failure(context: &str, error: &(dyn Error + 'static)) -> NetlinkError {
         .next()
         .unwrap_or(0);
     let causes = std::iter::successors(Some(error), |error| (*error).source());
-    let innermost = causes.last().map_or_else(String::new, ToString::to_string);
-    NetlinkError::new(errno, format!("{context}: {innermost}"))
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    let text = shorten(&texts.join(": "));
+    NetlinkError::new(errno, format!("{context}: {text}"))
+}
+
+fn shorten(text: &str) -> String {
+    let characters: Vec<char> = text.trim_end().chars().collect();
+    if characters.len() <= HEAD_CHARACTERS + TAIL_CHARACTERS {
+        return characters.into_iter().collect();
+    }
+    let head: String = characters[..HEAD_CHARACTERS].iter().collect();
+    let tail: String = characters[characters.len() - TAIL_CHARACTERS..]
+        .iter()
+        .collect();
+    format!("{head} … {tail}")
 }

@@ -40,3 +40,12 @@ export const tables: Benchmark = {
   obstacle: () => null,
   run: async () => measureTables(),
 };
+
+/** The process that checks members and programs the kernel. */
+export const balancerProcess: Benchmark = {
+  name: 'balancer',
+  description:
+    'processor time and private memory of the load balancer’s process with 100 services of 50 checked members',
+  obstacle: obstacleOfBalancer,
+  run: (context) => measureApart('process', context),
+};

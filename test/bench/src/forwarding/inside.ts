@@ -4,8 +4,9 @@ import { measureEjection } from './ejection.js';
 import type { Measurement } from './isolation.js';
 import { measureRates } from './rates.js';
 import { measureReload } from './reload.js';
+import { measureProcess } from './service-process.js';
 
-const MEASUREMENTS = { rates: measureRates, ejection: measureEjection, reload: measureReload };
+const MEASUREMENTS = { rates: measureRates, ejection: measureEjection, reload: measureReload, process: measureProcess };
 
 const [measurement, directory] = process.argv.slice(2);
 if (!isMeasurement(measurement) || directory === undefined) {

@@ -11,7 +11,7 @@ const TOOLS = { nft: 'nftables', ip: 'iproute2', ethtool: 'ethtool', nsenter: 'u
 const TOOL_DIRECTORIES = ['/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** What is measured with a balancer's kernel in namespaces of its own. */
-export type Measurement = 'rates' | 'ejection' | 'reload';
+export type Measurement = 'rates' | 'ejection' | 'reload' | 'process';
 
 /** Whether a program is installed. */
 export function hasTool(name: string): boolean {
