@@ -40,7 +40,7 @@ export function fieldsThatDiffer(left: DesiredService, right: DesiredService): s
 }
 
 /** Whether every slot leads to the same member. */
-export function sameTable(left: SlotTable, right: SlotTable): boolean {
+function sameTable(left: SlotTable, right: SlotTable): boolean {
   if (left === right) return true;
   if (left.slots.length !== right.slots.length || left.members.length !== right.members.length) return false;
   return (

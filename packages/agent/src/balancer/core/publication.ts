@@ -33,11 +33,7 @@ export class PublicationQueue {
 }
 
 /** What is told on the bus of a load balancer's pools; null if there is no such load balancer. */
-export function nodePoolsOf(
-  state: BalancerState | null,
-  { owner, loadBalancer }: GatewayName,
-  now: Now,
-): NodePools | null {
+function nodePoolsOf(state: BalancerState | null, { owner, loadBalancer }: GatewayName, now: Now): NodePools | null {
   const pools = [...(state?.pools.values() ?? [])].filter(
     ({ plan: { name } }) => name.owner === owner && name.loadBalancer === loadBalancer,
   );

@@ -16,7 +16,7 @@ import { ConfigurationError } from '../core/layout.js';
 import { rebased } from '../core/saved-state.js';
 import type { BalancerControl } from '../core/status.js';
 import { EndpointSource } from '../discovery/index.js';
-import { addWebhookMetrics, Webhooks } from '../events/index.js';
+import { addWebhookMetrics, Webhooks, type WebhooksOptions } from '../events/index.js';
 import { DnsResolver } from '../names/index.js';
 import { BalancerMetrics } from './balancer-metrics.js';
 import type { BalancerBus, BalancerOptions } from './balancer-options.js';
@@ -99,15 +99,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
     () => runtime.bootMs(),
   );
   hub.listen((event) => metrics.event(event));
-  if (options.webhooks !== undefined && options.webhooks.length > 0) {
-    const failing = (webhook: string, reason: string | null) => {
-      if (reason === null) logger.info({ webhook }, 'webhook takes events again');
-      else logger.warn({ webhook, reason }, 'webhook does not take events');
-    };
-    const webhooks = resources.use(new Webhooks({ webhooks: options.webhooks, node, runtime, resolver, failing }));
-    addWebhookMetrics(metrics.registry, webhooks);
-    hub.listen((event) => webhooks.notify(event));
-  }
+  addWebhooks(options, { node, runtime, resolver, logger, hub, metrics }, resources);
   const settled = (configuration: BalancerConfiguration | null) => {
     if (configuration !== null) bus?.follow(configuration);
     const inForce = core.state === null ? [] : [core.state.configuration];
@@ -132,9 +124,10 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   });
   const runner = resources.use(new BalancerRunner({ core, target, checker, resolver, runtime, sinks }));
   await conntrack.start();
-  source.start(control.observer);
   const operations = await openEndpoints(options, control, metrics, resources);
+  // What is known from before comes first: what the source tells from now on is newer.
   if (desired !== null) control.adopt(desired);
+  source.start(control.observer);
   const owned = resources.move();
   return { operations, control, [Symbol.asyncDispose]: async () => owned.disposeAsync() };
 }
@@ -211,6 +204,28 @@ function sinksOf(parts: {
     },
     failed: (what, error) => logger.warn({ reason: reasonOf(error) }, `${what} failed`),
   };
+}
+
+/** Receivers hear of every event; whatever becomes of them delays nobody. */
+function addWebhooks(
+  { webhooks = [] }: BalancerOptions,
+  parts: Pick<WebhooksOptions, 'node' | 'resolver'> & {
+    readonly runtime: NodeRuntime;
+    readonly logger: Logger;
+    readonly hub: EventHub;
+    readonly metrics: BalancerMetrics;
+  },
+  resources: AsyncDisposableStack,
+): void {
+  if (webhooks.length === 0) return;
+  const { node, runtime, resolver, logger, hub, metrics } = parts;
+  const failing = (webhook: string, reason: string | null) => {
+    if (reason === null) logger.info({ webhook }, 'webhook takes events again');
+    else logger.warn({ webhook, reason }, 'webhook does not take events');
+  };
+  const receivers = resources.use(new Webhooks({ webhooks, node, runtime, resolver, failing }));
+  addWebhookMetrics(metrics.registry, receivers);
+  hub.listen((event) => receivers.notify(event));
 }
 
 function openLists(

@@ -20,6 +20,3 @@ export const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Clients of the local socket at a time. */
 export const CONTROL_CONNECTIONS_MAX = 64;
-
-/** Time that the kernel and the disk have at a graceful stop. */
-export const STOP_MS_MAX = 5_000;
