@@ -63,7 +63,13 @@ export class AbuseBench implements AsyncDisposable {
     const listen = { host: '127.0.0.1', port: 0 };
     writeFileSync(file, JSON.stringify({ listen, tls, anonymous: true, ...config }));
     const relay = spawn(process.execPath, [RELAY, file], { stdio: ['ignore', 'ignore', 'pipe'] });
-    return new AbuseBench(relay, directory, await portOf(relay));
+    try {
+      return new AbuseBench(relay, directory, await portOf(relay));
+    } catch (error) {
+      relay.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** Whether the relay still runs. */
