@@ -149,22 +149,21 @@ export const mutants: readonly Mutant[] = [
     scenario: 'long-ttl',
     edits: [
       {
-        module: `${RELAY}/upstream/accept.js`,
+        module: `${RELAY}/upstream/recovery.js`,
         find: 'const live = track.fanOut.forward(object, feed);',
         replace: 'const live = null;',
       },
     ],
   },
   {
-    id: 'lost-streams-are-not-resumed',
+    id: 'a-lost-connection-is-not-made-again',
     invariant: 'converges',
     edits: [
       {
-        module: `${RELAY}/upstream/sources.js`,
-        find: 'cancelSource(context, source); track.resets++; retryLater(context, track, RETRY_MS_MIN * 2 ** Math.min(track.resets, 6));',
-        replace: '',
+        module: `${CLIENT}/relay-connector.js`,
+        find: 'if (runtime.bootMs() - current.sinceBootMs >= CONNECTION_STABLE_MS)',
+        replace: 'return; if (true)',
       },
     ],
-    seeds: [10_326],
   },
 ];
