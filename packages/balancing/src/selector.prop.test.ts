@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FlowPredictor } from './prediction.js';
 import { connectionWeights, latencyWeights, smoothLatency } from './sampled-weights.js';
 import {
   SAMPLED_TABLE_SIZE,
@@ -242,6 +243,32 @@ describe('hashed algorithms', () => {
     expect(moved.every((slot) => memberAt(before.table, slot) === 'upstream-2')).toBe(true);
     expect(moved.length / before.choice.size).toBeCloseTo(0.2, 3);
     expect(before.choice).toEqual({ kind: 'hash', key: { fields: ['source-address'] }, seed: 7, size: 4093 });
+  });
+
+  it('L4-23, LOB-52: random is uniform by weight over 20,000 connections, whatever their order', () => {
+    const members = pool(1, 1, 2);
+    const { table, choice } = choose(members, 'random');
+    if (choice.kind !== 'hash') throw new Error('random is chosen by hash');
+    const predictor = new FlowPredictor(choice);
+    const served = new Map<string, number>();
+    // A client that counts its ports up, from addresses in a row: as far from random as clients get.
+    for (let index = 0; index < 20_000; index++) {
+      const flow = {
+        protocol: 'tcp',
+        sourceAddress: Uint8Array.of(198, 51, 100, index % 20),
+        destinationAddress: Uint8Array.of(192, 0, 2, 1),
+        sourcePort: 32_768 + Math.floor(index / 20),
+        destinationPort: 443,
+      } as const;
+      const name = predictor.memberOf(flow, table)!;
+      served.set(name, (served.get(name) ?? 0) + 1);
+    }
+    const chiSquare = members.reduce((sum, { name, weight }) => {
+      const expected = (20_000 * weight) / 4;
+      return sum + ((served.get(name) ?? 0) - expected) ** 2 / expected;
+    }, 0);
+    // Two degrees of freedom: p = 0.01.
+    expect(chiSquare).toBeLessThan(9.21);
   });
 
   it('random and maglev are one table; hashed ones are safe to fail over, the others are not', () => {

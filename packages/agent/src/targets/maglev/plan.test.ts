@@ -92,7 +92,7 @@ describe('plan', () => {
     expect(planned([], EMPTY).steps).toEqual([]);
   });
 
-  it('L4-81: a member that goes out is one batch of the slots that change, bound to the generation that was read', () => {
+  it('L4-40, L4-81: a member that goes out is one batch of the slots that change, bound to the generation that was read', () => {
     const first = planned([WEB], EMPTY);
     const out = { ...WEB, members: { '10.0.0.1': 1, '10.0.0.2': 0 } };
     const plan = planned([out], after(first));
