@@ -49,7 +49,7 @@ export class SiteLab implements AsyncDisposable {
 
   /** A load balancer `shop` of the owner with one listener, on port 80, and the pool `web` of all backends. */
   document(owner: string, pool: object = {}): object {
-    const activeCheck = { type: 'tcp', intervalMs: 300, timeoutMs: 250, rise: 1, fall: 1 };
+    const activeCheck = { type: 'tcp', intervalMs: 500, timeoutMs: 450, rise: 1, fall: 1 };
     const members = this.backends.map((name, index) => ({
       ...{ name, host: this.network.hosts[index]!.address.ipv4, port: BACKEND_PORT },
     }));
