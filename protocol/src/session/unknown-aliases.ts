@@ -79,7 +79,9 @@ export class UnknownAliases {
     for (const [waiter, entry] of this.#waiting) {
       if (entry.alias !== alias) continue;
       this.leave(waiter);
-      waiter.resume(reception);
+      // One before may have shown that the track is malformed, which ends the subscription.
+      if (this.#state.aliases.get(alias) === reception) waiter.resume(reception);
+      else waiter.abandon(StreamResetCode.CANCELLED);
     }
   }
 

@@ -64,6 +64,20 @@ describe('malformed tracks', () => {
     expect(peer.session.usage.requests).toBe(0);
   });
 
+  it('N026: what else has waited for their alias is refused', () => {
+    const peer = clientPeer((session) => session.subscribe(NAME, {}));
+    const sent = objectWith(contradiction);
+    const streams = [1, 2].map(() => {
+      const stream = peer.open(false, sent);
+      peer.write(stream, sent.subarray(1, 2));
+      return stream;
+    });
+    peer.write(FIRST_REQUEST, response('subscribe', { kind: 'subscribe-ok', ok: { trackAlias: 1 } }));
+    expect(peer.closeCode).toBe(null);
+    for (const stream of streams) expect(doneTo(peer, stream)).toContain(`stop-sending ${StreamResetCode.CANCELLED}`);
+    expect(peer.notices.filter(({ kind }) => kind === 'request-error')).toHaveLength(1);
+  });
+
   it('N034: a Mandatory Track Property on an object makes the track malformed', () => {
     const peer = subscriber();
     peer.open(false, objectWith(MANDATORY));
