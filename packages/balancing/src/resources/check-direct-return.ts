@@ -37,5 +37,12 @@ export function checkDirectReturn(report: Report, listener: Listener, pool: Pool
   if (listener.mirror !== null && listener.dataPath === 'dsr-l2') {
     refuse(['mirror'], listener.mirror, 'null: packets leave before they could be copied');
   }
+  const listed = (['allow', 'block'] as const).find((field) => listener[field]?.kind === 'track');
+  if (listed !== undefined && listener.dataPath === 'dsr-l2') {
+    refuse([listed, 'kind'], 'track', 'inline: packets leave before lists of the bus are looked up');
+  }
+  if (listed !== undefined && listener.acceleration === 'require') {
+    report(['acceleration'], refusal('require', 'off or auto: XDP does not look up lists of the bus'));
+  }
   if (listener.localTraffic) refuse(['localTraffic'], true, 'false: only packets that the node receives are forwarded');
 }

@@ -201,6 +201,18 @@ describe('validation', () => {
     expect(refused(listener(['localTraffic'], true))).toMatch(/only packets that the node receives are forwarded/);
   });
 
+  it('LOB-75: refuses lists of the bus where packets would pass them by', () => {
+    const list = { kind: 'track', track: 'org/acme/lists/blocked' };
+    const refused = (...changes: Change[]) => coreRefusals([listener(['block'], list), ...changes]).join('\n');
+    expect(refused(listener(['dataPath'], 'dsr-l3'))).toBe('');
+    expect(refused(listener(['dataPath'], 'dsr-l2'))).toMatch(
+      /block.kind: "track" is refused, expected inline: packets leave before lists of the bus are looked up with dsr-l2/,
+    );
+    expect(refused(listener(['dataPath'], 'dsr-l3'), listener(['acceleration'], 'require'))).toMatch(
+      /acceleration: "require" is refused, expected off or auto: XDP does not look up lists of the bus/,
+    );
+  });
+
   it('LOB-71, LOB-72: refuses members and services of different families by name', () => {
     const service = (...addresses: string[]): Change => [['addresses'], addresses];
     const hosts = (...all: string[]): Change =>

@@ -402,3 +402,15 @@ function slots(driver: Driver, name: string): number {
   const index = table.members.indexOf(name);
   return table.slots.filter((each) => each === index).length;
 }
+
+it('LOB-75: a listener with a list of the bus is never accelerated, since XDP does not look it up', () => {
+  const acceleration = (options: Parameters<typeof configuration>[1]) => {
+    const driver = new Driver();
+    driver.configure(configuration(pool([member('a')]), { dataPath: 'dsr-l3', port: 8080, ...options }));
+    return driver.run(5).programs[0]!.services.map((service) => service.acceleration);
+  };
+  const list = { kind: 'track', track: 'org/acme/lists/blocked' } as const;
+  expect(acceleration({ acceleration: 'auto' })).toEqual(['auto']);
+  expect(acceleration({ acceleration: 'auto', block: list })).toEqual(['off']);
+  expect(acceleration({ acceleration: 'auto', allow: list })).toEqual(['off']);
+});

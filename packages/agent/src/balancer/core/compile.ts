@@ -1,4 +1,11 @@
-import { affinityIsRedundant, type Family, type Selection, type SlotTable, type SourceList } from '@higgins/balancing';
+import {
+  affinityIsRedundant,
+  type Family,
+  type Listener,
+  type Selection,
+  type SlotTable,
+  type SourceList,
+} from '@higgins/balancing';
 import type { DesiredService, ServiceMember } from '../../targets/maglev/model.js';
 import { familyOfRange } from './addresses.js';
 import type { ServicePlan } from './layout.js';
@@ -11,11 +18,12 @@ export function compileService(
   { choice, table }: Selection,
 ): DesiredService {
   const { listener, loadBalancer, family, pool } = plan;
-  const { limits, timeouts, protocol, acceleration, port, interfaces, localTraffic } = listener;
+  const { limits, timeouts, protocol, port, interfaces, localTraffic } = listener;
   const { algorithm, affinity } = pool.pool;
   return {
     ...{ id: plan.id, family, protocol, port, addresses: plan.addresses, interfaces },
-    ...{ priority: loadBalancer.chainPriority, dataPath: plan.dataPath, acceleration, choice, table },
+    ...{ priority: loadBalancer.chainPriority, dataPath: plan.dataPath, choice, table },
+    acceleration: isGuarded(listener) ? 'off' : listener.acceleration,
     members: membersOf(plan, instances),
     affinity: affinityIsRedundant(algorithm) ? null : affinity,
     ...limits,
@@ -26,6 +34,11 @@ export function compileService(
     mirror: listener.mirror !== null && familyOfRange(listener.mirror) === family ? listener.mirror : null,
     localTraffic,
   };
+}
+
+/** Whether a list of the bus decides who is let in: its table is beside the way that XDP takes. */
+function isGuarded({ allow, block }: Listener): boolean {
+  return allow?.kind === 'track' || block?.kind === 'track';
 }
 
 /** Whether both ask the same of the kernel. */
