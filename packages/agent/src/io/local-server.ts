@@ -94,7 +94,11 @@ export async function removeStaleSocket(path: string): Promise<void> {
     probe.once('error', () => resolve(false));
   });
   if (answered) throw new Error(`local socket ${path}: another program serves it`);
-  rmSync(path, { force: true });
+  try {
+    rmSync(path, { force: true });
+  } catch (cause) {
+    throw new Error(`local socket ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
 }
 
 /** Closes a server together with its connections. */

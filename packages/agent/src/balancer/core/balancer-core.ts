@@ -182,6 +182,16 @@ export class BalancerCore {
     this.#ledger.saver.done(worked, now);
   }
 
+  /** Changes of state that are on disk. */
+  get savedChanges(): number {
+    return this.#ledger.saver.saved;
+  }
+
+  /** Has the state written without delay: it holds an order that must outlive us. Returns what `savedChanges` has to reach. */
+  save(): number {
+    return this.#ledger.saver.order();
+  }
+
   /** Has everything removed from the kernel, until a configuration resumes. */
   flush(): void {
     this.kernel.flush();

@@ -15,6 +15,8 @@ export interface RunnerSinks {
   configured(ticket: number, outcome: ConfigurationOutcome): void;
   publish(publication: Omit<Action<'publish'>, 'kind'>): void;
   persist(state: SavedState): Promise<void>;
+  /** The core has heard what became of a `persist`. */
+  persisted(worked: boolean): void;
   /** The kernel has a program; `delayMs` from the decision until it was in force. */
   programmed(program: Program, result: Programmed, delayMs: number): void;
   programFailed(program: Program, reason: string): void;
@@ -209,6 +211,7 @@ export class BalancerRunner implements AsyncDisposable {
       sinks.persist(state).then(() => true),
     );
     core.persisted(saved === true, this.now());
+    sinks.persisted(saved === true);
   }
 
   async #attempt<Result>(what: string, work: Promise<Result>): Promise<Result | null> {

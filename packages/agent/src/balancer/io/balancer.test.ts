@@ -180,6 +180,25 @@ await describeInNamespace('balancer', import.meta.filename, ['network'], () => {
     expect(new Set(await connect(40))).toEqual(new Set([A, B, C]));
   });
 
+  it('LOB-44, L4-86: an order that was answered outlives a SIGKILL in the same moment', async () => {
+    configure({});
+    const first = await startProgram();
+    const client = new ControlClient(join(directory, 'lb.sock'));
+    await client.flush();
+    await client.reload();
+    await client.drain({ member: 'a' }, { deadlineMs: null });
+    await kill(first);
+    const second = await startProgram();
+    const { kernel, pools } = await client.status();
+    expect(kernel.phase).toBe('in-force');
+    expect(pools[0]!.members.find(({ member }) => member === 'a')!.state).toMatch(/^drain/);
+    await client.undrain({ member: 'a' });
+    await kill(second);
+    await startProgram();
+    const [pool] = (await client.status()).pools;
+    expect(pool!.members.find(({ member }) => member === 'a')!.state).toBe('active');
+  });
+
   it('L4-83: what somebody else takes out of the tables is put right', async () => {
     configure({});
     const { events } = await start();

@@ -126,6 +126,8 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   await conntrack.start();
   const operations = await openEndpoints(options, control, metrics, resources);
   // What is known from before comes first: what the source tells from now on is newer.
+  // After a flush that an earlier life was told of, nothing must attract packets.
+  if (saved?.flushed) routes?.want([]);
   if (desired !== null) control.adopt(desired);
   source.start(control.observer);
   const owned = resources.move();
@@ -189,6 +191,7 @@ function sinksOf(parts: {
     flushed: (reason) => control.flushed(reason),
     publish: (publication) => bus?.publish(publication),
     persist,
+    persisted: (worked) => control.persisted(worked),
     kernelChanged,
     programmed(program, result, delayMs) {
       metrics.programmed(result, delayMs);

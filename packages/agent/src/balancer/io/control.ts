@@ -53,6 +53,7 @@ export class LocalControl implements BalancerControl {
   readonly #startedWallMs: number;
   readonly #waiting = new Map<number, Waiting>();
   readonly #flushes: ((reason: string | null) => void)[] = [];
+  readonly #unsaved: { readonly change: number; readonly answer: (worked: boolean) => void }[] = [];
   #tickets = 0;
   #stale: { readonly reason: string; readonly sinceWallMs: number } | null = null;
 
@@ -90,6 +91,15 @@ export class LocalControl implements BalancerControl {
   /** What became of a flush. */
   flushed(reason: string | null): void {
     for (const answer of this.#flushes.splice(0)) answer(reason);
+  }
+
+  /** What became of a write of the state. */
+  persisted(worked: boolean): void {
+    const { savedChanges } = this.#options.core;
+    for (const waiting of this.#unsaved.splice(0)) {
+      if (worked && waiting.change > savedChanges) this.#unsaved.push(waiting);
+      else waiting.answer(worked);
+    }
   }
 
   /** Why the balancer does not do its work yet, or null if it does. */
@@ -131,13 +141,13 @@ export class LocalControl implements BalancerControl {
 
   async drain(selector: MemberSelector, options: DrainOptions = {}): Promise<readonly MemberName[]> {
     const named = this.#options.core.administration.drain(selector, options, this.#now());
-    this.#options.turn();
+    await this.#save();
     return named;
   }
 
   async undrain(selector: MemberSelector): Promise<readonly MemberName[]> {
     const named = this.#options.core.administration.undrain(selector, this.#now());
-    this.#options.turn();
+    await this.#save();
     return named;
   }
 
@@ -148,6 +158,7 @@ export class LocalControl implements BalancerControl {
       this.#options.turn();
     });
     if (reason !== null) throw new ControlError('failed', `the kernel is not empty: ${reason}`);
+    await this.#save();
   }
 
   async reload(): Promise<ReloadResult> {
@@ -157,6 +168,7 @@ export class LocalControl implements BalancerControl {
     );
     const outcome = await this.#configure(configuration, true);
     if (!outcome.ok) throw new ControlError('refused', outcome.reason);
+    await this.#save();
     return { revision: outcome.revision, changed: outcome.changed };
   }
 
@@ -171,6 +183,16 @@ export class LocalControl implements BalancerControl {
   #now(): Now {
     const { runtime } = this.#options;
     return { bootMs: runtime.bootMs(), wallMs: runtime.wallMs() };
+  }
+
+  /** Resolves when an order is on disk: what was answered outlives the process. */
+  async #save(): Promise<void> {
+    const { core, turn } = this.#options;
+    const worked = await new Promise<boolean>((answer) => {
+      this.#unsaved.push({ change: core.save(), answer });
+      turn();
+    });
+    if (!worked) throw new ControlError('failed', 'it is done, but not on disk: a restart would forget it');
   }
 
   #note(occurrence: Parameters<BalancerCore['note']>[0]): void {
