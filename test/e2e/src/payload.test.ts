@@ -72,7 +72,7 @@ await describeInNamespace('payload through the balancer', import.meta.filename, 
   it.skipIf(!existsSync('/usr/bin/openssl'))(
     "L4-02: TLS reaches the backend unopened: the client sees the backend's certificate",
     async () => {
-      const identity = await issueIdentity(await createAuthority('lab'), {
+      const identity = await issueIdentity(await createAuthority({ name: 'lab' }), {
         name: 'backend',
         hosts: ['backend.example'],
       });

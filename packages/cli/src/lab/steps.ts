@@ -48,8 +48,9 @@ export class LabSteps {
   }
 
   async distribute(): Promise<string> {
-    const answers = await this.#connect(CONNECTIONS);
+    // As it is before they come: least connections deals the slots out anew when they have.
     const status = await this.#lab.control.status();
+    const answers = await this.#connect(CONNECTIONS);
     const rows = this.#lab.example.members.map((member) => {
       const served = answers.filter(({ backend }) => backend === member.name).length;
       return { member, served, share: served / answers.length, expected: shareOf(status, member) };

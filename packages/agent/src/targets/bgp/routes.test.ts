@@ -1,3 +1,4 @@
+import type { LoadBalancer } from '@higgins/balancing';
 import { parsePrefix } from '@higgins/ipdata';
 import { describe, expect, it } from 'vitest';
 import { announcedRoutes } from './announced.js';
@@ -38,10 +39,17 @@ describe('renderRoutes', () => {
 });
 
 describe('announcedRoutes', () => {
-  const loadBalancer = {
-    ...{ owner: 'local', name: 'web', frontEnd: 'core', seed: null, chainPriority: -100, listeners: [], pools: [] },
-    ...{ addresses: ['10.9.9.9', 'fd09::/64'], announcement: { communities: ['65000:1'] } },
-  } as const;
+  const loadBalancer: LoadBalancer = {
+    owner: 'local',
+    name: 'web',
+    frontEnd: 'core',
+    seed: null,
+    chainPriority: -100,
+    listeners: [],
+    pools: [],
+    addresses: ['10.9.9.9', 'fd09::/64'],
+    announcement: { communities: ['65000:1'] },
+  };
   const configuration = { loadBalancers: [loadBalancer, { ...loadBalancer, name: 'quiet', announcement: null }] };
 
   it('L4-54: announces while the table is verified and somebody serves', () => {
