@@ -49,10 +49,10 @@ export function logClientEvent(logger: Logger, event: ClientEvent): void {
   logger[isTrouble ? 'warn' : 'info']({ event: kind, ...plain }, `bus: ${kind}`);
 }
 
-/** Hands on what a source delivers, and logs what is unusual. */
+/** Hands on what a source delivers, and logs what is unusual; `metrics` where the program counts its sources. */
 export function sourceObserver(
   source: string,
-  parts: { readonly core: AgentCore; readonly runner: Runner; readonly metrics: AgentMetrics; readonly logger: Logger },
+  parts: { readonly core: AgentCore; readonly runner: Runner; readonly metrics?: AgentMetrics; readonly logger: Logger },
 ): ListObserver {
   const { core, runner, metrics, logger } = parts;
   return {
@@ -71,7 +71,7 @@ export function sourceObserver(
       runner.turn();
     },
     connected(connected, reason) {
-      metrics.connected.set({ source }, connected ? 1 : 0);
+      metrics?.connected.set({ source }, connected ? 1 : 0);
       if (!connected) logger.debug({ source, reason }, 'no connection to the source of the lists');
     },
   };

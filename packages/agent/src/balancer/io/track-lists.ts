@@ -5,9 +5,8 @@ import { QuicTransport } from '@higgins/quic';
 import type { Runtime } from '@higgins/runtime';
 import type { Logger } from '@higgins/service';
 import { AgentCore } from '../../core/agent-core.js';
-import type { ListObserver } from '../../core/list.js';
 import { BusListSource, isListTrack } from '../../io/bus-source.js';
-import { logClientEvent } from '../../io/events.js';
+import { logClientEvent, sourceObserver } from '../../io/events.js';
 import { fingerprintFile } from '../../io/fingerprint-file.js';
 import { RelayAddresses } from '../../io/relay-addresses.js';
 import { Runner, type RunnerEvents } from '../../io/runner.js';
@@ -127,7 +126,7 @@ export class TrackLists implements AsyncDisposable {
         onEvent: (event) => logClientEvent(logger, event),
       }),
     );
-    source.start(observerOf(core, runner, logger));
+    source.start(sourceObserver('bus', { core, runner, logger }));
     runner.start();
   }
 }
@@ -173,26 +172,5 @@ function eventsOf(logger: Logger): RunnerEvents {
     failed: (list, _value, error) => logger.error({ list, reason: error.message }, 'list not enforced'),
     structureRepaired: () => logger.warn({}, 'the structure of lists was changed by others and is repaired'),
     verificationFailed: (error) => logger.error({ reason: error.message }, 'verification of lists failed'),
-  };
-}
-
-function observerOf(core: AgentCore, runner: Runner, logger: Logger): ListObserver {
-  return {
-    value(track, value) {
-      core.value(track, value);
-      runner.turn();
-    },
-    refused(track, refusal) {
-      logger.warn({ track, ...refusal }, 'list refused, the last good one stays in force');
-      core.refused(track, refusal, runner.now());
-      runner.turn();
-    },
-    deleted(track, group) {
-      core.deleted(track, group);
-      runner.turn();
-    },
-    connected: (connected, reason) => {
-      if (!connected) logger.debug({ reason }, 'no connection to the source of the lists');
-    },
   };
 }
