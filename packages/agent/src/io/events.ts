@@ -52,7 +52,12 @@ export function logClientEvent(logger: Logger, event: ClientEvent): void {
 /** Hands on what a source delivers, and logs what is unusual; `metrics` where the program counts its sources. */
 export function sourceObserver(
   source: string,
-  parts: { readonly core: AgentCore; readonly runner: Runner; readonly metrics?: AgentMetrics; readonly logger: Logger },
+  parts: {
+    readonly core: AgentCore;
+    readonly runner: Runner;
+    readonly metrics?: AgentMetrics;
+    readonly logger: Logger;
+  },
 ): ListObserver {
   const { core, runner, metrics, logger } = parts;
   return {
