@@ -15,9 +15,9 @@ const CHECKS = [
   ['Rust lint', 'cargo', ['clippy', '--release', '--locked', '--all-targets', '--quiet', '--', '-D', 'warnings']],
 ];
 
-/** Runs every check; returns how many passed and failed, and the names of those skipped with the reason. */
+/** Runs every check; returns how many passed and failed, the names of those skipped with the reason, and those that failed. */
 export function runChecks() {
-  const result = { passed: 0, failed: 0, skipped: [] };
+  const result = { passed: 0, failed: 0, skipped: [], failures: [] };
   for (const [name, command, args] of CHECKS) {
     const missing = missingTool(command, args);
     if (missing) {
@@ -29,7 +29,7 @@ export function runChecks() {
     if (status === 0) result.passed++;
     else {
       result.failed++;
-      process.stderr.write(`check: ${name} failed: ${[command, ...args].join(' ')}\n`);
+      result.failures.push(`${name}: ${[command.split('/').at(-1), ...args].join(' ')}`);
     }
   }
   return result;
@@ -42,4 +42,8 @@ function missingTool(command, args) {
   return status === 0 ? null : `cargo ${args[0]} is not installed`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit(runChecks().failed === 0 ? 0 : 1);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { failed, failures } = runChecks();
+  for (const failure of failures) process.stderr.write(`check: failed: ${failure}\n`);
+  process.exit(failed === 0 ? 0 : 1);
+}

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runChecks } from './check.mjs';
@@ -11,7 +11,12 @@ import { ensureSystemPackages } from './system-packages.mjs';
 const HELP = `pnpm test [--only checks|rust|unit|e2e] [-- vitest arguments]
 
 Runs the static checks, the Rust tests, the unit tests and the end-to-end tests, and closes with
-"N passed, N failed, N skipped". Skipped tests are listed by name with the reason.`;
+"N passed, N failed, N skipped". Skipped tests are listed by name with the reason, failed ones by
+name with the first lines of what was wrong.`;
+
+/** How much of a failure stands beside the totals; all of it stands above, where the test ran. */
+const FAILURE_LINES = 12;
+const FAILURE_LINE_CHARACTERS = 300;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -24,7 +29,7 @@ if (values.help) {
 }
 const wants = (part) => values.only === undefined || values.only === part;
 
-const totals = { passed: 0, failed: 0, skipped: [] };
+const totals = { passed: 0, failed: 0, skipped: [], failures: [] };
 const scratch = mkdtempSync(join(tmpdir(), 'higgins-test-'));
 try {
   ensureSystemPackages(['nftables', 'iproute2']);
@@ -38,6 +43,7 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 for (const name of totals.skipped) process.stdout.write(`skipped: ${name}\n`);
+for (const failure of totals.failures) process.stdout.write(`failed: ${failure}\n`);
 process.stdout.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped.length} skipped\n`);
 process.exit(totals.failed === 0 ? 0 : 1);
 
@@ -49,10 +55,11 @@ function build() {
   }
 }
 
-function count({ passed, failed, skipped }) {
+function count({ passed, failed, skipped, failures = [] }) {
   totals.passed += passed;
   totals.failed += failed;
   totals.skipped.push(...skipped);
+  totals.failures.push(...failures);
 }
 
 function runRust() {
@@ -66,8 +73,10 @@ function runRust() {
   process.stdout.write(stdout ?? '');
   const sums = [...(stdout ?? '').matchAll(/^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/gm)];
   const sum = (index) => sums.reduce((total, match) => total + Number(match[index]), 0);
-  const ignored = [...(stdout ?? '').matchAll(/^test (.*) \.\.\. ignored/gm)].map(([, name]) => name);
-  return { passed: sum(1), failed: status === 0 ? 0 : Math.max(1, sum(2)), skipped: ignored };
+  const named = (outcome) =>
+    [...(stdout ?? '').matchAll(new RegExp(`^test (.*) \\.\\.\\. ${outcome}`, 'gm'))].map(([, name]) => name);
+  const failures = status === 0 ? [] : ['cargo test', ...named('FAILED')];
+  return { passed: sum(1), failed: status === 0 ? 0 : Math.max(1, sum(2)), skipped: named('ignored'), failures };
 }
 
 function runVitest(project) {
@@ -94,7 +103,23 @@ function runVitest(project) {
   ).length;
   const skipped = tests.filter((test) => !['passed', 'failed'].includes(test.status)).map((test) => test.fullName);
   const passed = tests.filter((test) => test.status === 'passed').length;
-  return { passed, failed: status === 0 ? 0 : Math.max(1, failed + brokenFiles), skipped };
+  return { passed, failed: status === 0 ? 0 : Math.max(1, failed + brokenFiles), skipped, failures: failuresOf(files) };
+}
+
+/** Each failed test, or file that could not be run, with the first lines of what was wrong. */
+function failuresOf(files) {
+  return files.flatMap(({ name, status, message, assertionResults = [] }) => {
+    const path = relative(root, name);
+    if (status === 'failed' && assertionResults.length === 0) return [`${path}\n${firstLines(message)}`];
+    return assertionResults
+      .filter((test) => test.status === 'failed')
+      .map(({ fullName, failureMessages }) => `${path} > ${fullName}\n${firstLines(failureMessages.join('\n'))}`);
+  });
+}
+
+function firstLines(message) {
+  const lines = message.trim().split('\n').slice(0, FAILURE_LINES);
+  return lines.map((line) => `  ${line.slice(0, FAILURE_LINE_CHARACTERS)}`).join('\n');
 }
 
 /** Holds the table of the draft's sentences against the reports of the runs before. */
@@ -104,7 +129,9 @@ function runConformance() {
     cwd: root,
     stdio: ['ignore', 1, 2],
   });
-  return status === 0 ? { passed: 1, failed: 0, skipped: [] } : { passed: 0, failed: 1, skipped: [] };
+  return status === 0
+    ? { passed: 1, failed: 0, skipped: [] }
+    : { passed: 0, failed: 1, skipped: [], failures: ['the table of conformance'] };
 }
 
 function readReport(file) {
