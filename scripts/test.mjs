@@ -118,8 +118,11 @@ function failuresOf(files) {
 }
 
 function firstLines(message) {
-  const lines = message.trim().split('\n').slice(0, FAILURE_LINES);
-  return lines.map((line) => `  ${line.slice(0, FAILURE_LINE_CHARACTERS)}`).join('\n');
+  const lines = message.split('\n').filter((line) => line.trim() !== '' && !line.includes('/node_modules/'));
+  return lines
+    .slice(0, FAILURE_LINES)
+    .map((line) => `  ${line.slice(0, FAILURE_LINE_CHARACTERS)}`)
+    .join('\n');
 }
 
 /** Holds the table of the draft's sentences against the reports of the runs before. */
