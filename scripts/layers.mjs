@@ -25,6 +25,11 @@ const MAY_IMPORT = {
   ],
 };
 
+/** What a package loads only when it is asked for, by `import()`, and does without where it is not installed. */
+const MAY_LOAD = {
+  'packages/cli': ['simulator'],
+};
+
 /** Folders without I/O, clock or randomness, and the npm packages that each may use. */
 const PURE = [
   { folder: 'protocol/src', packages: [] },
@@ -39,6 +44,9 @@ const PURE = [
   { folder: 'packages/agent/src/balancer/core', packages: [] },
 ];
 
+const STATIC_IMPORT = /(?:\bfrom\s+|\bimport\s+)'([^']+)'/g;
+const DYNAMIC_IMPORT = /\bimport\s*\(\s*'([^']+)'/g;
+const ANY_IMPORT = new RegExp(`${STATIC_IMPORT.source}|${DYNAMIC_IMPORT.source}`, 'g');
 const FORBIDDEN_GLOBALS =
   /(?<![.\w])(Date|performance|process|setTimeout|setInterval|setImmediate|Math\.random|crypto\.\w+)\b(?!\s*:)/g;
 
@@ -52,14 +60,18 @@ export function checkLayers(root) {
 
 function checkPackage(root, folder) {
   const allowed = new Set(MAY_IMPORT[folder].map((name) => `@higgins/${name}`));
+  const loaded = new Set((MAY_LOAD[folder] ?? []).map((name) => `@higgins/${name}`));
   const own = `@higgins/${folder.split('/').at(-1)}`;
-  return sources(root, `${folder}/src`).flatMap(({ file, text, isTest }) =>
-    importsOf(text)
-      .filter((name) => name.startsWith('@higgins/') && !isTest)
-      .map((name) => name.split('/').slice(0, 2).join('/'))
-      .filter((name) => name !== own && !allowed.has(name))
-      .map((name) => `${file}: imports ${name}, which is not below ${own}`),
-  );
+  return sources(root, `${folder}/src`)
+    .filter(({ isTest }) => !isTest)
+    .flatMap(({ file, text }) => [
+      ...workspacePackages(importsOf(text, STATIC_IMPORT))
+        .filter((name) => name !== own && !allowed.has(name))
+        .map((name) => `${file}: imports ${name}, which is not below ${own}`),
+      ...workspacePackages(importsOf(text, DYNAMIC_IMPORT))
+        .filter((name) => name !== own && !allowed.has(name) && !loaded.has(name))
+        .map((name) => `${file}: loads ${name}, which is not below ${own}`),
+    ]);
 }
 
 function checkPure(root, { folder, packages }) {
@@ -90,9 +102,14 @@ function sources(root, folder) {
     }));
 }
 
-function importsOf(text) {
+/** The packages of the workspace among what is imported. */
+function workspacePackages(names) {
+  return names.filter((name) => name.startsWith('@higgins/')).map((name) => name.split('/').slice(0, 2).join('/'));
+}
+
+function importsOf(text, pattern = ANY_IMPORT) {
   const code = text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g, ' ');
-  return [...code.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+)'([^']+)'/g)].map(([, name]) => name);
+  return [...code.matchAll(pattern)].map(([, first, second]) => first ?? second);
 }
 
 /** The code without comments and string contents, so that words in them are not taken for identifiers. */

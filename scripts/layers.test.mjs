@@ -27,6 +27,13 @@ it.each([
     "import { x } from '@higgins/signals';",
     '@higgins/signals',
   ],
+  [
+    'a command line that needs the simulator, instead of loading it when asked',
+    'packages/cli/src/a.ts',
+    "import { x } from '@higgins/simulator/command';",
+    '@higgins/simulator',
+  ],
+  ['a package that loads another above it', 'relay/src/a.ts', "await import('@higgins/client');", '@higgins/client'],
   ['a client above its layer', 'packages/client/src/a.ts', "export * from '@higgins/relay/core';", '@higgins/relay'],
   ['I/O in a core', 'relay/src/core/a.ts', "import fs from 'node:fs';", 'node:fs'],
   ['a clock in a core', 'protocol/src/a.ts', 'export const now = () => Date.now();', 'Date'],
@@ -38,6 +45,10 @@ it.each([
   expect(violations).toHaveLength(1);
   expect(violations[0]).toContain(named);
   expect(violations[0]).toContain(file);
+});
+
+it('lets a package load what it does without where that is not installed', () => {
+  expect(planted('packages/cli/src/a.ts', "await import('@higgins/simulator/command');")).toEqual([]);
 });
 
 it('is not misled by comments and strings', () => {

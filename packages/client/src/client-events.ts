@@ -21,6 +21,9 @@ export type ClientEvent =
   | { readonly kind: 'announced'; readonly namespace: TrackNamespace }
   | { readonly kind: 'announce-failed'; readonly namespace: TrackNamespace; readonly reason: string }
   | { readonly kind: 'renewal-failed'; readonly name: FullTrackName; readonly reason: string }
+  /** The writer's heartbeats stopped while the own connection is up; `publisher-back` when they come again. */
+  | { readonly kind: 'publisher-lost' | 'publisher-back'; readonly writerId: string }
+  | { readonly kind: 'heartbeat-failed'; readonly reason: string }
   | { readonly kind: 'storage-failed'; readonly file: string; readonly reason: string };
 
 /** Counters of one client since it was made, for metrics. */
@@ -41,7 +44,9 @@ export interface ClientCounters {
   expiries: number;
   /** Values that became stale. */
   stales: number;
-  /** Objects that were published, renewals included. */
+  /** Times that the heartbeats of a writer stopped. */
+  publishersLost: number;
+  /** Objects that were published, renewals and heartbeats included. */
   objectsPublished: number;
   storageFailures: number;
 }
@@ -58,6 +63,7 @@ export function newCounters(): ClientCounters {
     losses: 0,
     expiries: 0,
     stales: 0,
+    publishersLost: 0,
     objectsPublished: 0,
     storageFailures: 0,
   };

@@ -10,7 +10,8 @@ import type { LiveMap } from './core/live-map.js';
 import { MapContent, ValueContent } from './core/track-content.js';
 import type { EpochLease } from './epoch-lease.js';
 import { SubscriptionError } from './errors.js';
-import { Feeds, type RestoreContent } from './feeds.js';
+import { type ClientLevels, Feeds, type RestoreContent } from './feeds.js';
+import { Heartbeat } from './heartbeat.js';
 import { Link } from './link.js';
 import { type MapChanges, Publisher, type PublishOptions, type RemoveOptions } from './publisher.js';
 import { type RelayAddress, RelayConnector } from './relay-connector.js';
@@ -30,6 +31,16 @@ export interface ClientOptions {
   readonly persistent?: boolean;
   /** Where epochs come from. Default: the client's own disk. */
   readonly lease?: EpochLease;
+  /**
+   * Holds sessions with two of the relays at once, so that the loss of one delays nothing: what comes twice is told once.
+   * Default false. Takes two relays or more.
+   */
+  readonly standby?: boolean;
+  /**
+   * Says on `platform/publisher/{writerId}` that this client lives while it publishes values whose own renewals are rare,
+   * and watches the heartbeats of those whose long-lived values it follows. Default true.
+   */
+  readonly heartbeats?: boolean;
   /** Sent in SETUP. */
   readonly authorizationTokens?: readonly AuthorizationToken[];
   /** Whether the writer's scope covers a track; absent: all. */
@@ -49,7 +60,7 @@ export interface SubscribeOptions {
 const IMPLEMENTATION = 'higgins-client/0.1.0';
 
 /**
- * A participant of the bus: publishes and subscribes over one session with the best relay that answers.
+ * A participant of the bus: publishes and subscribes over one session with the best relay that answers, or two.
  *
  * Values that were received stay valid for their TTL with or without a connection, and over restarts.
  */
@@ -60,11 +71,12 @@ export class Client implements AsyncDisposable {
   readonly #options: ClientOptions;
   readonly #feeds: Feeds;
   readonly #onEvent: (event: ClientEvent) => void;
-  readonly #connector: RelayConnector;
+  /** One, or two with a standby; each keeps one session up. */
+  readonly #connectors: readonly RelayConnector[];
   readonly #served = new Set<Link>();
   readonly #acknowledgements = new Map<string, Acknowledgements>();
-  #link: Link | null = null;
-  #announcer: Announcer | null = null;
+  readonly #announcers = new Map<Link, Announcer>();
+  readonly #heartbeat: Heartbeat | null;
   #closed = false;
 
   private constructor(
@@ -78,21 +90,14 @@ export class Client implements AsyncDisposable {
     this.publisher = publisher;
     this.store = store;
     this.counters = counters;
-    const { runtime, transport, relays, authorizationTokens } = options;
-    const onEvent = (event: ClientEvent) => options.onEvent?.(event);
-    this.#onEvent = onEvent;
+    this.#onEvent = (event) => options.onEvent?.(event);
     this.#feeds = feeds;
-    this.#connector = new RelayConnector({
-      runtime,
-      transport,
-      relays,
-      publisher,
-      counters,
-      setup: { implementation: IMPLEMENTATION, ...(authorizationTokens && { authorizationTokens }) },
-      onUp: (link) => this.#up(link),
-      onDown: () => this.#down(),
-      onEvent,
-    });
+    const standby = options.standby === true && options.relays.length > 1;
+    this.#connectors = Array.from({ length: standby ? 2 : 1 }, (_, index) => this.#connector(index));
+    this.#heartbeat =
+      options.heartbeats === false
+        ? null
+        : new Heartbeat({ runtime: options.runtime, publisher, onEvent: this.#onEvent });
     publisher.listen({
       committed: () => {
         counters.objectsPublished += 1;
@@ -121,6 +126,12 @@ export class Client implements AsyncDisposable {
       },
       onStorageError,
     });
+    const heartbeatStore = await StateStore.open({
+      runtime,
+      folder: null,
+      onFreshness: (name) => feeds?.freshnessChanged(name),
+      onStorageError,
+    });
     const publisher = await Publisher.open({
       runtime,
       writerId: options.writerId,
@@ -130,15 +141,26 @@ export class Client implements AsyncDisposable {
       onStorageError,
       onRenewalError: (name, error) => options.onEvent?.({ kind: 'renewal-failed', name, reason: reasonOf(error) }),
     });
-    feeds = new Feeds({ runtime, store, counters, onEvent });
+    const heartbeats = options.heartbeats ?? true;
+    feeds = new Feeds({ runtime, store, heartbeatStore, heartbeats, counters, onEvent });
     const client = new Client(options, publisher, store, feeds, counters);
-    if (options.relays.length > 0) client.#connector.start();
+    if (options.relays.length > 0) for (const connector of client.#connectors) connector.start();
     return client;
   }
 
   /** Whether a session with a relay is up. */
   get connected(): boolean {
-    return this.#link !== null;
+    return this.sessions > 0;
+  }
+
+  /** Relays that a session is up with: at most 1, or 2 with a standby. */
+  get sessions(): number {
+    return this.#connectors.filter(({ link }) => link !== null).length;
+  }
+
+  /** What waits inside of this client at this moment, for metrics. */
+  get levels(): ClientLevels {
+    return this.#feeds.levels;
   }
 
   /** Commits a value of a state track, or an event; see `Publisher.publish`. */
@@ -211,8 +233,9 @@ export class Client implements AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     this.#feeds.close();
+    this.#heartbeat?.[Symbol.dispose]();
     await this.publisher[Symbol.asyncDispose]();
-    this.#connector.close();
+    for (const connector of this.#connectors) connector.close();
     for (const link of [...this.#served]) link.close(0, '');
     await this.store.close();
   }
@@ -230,17 +253,39 @@ export class Client implements AsyncDisposable {
     return subscription;
   }
 
-  #up(link: Link): void {
-    this.#announcer?.close();
-    this.#link = link;
-    this.#announcer = new Announcer(link, this.#options.runtime, this.publisher, this.#onEvent);
-    this.#feeds.attach(link);
+  #connector(index: number): RelayConnector {
+    const { runtime, transport, relays, authorizationTokens } = this.#options;
+    return new RelayConnector({
+      runtime,
+      transport,
+      relays,
+      publisher: this.publisher,
+      counters: this.counters,
+      setup: { implementation: IMPLEMENTATION, ...(authorizationTokens && { authorizationTokens }) },
+      taken: () => this.#connectors[1 - index]?.url ?? null,
+      onUp: (link) => {
+        this.#feeds.attach(link);
+        this.#announce();
+      },
+      onDown: (link, closed) => this.#down(link, closed),
+      hasCaughtUp: (next, before) =>
+        this.#feeds.caughtUp(next) && next.server.subscriptions >= before.server.subscriptions,
+      onEvent: this.#onEvent,
+    });
   }
 
-  #down(): void {
-    this.#announcer?.close();
-    this.#announcer = null;
-    this.#link = null;
-    this.#feeds.detach();
+  #down(link: Link, closed: boolean): void {
+    this.#announcers.get(link)?.close();
+    this.#announcers.delete(link);
+    this.#feeds.detach(link, closed);
+    this.#announce();
+  }
+
+  // One session is enough for what we publish: relays pass it on to each other.
+  #announce(): void {
+    const links = this.#connectors.flatMap(({ link }) => link ?? []);
+    const [link] = links;
+    if (link === undefined || this.#closed || links.some((other) => this.#announcers.has(other))) return;
+    this.#announcers.set(link, new Announcer(link, this.#options.runtime, this.publisher, this.#onEvent));
   }
 }

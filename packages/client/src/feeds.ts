@@ -1,24 +1,42 @@
 import type { FullTrackName } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
-import { SchemaError, type SignalRow } from '@higgins/signals';
-import type { ClientCounters, ClientEvent } from './client-events.js';
+import { publisherHeartbeat, SchemaError, type SignalRow } from '@higgins/signals';
+import { type ClientCounters, type ClientEvent, newCounters } from './client-events.js';
 import { DeadlineRule } from './core/deadline.js';
 import type { HeldTrack } from './core/held-record.js';
-import type { TrackContent } from './core/track-content.js';
+import { type TrackContent, ValueContent } from './core/track-content.js';
+import type { Way } from './core/track-order.js';
+import { heartbeatName } from './heartbeat.js';
 import type { Link } from './link.js';
+import { type HeartbeatFeed, PublisherWatches } from './publisher-watches.js';
 import type { StateStore } from './state-store.js';
 import type { Subscription } from './subscription.js';
-import { TrackFeed } from './track-feed.js';
+import { TrackFeed, type TrackFeedOptions } from './track-feed.js';
 
 export interface FeedsOptions {
   readonly runtime: Runtime;
   readonly store: StateStore;
+  /** Holds heartbeats, which are worth nothing after a restart. */
+  readonly heartbeatStore: StateStore;
+  /** Whether the heartbeats of the writers of long-lived values are followed. */
+  readonly heartbeats: boolean;
   readonly counters: ClientCounters;
   onEvent(event: ClientEvent): void;
 }
 
 /** Makes the content of a track from what an earlier life held of it. Throws SchemaError if that cannot be read. */
 export type RestoreContent<V> = (held: HeldTrack | undefined) => TrackContent<V>;
+
+/** What a client holds back at this moment. */
+export interface ClientLevels {
+  /** Tracks that are followed, heartbeats included. */
+  readonly tracks: number;
+  /** Live objects that wait for others before them, of all tracks. */
+  readonly waitingObjects: number;
+  readonly waitingBytes: number;
+  /** Updates that consumers have not taken yet: at most one each, but for events. */
+  readonly waitingUpdates: number;
+}
 
 /** All tracks that a client follows: one feed each, however many subscriptions. */
 export class Feeds {
@@ -27,10 +45,31 @@ export class Feeds {
   readonly #rule = new DeadlineRule((writer, epoch) => {
     for (const feed of this.#feeds.values()) feed.reconsider(writer, epoch);
   });
-  #link: Link | null = null;
+  readonly #watches: PublisherWatches;
+  readonly #links = new Map<Link, Way>();
+  #ways = 0;
 
   constructor(options: FeedsOptions) {
     this.#options = options;
+    const { counters, onEvent } = options;
+    this.#watches = new PublisherWatches({
+      follow: (writerId) => this.#followHeartbeats(writerId),
+      onChange: (writerId, silent) => {
+        if (silent) counters.publishersLost += 1;
+        onEvent({ kind: silent ? 'publisher-lost' : 'publisher-back', writerId });
+      },
+    });
+  }
+
+  /** What waits at this moment. */
+  get levels(): ClientLevels {
+    let [waitingObjects, waitingBytes, waitingUpdates] = [0, 0, 0];
+    for (const { waiting, subscriptions } of this.#feeds.values()) {
+      waitingObjects += waiting.objects;
+      waitingBytes += waiting.bytes;
+      for (const subscription of subscriptions) waitingUpdates += subscription.waiting;
+    }
+    return { tracks: this.#feeds.size, waitingObjects, waitingBytes, waitingUpdates };
   }
 
   subscribe<V>(signal: SignalRow, name: FullTrackName, restore: RestoreContent<V>): Subscription<V> {
@@ -39,16 +78,23 @@ export class Feeds {
     return (known ?? this.#open(signal, name, restore)).subscribe();
   }
 
-  /** A session is up: everything is followed over it from now on. */
+  /** A session is up: everything is followed over it from now on, beside those that are up already. */
   attach(link: Link): void {
-    this.#link = link;
-    for (const feed of this.#feeds.values()) feed.attach(link);
+    const way = this.#ways++;
+    this.#links.set(link, way);
+    for (const feed of [...this.#feeds.values()]) feed.attach(link, way);
   }
 
-  /** The session is gone. */
-  detach(): void {
-    this.#link = null;
-    for (const feed of this.#feeds.values()) feed.detach();
+  /** A session is gone (`closed`), or to be left. */
+  detach(link: Link, closed: boolean): void {
+    if (!this.#links.delete(link)) return;
+    for (const feed of [...this.#feeds.values()]) feed.detach(link, closed);
+  }
+
+  /** Whether nothing would be missed if that session were the only one. */
+  caughtUp(link: Link): boolean {
+    for (const feed of this.#feeds.values()) if (!feed.caughtUp(link)) return false;
+    return true;
   }
 
   freshnessChanged(name: FullTrackName): void {
@@ -61,24 +107,53 @@ export class Feeds {
   }
 
   #open<V>(signal: SignalRow, name: FullTrackName, restore: RestoreContent<V>): TrackFeed<V> {
-    const { runtime, store, counters, onEvent } = this.#options;
-    const feed = new TrackFeed<V>({
+    const { store, counters, onEvent, heartbeats } = this.#options;
+    return this.#add(signal, name, {
       ...this.#restored(name, restore),
-      runtime,
-      name,
-      signal,
-      rule: this.#rule,
       store,
       counters,
       onEvent,
+      ...(heartbeats ? { watch: (writerId, onChange) => this.#watches.watch(writerId, onChange) } : {}),
+    });
+  }
+
+  #add<V>(signal: SignalRow, name: FullTrackName, parts: FeedParts<V>): TrackFeed<V> {
+    const feed = new TrackFeed<V>({
+      ...parts,
+      runtime: this.#options.runtime,
+      name,
+      signal,
+      rule: this.#rule,
       onIdle: () => {
         this.#feeds.delete(name.key);
         feed.close();
       },
     });
     this.#feeds.set(name.key, feed as unknown as TrackFeed<unknown>);
-    if (this.#link !== null) feed.attach(this.#link);
+    for (const [link, way] of this.#links) feed.attach(link, way);
     return feed;
+  }
+
+  // Heartbeats are no values of the consumer's: they count nowhere else.
+  #followHeartbeats(writerId: string): HeartbeatFeed | null {
+    const name = heartbeatName(writerId);
+    if (name === null) return null;
+    const known = this.#feeds.get(name.key);
+    const feed =
+      known ??
+      this.#add(publisherHeartbeat, name, {
+        content: new ValueContent(publisherHeartbeat),
+        held: null,
+        store: this.#options.heartbeatStore,
+        counters: newCounters(),
+        onEvent: () => undefined,
+      });
+    return {
+      subscription: feed.subscribe(),
+      get silent() {
+        return feed.silent;
+      },
+    };
   }
 
   // A value on disk that this version cannot read any more is as good as none.
@@ -93,3 +168,5 @@ export class Feeds {
     }
   }
 }
+
+type FeedParts<V> = Omit<TrackFeedOptions<V>, 'runtime' | 'name' | 'signal' | 'rule' | 'onIdle'>;

@@ -49,3 +49,21 @@ export const RENEWAL_PART = 1 / 3;
 
 /** A session that lasted this long proves that its relay works: the next pause is short again. */
 export const CONNECTION_STABLE_MS = 5_000;
+
+/**
+ * Values that live at least this long are watched by their writer's heartbeats (every 5 s): the renewals of others tell
+ * by themselves, within two minutes, that their writer fell silent.
+ */
+export const HEARTBEAT_TTL_MS_MIN = 180_000;
+
+/** How long after a connection came up nobody is called silent: three heartbeats. */
+export const SILENCE_GRACE_MS = 15_000;
+
+/** Writers whose heartbeats one client watches: a subscription each. More are not watched. */
+export const WATCHED_PUBLISHERS_MAX = 1024;
+
+/** How long a session that is being left may go on until its successor has caught up. */
+export const HANDOVER_MS_MAX = 5_000;
+
+/** How often it is asked whether it has. */
+export const HANDOVER_CHECK_MS = 50;

@@ -1,6 +1,6 @@
 import type { FullTrackName } from '@higgins/protocol';
 import type { ExpiryMode, SignalRow } from '@higgins/signals';
-import { type Condition, conditionOf, type Freshness, freshnessAt } from './core/freshness.js';
+import { type Condition, conditionOf, type Freshness, freshnessAt, type SourceState } from './core/freshness.js';
 import type { HeldTrack } from './core/held-record.js';
 import type { TrackContent } from './core/track-content.js';
 
@@ -36,7 +36,7 @@ export function storedValue<V>(
   held: HeldTrack | null,
   content: TrackContent<V>,
   nowBootMs: number,
-  connected: boolean,
+  source: SourceState,
 ): StoredValue<V> | null {
   if (held === null) return null;
   const remainingMs = held.deadlineBootMs - nowBootMs;
@@ -54,7 +54,7 @@ export function storedValue<V>(
     deadlineBootMs: held.deadlineBootMs,
     publishMs: held.publishMs,
     freshness,
-    condition: conditionOf(freshness, connected),
+    condition: conditionOf(freshness, source),
     onExpiry: content.expiry ?? signal.onExpiry,
   };
 }

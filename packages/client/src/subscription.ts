@@ -54,6 +54,11 @@ export class Subscription<V> implements AsyncIterableIterator<Update<V>>, AsyncD
     return this.#source.current();
   }
 
+  /** Updates that wait to be taken; at most 1, but for events. */
+  get waiting(): number {
+    return this.#pending.length;
+  }
+
   /** The next update; one consumer at a time. Rejects with SubscriptionError when the subscription is over. */
   next(): Promise<IteratorResult<Update<V>>> {
     if (this.#waiting !== null) throw new TypeError('the updates of a subscription have one consumer at a time');

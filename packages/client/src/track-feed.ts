@@ -2,21 +2,20 @@ import type { FullTrackName, ReceivedObject, RequestErrorInfo, SubscribeParamete
 import type { Runtime } from '@higgins/runtime';
 import type { Shape, SignalRow } from '@higgins/signals';
 import type { ClientCounters, ClientEvent } from './client-events.js';
-import { Backoff } from './core/backoff.js';
 import type { DeadlineRule } from './core/deadline.js';
+import { freshnessAt } from './core/freshness.js';
 import type { HeldTrack } from './core/held-record.js';
 import type { TrackContent } from './core/track-content.js';
 import { type FollowerEvent, TrackFollower } from './core/track-follower.js';
-import type { Place } from './core/track-order.js';
+import type { Place, Way } from './core/track-order.js';
 import { SubscriptionError } from './errors.js';
-import { GapRefill } from './gap-refill.js';
-import { RENDEZVOUS_TIMEOUT_MS } from './limits.js';
+import { HEARTBEAT_TTL_MS_MIN, RENDEZVOUS_TIMEOUT_MS, RENEWAL_PART, SILENCE_GRACE_MS } from './limits.js';
 import type { Link } from './link.js';
-import { mayRetry } from './request-errors.js';
+import type { PublisherWatch } from './publisher-watches.js';
 import type { StateStore } from './state-store.js';
 import { type StoredValue, storedValue } from './stored-value.js';
 import { Subscription, type SubscriptionSource, type Update } from './subscription.js';
-import { type JoinTarget, TrackJoin } from './track-join.js';
+import { type RouteHost, TrackRoute } from './track-route.js';
 
 export interface TrackFeedOptions<V> {
   readonly runtime: Runtime;
@@ -29,28 +28,33 @@ export interface TrackFeedOptions<V> {
   readonly store: StateStore;
   readonly counters: ClientCounters;
   onEvent(event: ClientEvent): void;
+  /** Watches the heartbeats of a writer; absent: not even if the track is renewed rarely. */
+  watch?(writerId: string, onChange: () => void): PublisherWatch | null;
   /** The last subscription was closed. */
   onIdle(feed: TrackFeed<V>): void;
 }
 
-/** Everything of one track on the consuming side: follows it over one link after the other, for all of its subscriptions. */
-export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
+/**
+ * Everything of one track on the consuming side: follows it over every link that there is, one after the other or two at
+ * once, for all of its subscriptions.
+ */
+export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
   readonly name: FullTrackName;
   readonly shape: Shape;
+  readonly runtime: Runtime;
   readonly #options: TrackFeedOptions<V>;
   readonly #follower: TrackFollower<V>;
   readonly #subscriptions = new Set<Subscription<V>>();
-  readonly #retry = new Backoff();
-  readonly #refill: GapRefill;
-  #link: Link | null = null;
-  #join: TrackJoin | null = null;
+  readonly #routes = new Map<Link, TrackRoute>();
+  #connectedSinceBootMs = 0;
+  #graceTimer: Disposable | null = null;
+  #watch: PublisherWatch | null = null;
   #settling = false;
-  #timer: Disposable | null = null;
 
   constructor(options: TrackFeedOptions<V>) {
-    this.#refill = new GapRefill(options.runtime);
     this.name = options.name;
     this.shape = options.signal.shape;
+    this.runtime = options.runtime;
     this.#options = options;
     this.#follower = new TrackFollower(options.name, options.signal, options.content, options.rule, options.held);
   }
@@ -61,6 +65,27 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
 
   get last(): Place | null {
     return this.#follower.last;
+  }
+
+  /** Live objects that wait for others before them. */
+  get waiting(): { readonly objects: number; readonly bytes: number } {
+    return this.#follower.waiting;
+  }
+
+  get subscriptions(): Iterable<Subscription<V>> {
+    return this.#subscriptions;
+  }
+
+  /**
+   * No renewal has come for as long as two take, with the connection up: the writer is silent. Null: nothing can be said,
+   * because the connection is gone, or has come up only now and what came meanwhile is still on its way.
+   */
+  get silent(): boolean | null {
+    const held = this.#follower.held;
+    if (held === null || this.#routes.size === 0) return null;
+    const nowBootMs = this.runtime.bootMs();
+    if (freshnessAt(nowBootMs, held.deadlineBootMs, held.ttlMs) === 'live') return false;
+    return nowBootMs < this.#graceEndsBootMs(held.ttlMs) ? null : true;
   }
 
   /** A new view of the track; one that holds a value already begins with it. */
@@ -74,7 +99,8 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
 
   current(): StoredValue<V> | null {
     const { runtime, signal, content } = this.#options;
-    return storedValue(signal, this.#follower.held, content, runtime.bootMs(), this.#link !== null);
+    const source = { connected: this.#routes.size > 0, silent: (this.silent ?? false) || (this.#watch?.silent ?? false) };
+    return storedValue(signal, this.#follower.held, content, runtime.bootMs(), source);
   }
 
   closed(subscription: Subscription<V>): void {
@@ -82,26 +108,35 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
     if (this.#subscriptions.size === 0) this.#options.onIdle(this);
   }
 
-  /** Goes on over a new link; what came over an old one stays, and nothing is delivered twice. */
-  attach(link: Link): void {
-    const reconnected = this.#link === null;
-    this.#drop();
-    this.#link = link;
-    this.#retry.reset();
-    this.#start();
-    if (reconnected && this.#follower.held !== null) this.#tellCondition();
+  /** Follows the track over one more link; nothing is delivered twice. `way`: names the link. */
+  attach(link: Link, way: Way): void {
+    const reconnected = this.#routes.size === 0;
+    if (reconnected) this.#connectedSinceBootMs = this.runtime.bootMs();
+    this.#routes.set(link, new TrackRoute(link, way, this));
+    if (!reconnected || this.#follower.held === null) return;
+    this.#tellCondition();
+    this.#armGrace();
   }
 
-  /** The link is gone. */
-  detach(): void {
-    this.#drop();
-    this.#link = null;
-    if (this.#follower.held !== null) this.#tellCondition();
+  /** The link is gone, or left: what came over it stays. */
+  detach(link: Link, closed: boolean): void {
+    const route = this.#routes.get(link);
+    if (route === undefined) return;
+    this.#routes.delete(link);
+    if (closed) route.abandon();
+    else route.close();
+    if (this.#routes.size === 0 && this.#follower.held !== null) this.#tellCondition();
+  }
+
+  /** Whether nothing would be missed if that link were the only one. */
+  caughtUp(link: Link): boolean {
+    return this.#follower.held === null || this.#routes.get(link)?.caughtUp === true;
   }
 
   /** Time has changed the freshness of what is held. */
   freshnessChanged(): void {
     this.#tellCondition();
+    this.#armGrace();
   }
 
   /** See `TrackFollower.reconsider`. */
@@ -110,16 +145,17 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
     this.#settle();
   }
 
-  /** Ends all subscriptions and the requests on the link. */
+  /** Ends all subscriptions and the requests on the links. */
   close(): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#refill.stop();
-    this.#join?.close();
-    this.#join = null;
+    this.#graceTimer?.[Symbol.dispose]();
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = null;
+    for (const route of this.#routes.values()) route.close();
+    this.#routes.clear();
     for (const subscription of this.#subscriptions) subscription.close();
   }
 
-  // JoinTarget.
+  // RouteHost.
 
   subscribeParameters(): SubscribeParameters {
     const ttlMs = Math.ceil(this.#follower.held?.ttlMs ?? this.#options.signal.ttlMs);
@@ -127,7 +163,7 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
       filter: { kind: 'largest-object' },
       rendezvousTimeoutMs: RENDEZVOUS_TIMEOUT_MS,
       // Allows relays to leave out what a newer group has made worthless; events are never worthless.
-      ...(this.shape === 'event' ? {} : { objectDeliveryTimeoutMs: ttlMs }),
+      ...(this.every ? {} : { objectDeliveryTimeoutMs: ttlMs }),
     };
   }
 
@@ -135,77 +171,44 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
     this.#follower.describe(trackProperties);
   }
 
-  receive(object: ReceivedObject, live: boolean): void {
-    this.#follower.receive(object, live, this.#options.runtime.bootMs());
+  receive(object: ReceivedObject, live: boolean, way: Way): void {
+    this.#follower.receive(object, live, this.runtime.bootMs(), way);
     this.#settle();
   }
 
-  fetchStarted(): void {
-    this.#follower.fetchStarted();
+  fetchStarted(way: Way): void {
+    this.#follower.fetchStarted(way);
   }
 
-  fetchEnded(complete: boolean): void {
-    this.#follower.fetchEnded(complete);
+  fetchEnded(complete: boolean, way: Way): void {
+    this.#follower.fetchEnded(complete, way);
     this.#settle();
   }
 
-  groupEnded(group: ReceivedObject['group']): void {
-    this.#follower.groupEnded(group);
+  groupEnded(group: ReceivedObject['group'], way: Way): void {
+    this.#follower.groupEnded(group, way);
     this.#settle();
   }
 
-  groupReset(group: ReceivedObject['group']): void {
-    this.#follower.groupReset(group);
+  groupReset(group: ReceivedObject['group'], way: Way): void {
+    this.#follower.groupReset(group, way);
     this.#settle();
+  }
+
+  disconnected(way: Way): void {
+    this.#follower.disconnected(way);
   }
 
   established(): void {
-    this.#retry.reset();
     this.#options.onEvent({ kind: 'subscribed', name: this.name });
   }
 
-  ended(error: RequestErrorInfo): void {
-    const { name } = this;
-    const { code, reason, retryIntervalMs } = error;
-    const retryMs = mayRetry(error)
-      ? Math.max(this.#retry.nextMs(this.#options.runtime.random()), retryIntervalMs ?? 0)
-      : null;
-    this.#options.onEvent({ kind: 'subscription-failed', name, code, reason, retryMs });
-    if (retryMs !== null) {
-      this.#startIn(retryMs);
-      return;
-    }
+  failed({ code, reason }: RequestErrorInfo, retryMs: number | null): void {
+    this.#options.onEvent({ kind: 'subscription-failed', name: this.name, code, reason, retryMs });
+    if (retryMs !== null) return;
     for (const subscription of this.#subscriptions) {
       subscription.fail(new SubscriptionError('refused', `the relay refuses the subscription: ${reason}`, code));
     }
-  }
-
-  #drop(): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = null;
-    this.#refill.stop();
-    this.#join?.abandon();
-    this.#join = null;
-    this.#follower.disconnected();
-  }
-
-  #start(): void {
-    const { runtime } = this.#options;
-    const link = this.#link;
-    if (link === null) return;
-    this.#join?.close();
-    this.#follower.disconnected();
-    this.#join = new TrackJoin(link, runtime, this);
-    link.pump();
-  }
-
-  #startIn(delayMs: number): void {
-    const { runtime } = this.#options;
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = runtime.at(runtime.bootMs() + delayMs, () => {
-      this.#timer = null;
-      this.#start();
-    });
   }
 
   // A fast object has the deadlines of all tracks of its writer reconsidered, its own included: while it is being taken,
@@ -233,10 +236,7 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
         counters.objectsOld += 1;
         break;
       case 'gap':
-        counters.gaps += 1;
-        onEvent({ kind: 'gap', name, lost: false });
-        this.#push({ ...NOTHING, gaps: this.every ? 0 : 1 });
-        if (this.#join !== null) this.#refill.fill(this.#join, event.after, event.newGroup, this.last?.group ?? 0);
+        this.#onGap(event);
         break;
       case 'lost':
         counters.losses += 1;
@@ -246,6 +246,16 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
     }
   }
 
+  #onGap({ after, newGroup, way, covered }: Extract<FollowerEvent, { kind: 'gap' }>): void {
+    const { counters, onEvent } = this.#options;
+    if (!covered) {
+      counters.gaps += 1;
+      onEvent({ kind: 'gap', name: this.name, lost: false });
+      this.#push({ ...NOTHING, gaps: this.every ? 0 : 1 });
+    }
+    for (const route of this.#routes.values()) if (way === null || route.way === way) route.fill(after, newGroup);
+  }
+
   #onHeld(event: Extract<FollowerEvent, { kind: 'held' }>): void {
     const { counters, store } = this.#options;
     const held = this.#follower.held;
@@ -253,9 +263,34 @@ export class TrackFeed<V> implements JoinTarget, SubscriptionSource<V> {
     store.put(held);
     if (event.newObject) {
       counters.objectsAccepted += 1;
-      this.#refill.reset();
+      for (const route of this.#routes.values()) route.filled();
+      this.#watchWriter(held);
     }
     this.#push({ ...NOTHING, valueChanged: event.changed, changedKeys: new Set(event.keys) });
+  }
+
+  // The renewals of what lives long come too rarely to tell that its writer lives.
+  #watchWriter({ ttlMs, writerId }: HeldTrack): void {
+    if (ttlMs < HEARTBEAT_TTL_MS_MIN || writerId === '') return;
+    if (this.#watch?.writerId === writerId) return;
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = this.#options.watch?.(writerId, () => this.#tellCondition()) ?? null;
+  }
+
+  #graceEndsBootMs(ttlMs: number): number {
+    return this.#connectedSinceBootMs + Math.min(SILENCE_GRACE_MS, ttlMs * (1 - RENEWAL_PART));
+  }
+
+  // Until the grace ends nothing is said of silence; then it has to be.
+  #armGrace(): void {
+    const held = this.#follower.held;
+    this.#graceTimer?.[Symbol.dispose]();
+    this.#graceTimer = null;
+    if (held === null || this.#routes.size === 0) return;
+    const dueBootMs = this.#graceEndsBootMs(held.ttlMs);
+    const nowBootMs = this.runtime.bootMs();
+    if (dueBootMs <= nowBootMs || freshnessAt(nowBootMs, held.deadlineBootMs, held.ttlMs) === 'live') return;
+    this.#graceTimer = this.runtime.at(dueBootMs, () => this.#tellCondition());
   }
 
   #tellCondition(): void {

@@ -16,6 +16,13 @@ export type {
   TableStructure,
 } from './operations.js';
 export {
+  MEMBER_PROBES_MAX,
+  type MemberEvidence,
+  type MemberProbe,
+  probeMembers,
+  probeObstacle,
+} from './probe.js';
+export {
   addMarkedRoute,
   type Link,
   links,

@@ -90,7 +90,39 @@ export interface NativeRoutingAnswer {
   readonly routes?: readonly { family: number; mark: number; device: number; gateway: string }[];
 }
 
+/** One virtual address of one member, as the addon takes it. */
+export interface NativeProbe {
+  readonly device: number;
+  readonly deviceMac: Uint8Array;
+  readonly mac: Uint8Array;
+  readonly onLink: boolean;
+  readonly source: string;
+  readonly member: string;
+  readonly address: string;
+  readonly protocol: number;
+  readonly port: number;
+  readonly payload: Uint8Array;
+}
+
+/** Either a failure or what was seen. */
+export interface NativeProbeAnswer {
+  readonly failure?: { readonly errno: number; readonly message: string };
+  readonly evidence?: readonly {
+    readonly present: boolean;
+    readonly served: boolean;
+    readonly refused: boolean;
+    readonly servedFrom?: string;
+    readonly alive: boolean;
+    readonly rejectedBy?: string;
+    readonly returned: boolean;
+    readonly claimed: boolean;
+    readonly unsent?: string;
+  }[];
+}
+
 interface Addon {
+  probeObstacle(): string | null;
+  probeMembers(probes: readonly NativeProbe[], windowMs: number): Promise<NativeProbeAnswer>;
   routingLinks(): NativeRoutingAnswer;
   routingWayTo(address: string): NativeRoutingAnswer;
   routingNeighbours(): NativeRoutingAnswer;

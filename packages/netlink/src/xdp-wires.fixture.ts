@@ -19,6 +19,8 @@ export const BACKENDS = 3;
 export const CLIENTS = 20;
 /** An answer that takes longer does not come. */
 const ANSWER_MS_MAX = 20_000;
+/** A socket's buffer holds some fifty datagrams that came over a veth with XDP: each takes a page. */
+const ON_THE_WAY_MAX = 16;
 const TOOLS = ['ip', 'ethtool', 'nsenter'];
 
 /** What is missing for real wires; null if nothing is. */
@@ -92,9 +94,13 @@ export class Wires implements AsyncDisposable {
     return JSON.parse(answers!) as (string | null)[];
   }
 
-  /** Sends a datagram every millisecond, each with a number, until `stop` tells how many came back of how many. */
+  /**
+   * Sends a datagram every millisecond until `stop` tells how many came back of how many. It pauses while
+   * `ON_THE_WAY_MAX` have not come back: on a busy machine more of them would overflow a socket's buffer, where nobody
+   * could tell them from those that the balancer lost.
+   */
   async stream(family: 4 | 6): Promise<{ stop(): Promise<{ sent: number; answered: number }> }> {
-    const input = { vip: VIPS[family], port: VIP_PORT, source: clientAddress(family, 0) };
+    const input = { vip: VIPS[family], port: VIP_PORT, source: clientAddress(family, 0), onTheWayMax: ON_THE_WAY_MAX };
     const client = this.#start('client', STREAM, JSON.stringify(input));
     await lines(client, 1);
     return {
@@ -300,14 +306,16 @@ async function ask({ family, protocol, source, sourcePort }) {
 const STREAM = `
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-const { vip, port, source } = JSON.parse(process.argv[1]);
+const { vip, port, source, onTheWayMax } = JSON.parse(process.argv[1]);
 const socket = createSocket(vip.includes(':') ? 'udp6' : 'udp4');
 await once(socket.bind(0, source), 'listening');
 let sent = 0;
 let answered = 0;
 socket.on('message', () => (answered += 1));
 console.log('ready');
-const timer = setInterval(() => socket.send(String(sent++), port, vip), 1);
+const timer = setInterval(() => {
+  if (sent - answered < onTheWayMax) socket.send(String(sent++), port, vip);
+}, 1);
 await once(process.stdin.resume(), 'end');
 clearInterval(timer);
 const end = performance.now() + 10_000;

@@ -8,6 +8,7 @@ import { QuicTransport } from '@higgins/quic';
 import { NodeRuntime } from '@higgins/runtime/node';
 import { gatewayConfiguration, type NodePools, nodePools } from '@higgins/signals';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Program } from '../../../packages/cli/src/isolated/program.js';
 import { EventReceiver } from '../../support/event-receiver.js';
 import { describeInNamespace } from '../../support/namespace.js';
 import { SiteLab } from '../../support/site-lab.js';
@@ -18,11 +19,14 @@ const RELAY = '127.0.0.1:4443';
 const METRICS_PORT = 9600;
 /** How long a balancer holds a configuration for fresh that nobody renews. */
 const TTL_MS = 2_000;
+const STALL_MS = 60_000;
+const QUICK_CHECK = { type: 'tcp', intervalMs: 100, timeoutMs: 100, rise: 1, fall: 1 };
 
 await describeInNamespace('a balancer that is told by the bus', import.meta.filename, ['network'], () => {
   let root: string;
   let lab: SiteLab;
   let receiver: EventReceiver;
+  let relay: Program;
   let authority: Awaited<ReturnType<typeof createAuthority>>;
   let stack: AsyncDisposableStack;
 
@@ -103,6 +107,76 @@ await describeInNamespace('a balancer that is told by the bus', import.meta.file
     expect(await staleSeconds()).toBe(0);
   });
 
+  it(
+    'L4-50: a relay that stalls for a minute delays none of 100 ejections, and is told the newest state alone',
+    { timeout: 600_000 },
+    async () => {
+      writeFileSync(lab.path('lb.yaml'), JSON.stringify(lab.document('acme', { activeCheck: QUICK_CHECK })));
+      const balancer = await lab.startBalancer(
+        { bus: busSettings() },
+        ...['--config', lab.path('lb.yaml'), '--log-level', 'debug'],
+      );
+      const delays = () => balancer.records.flatMap(({ delayMs }) => (typeof delayMs === 'number' ? [delayMs] : []));
+      let objects = 0;
+      const subscription = (await client('watcher')).subscribe(nodePools, { ...GATEWAY, node: 'n1' });
+      stack.defer(() => subscription.close());
+      void (async () => {
+        for await (const { valueChanged } of subscription) if (valueChanged) objects += 1;
+      })();
+      const told = () => subscription.current?.value?.pools[0]?.members.find(({ name }) => name === 'red')?.status;
+      await until(() => told() === 'active');
+      const before = delays().length;
+      for (let ejection = 0; ejection < 20; ejection++) await ejectAndReturn('red');
+      const usual = delays().slice(before);
+      await until(() => told() === 'active');
+      const resumesAtMs = performance.now() + STALL_MS;
+      relay.signal('SIGSTOP');
+      stack.defer(() => relay.signal('SIGCONT'));
+      const [stalled, seen, group] = [delays().length, objects, subscription.current!.group];
+      for (let ejection = 0; ejection < 100; ejection++) await ejectAndReturn('red');
+      await lab.kill('blue');
+      await until(async () => (await stateOf('blue')) === 'ejected');
+      await until(() => performance.now() >= resumesAtMs);
+      const meanwhile = delays().slice(stalled);
+      expect(meanwhile.length).toBeGreaterThanOrEqual(200);
+      // In its own run the same to a few milliseconds; what would wait for the relay would wait for seconds.
+      expect(median(meanwhile)).toBeLessThan(10 * median(usual) + 50);
+      expect(objects - seen).toBeLessThan(10);
+      relay.signal('SIGCONT');
+      const statusOf = (name: string) =>
+        subscription.current?.value?.pools[0]?.members.find((member) => member.name === name)?.status;
+      await until(() => statusOf('blue') === 'ejected' && statusOf('red') === 'active');
+      expect(subscription.current!.group).toBeGreaterThan(group);
+      expect(objects - seen).toBeLessThan(20);
+    },
+  );
+
+  /** The backend refuses connections until it is out, and takes them again until it is back. */
+  async function ejectAndReturn(name: string): Promise<void> {
+    const { enter } = lab.network.hosts[lab.backends.indexOf(name)]!;
+    const [program = '', ...args] = enter;
+    const nft = (script: string) => execFileSync(program, [...args, 'nft', script]);
+    nft(
+      'add table ip dead; add chain ip dead input { type filter hook input priority 0; }; ' +
+        'add rule ip dead input meta l4proto tcp reject with tcp reset',
+    );
+    await until(async () => (await stateOf(name)) === 'ejected');
+    nft('delete table ip dead');
+    await until(async () => (await stateOf(name)) === 'active');
+  }
+
+  async function stateOf(name: string): Promise<string | undefined> {
+    return (await lab.control.status()).pools[0]?.members.find(({ member }) => member === name)?.state;
+  }
+
+  function busSettings() {
+    const tls = {
+      authorities: lab.path('ca.pem'),
+      ...{ certificate: lab.path('balancer.pem'), privateKey: lab.path('balancer.key') },
+    };
+    return { relays: [{ url: `moqt://${RELAY}/` }], tls };
+  }
+
   function desired(version: number, only: readonly string[] = lab.backends) {
     const { loadBalancers } = lab.document('acme') as { loadBalancers: { pools: { members: { name: string }[] }[] }[] };
     const [pool] = loadBalancers[0]!.pools;
@@ -119,17 +193,12 @@ await describeInNamespace('a balancer that is told by the bus', import.meta.file
       '--tls-ca',
       lab.path('ca.pem'),
     ];
-    await lab.startHiggins('relay', ['relay', '--listen', RELAY, ...tls], 'relay listens');
+    relay = await lab.startHiggins('relay', ['relay', '--listen', RELAY, ...tls], 'relay listens');
   }
 
   async function startBalancer(): Promise<void> {
-    const tls = {
-      authorities: lab.path('ca.pem'),
-      ...{ certificate: lab.path('balancer.pem'), privateKey: lab.path('balancer.key') },
-    };
-    const bus = { relays: [{ url: `moqt://${RELAY}/` }], tls };
     const webhooks = [{ url: receiver.url }];
-    await lab.startBalancer({ bus, webhooks, admin: { port: METRICS_PORT } }, '--gateway', 'acme/shop');
+    await lab.startBalancer({ bus: busSettings(), webhooks, admin: { port: METRICS_PORT } }, '--gateway', 'acme/shop');
     await until(async () => (await lab.control.status()).pools[0]?.available === 3);
   }
 
@@ -165,4 +234,8 @@ await describeInNamespace('a balancer that is told by the bus', import.meta.file
 /** All of the kernel's rules, maps and sets, without counters. */
 function ruleset(): string {
   return execFileSync('nft', ['--stateless', 'list', 'ruleset'], { encoding: 'utf8', maxBuffer: 64 << 20 });
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((left, right) => left - right)[values.length >> 1]!;
 }

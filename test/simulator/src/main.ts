@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { type BenchResult, bench, benchText } from './command/bench.js';
+import { coverageText, mergeCoverage } from './command/coverage-report.js';
 import { runOnThreads, type SeedOrder } from './command/pool.js';
 import { resultText, summaryOf, summaryText } from './command/report.js';
 import { type MutantResult, mutantText, runMutant } from './command/run-mutants.js';
@@ -8,7 +10,7 @@ import { describeFault, type Fault } from './frame/faults.js';
 import { replaySeed, type Scenario, type SeedResult } from './frame/run-seed.js';
 import { shrinkSeed } from './frame/shrink.js';
 import { mutants } from './mutants/index.js';
-import { scenarios } from './scenarios/index.js';
+import { largeScenarios, scenarios } from './scenarios/index.js';
 
 interface Options {
   readonly seeds: number;
@@ -22,15 +24,20 @@ interface Options {
   readonly trace: readonly string[];
   readonly timeline?: boolean;
   readonly shrink?: boolean;
+  readonly coverage?: boolean;
+  readonly bench?: boolean;
   readonly mutants?: boolean;
+  readonly mutant: readonly string[];
 }
+
+const allScenarios = [...scenarios, ...largeScenarios];
 
 const command = new Command('simulate')
   .description('Runs the bus in a simulated world: the real code, virtual time, faults drawn from a seed.')
   .option('--seeds <count>', 'how many seeds to run', integer, 20)
   .option('--from <seed>', 'the first of them', integer, 1)
   .option('--jobs <threads>', 'how many at a time', integer, availableParallelism())
-  .option('--scenario <name>', `one of ${scenarios.map(({ name }) => name).join(', ')}; default: all`)
+  .option('--scenario <name>', `one of ${allScenarios.map(({ name }) => name).join(', ')}; default: all but the large ones`)
   .option('--json <file>', 'writes the results to a file')
   .option('--seed <seed>', 'runs this seed alone; the options below look closer at it', integer)
   .option('--keep <faults>', 'only these of its faults, by number: 0,2', integers)
@@ -43,9 +50,13 @@ const command = new Command('simulate')
   )
   .option('--timeline', 'prints everything that happened')
   .option('--shrink', 'looks for the smallest plan of faults that breaks the same invariant')
+  .option('--coverage', 'tells which transitions were seen under which kinds of fault')
+  .option('--bench', 'tells how fast seeds run on one thread, and in how much memory')
   .option('--mutants', 'breaks the production code in each known way, and tells which breaks the invariants notice')
+  .option('--mutant <id>', 'only this one; repeatable', (id, ids: string[]) => [...ids, id], [])
   .action((options: Options) => {
-    if (options.mutants) return runMutants(options);
+    if (options.mutants || options.mutant.length > 0) return runMutants(options);
+    if (options.bench) return runBench(options);
     return options.seed === undefined ? runMany(options) : runOne(options, options.seed);
   });
 
@@ -53,7 +64,10 @@ await command.parseAsync();
 
 async function runMany(options: Options): Promise<void> {
   const orders = chosen(options).flatMap(({ name }) =>
-    Array.from({ length: options.seeds }, (_, index): SeedOrder => ({ scenario: name, seed: options.from + index })),
+    Array.from(
+      { length: options.seeds },
+      (_, index): SeedOrder => ({ scenario: name, seed: options.from + index, coverage: options.coverage ?? false }),
+    ),
   );
   const startedMs = performance.now();
   const results: SeedResult[] = [];
@@ -64,9 +78,24 @@ async function runMany(options: Options): Promise<void> {
   await finish(options, results, performance.now() - startedMs);
 }
 
-async function runMutants({ seeds, jobs, json }: Options): Promise<void> {
+/** How long each scenario runs for `--bench`. */
+const BENCH_MS = 20_000;
+
+async function runBench(options: Options): Promise<void> {
+  const results: BenchResult[] = [];
+  for (const scenario of options.scenario === undefined ? allScenarios : chosen(options)) {
+    const result = await bench(scenario, options.from, BENCH_MS);
+    results.push(result);
+    console.log(benchText(result));
+  }
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ bench: results }, null, 2)}\n`);
+}
+
+async function runMutants({ seeds, jobs, json, mutant: wanted }: Options): Promise<void> {
+  const unknown = wanted.find((name) => !mutants.some(({ id }) => id === name));
+  if (unknown !== undefined) command.error(`no mutant is named ${unknown}`);
   const results: MutantResult[] = [];
-  const waiting = mutants[Symbol.iterator]();
+  const waiting = mutants.filter(({ id }) => wanted.length === 0 || wanted.includes(id))[Symbol.iterator]();
   const work = async () => {
     for (const mutant of waiting) {
       const result = await runMutant(mutant, seeds);
@@ -95,6 +124,7 @@ async function replayed(scenario: Scenario, seed: number, options: Options): Pro
   const { result, simulation } = await replaySeed(scenario, seed, {
     ...(keep === undefined ? {} : { alter: (drawn) => keptOf(drawn, keep) }),
     ...(until === undefined ? {} : { untilStep: until }),
+    coverage: options.coverage ?? false,
     keepAll: timeline === true || trace.length > 0,
   });
   if (timeline || trace.length > 0) for (const line of simulation?.history(...trace) ?? []) console.log(line);
@@ -117,16 +147,20 @@ function keptOf(drawn: readonly Fault[], keep: readonly number[]): readonly Faul
   return drawn.filter((_, index) => keep.includes(index));
 }
 
+/** Those that are named; all but the large ones if none is. */
 function chosen({ scenario: wanted }: Options): readonly Scenario[] {
-  const found = scenarios.filter(({ name }) => wanted === undefined || name === wanted);
+  const found = wanted === undefined ? scenarios : allScenarios.filter(({ name }) => name === wanted);
   if (found.length === 0) command.error(`no scenario is named ${wanted}`);
   return found;
 }
 
-async function finish({ json }: Options, results: readonly SeedResult[], elapsedMs: number): Promise<void> {
-  const summary = summaryOf(results, elapsedMs);
+async function finish(options: Options, all: readonly SeedResult[], elapsedMs: number): Promise<void> {
+  const coverage = mergeCoverage(all.flatMap((result) => result.coverage ?? []));
+  const results = all.map(({ coverage: _merged, ...result }) => result);
+  const summary = summaryOf(all, elapsedMs);
+  if (options.coverage) for (const line of coverageText(coverage)) console.log(line);
   console.log(summaryText(summary));
-  if (json !== undefined) await writeFile(json, `${JSON.stringify({ summary, results }, null, 2)}\n`);
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ summary, coverage, results }, null, 2)}\n`);
   if (summary.violations > 0) process.exitCode = 1;
 }
 

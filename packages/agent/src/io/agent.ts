@@ -8,17 +8,15 @@ import type { Transport } from '@higgins/transport';
 import { type AgentConfig, enforcementOf } from '../config.js';
 import { AgentCore } from '../core/agent-core.js';
 import { NftTarget } from '../targets/nft/target.js';
-import { BusListSource } from './bus-source.js';
-import { logClientEvent, runnerEvents, sourceObserver } from './events.js';
 import { claimExclusively } from './exclusive.js';
 import { FileListSource } from './file-source.js';
 import { fingerprintFile } from './fingerprint-file.js';
+import { ListAgent, type ListAgentOptions } from './list-agent.js';
 import type { ListReport } from './list-report.js';
 import { type ListMatch, type LocalState, serveLocalState } from './local-server.js';
 import { localState } from './local-state.js';
 import { AgentMetrics } from './metrics.js';
 import { RelayAddresses } from './relay-addresses.js';
-import { Runner } from './runner.js';
 import { relayAddresses } from './tls-files.js';
 
 /** What a program that starts an agent may exchange. */
@@ -56,24 +54,20 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   const core = new AgentCore(config.lists.map((list) => ({ id: enforcementOf(list).id, track: list.track })));
   const metrics = new AgentMetrics(core, runtime);
   const target = await openTarget(config, runtime, resources);
-  const bus = await openBus(config, options, runtime, logger);
-  if (bus) resources.use(bus);
-  const acknowledge = (track: string, applied: Applied) => {
+  const acknowledged = (track: string, applied: Applied) => {
     metrics.acknowledgements.inc({ result: applied.result });
     if (applied.result === 'expired') metrics.expiries.inc({ track });
     options.onAcknowledgement?.(track, applied);
-    bus?.acknowledge(track, applied).catch((error: unknown) => {
-      logger.error({ track, reason: String(error) }, 'acknowledgement not published');
-    });
   };
-  const events = runnerEvents(core, metrics, logger);
-  const runner = resources.use(new Runner({ core, target, runtime, events, acknowledge }));
+  const bus = busOptions(config, options);
+  const agent = resources.use(
+    await ListAgent.open({ core, target, runtime, log: logger, metrics, bus, acknowledged }),
+  );
   const files = resources.use(fileSource(config, runtime));
-  files.start(sourceObserver('files', { core, runner, metrics, logger }));
-  bus?.start(sourceObserver('bus', { core, runner, metrics, logger }));
+  files.start(agent.observer('files'));
+  agent.start();
   const local = localState(config, core, runtime);
   const operations = await openEndpoints(config, core, metrics, local, resources);
-  runner.start();
   const owned = resources.move();
   return {
     operations,
@@ -118,23 +112,16 @@ async function openEndpoints(
   return { host: server.host, port: server.port };
 }
 
-/** Null if no list comes from the bus. */
-async function openBus(
-  config: AgentConfig,
-  options: AgentOptions,
-  runtime: Runtime,
-  logger: Logger,
-): Promise<BusListSource | null> {
-  const tracks = new Set(config.lists.filter(({ file }) => file === undefined).map(({ track }) => track));
+/** Null without relays: then every list has a file. */
+function busOptions(config: AgentConfig, { transport }: AgentOptions): ListAgentOptions['bus'] {
   if (config.relays.length === 0) return null;
-  return await BusListSource.open({
-    runtime,
-    transport: options.transport ?? new QuicTransport(),
+  const tracks = new Set(config.lists.filter(({ file }) => file === undefined).map(({ track }) => track));
+  return {
+    transport: transport ?? new QuicTransport(),
     relays: relayAddresses(config),
     pop: config.pop,
     tracks: [...tracks],
-    onEvent: (event) => logClientEvent(logger, event),
-  });
+  };
 }
 
 function fileSource(config: AgentConfig, runtime: Runtime): FileListSource {

@@ -32,15 +32,16 @@ export interface BusSourceOptions {
  * acknowledgements go back the same way.
  */
 export class BusListSource implements ListSource {
+  /** Other subscriptions and publications of the same process share its session. */
+  readonly client: Client;
   readonly #options: BusSourceOptions;
-  readonly #client: Client;
   readonly #observer: { current: ListObserver | null };
   readonly #subscriptions: Subscription<NamedList>[] = [];
   readonly #following: Promise<void>[] = [];
 
   private constructor(options: BusSourceOptions, client: Client, observer: { current: ListObserver | null }) {
     this.#options = options;
-    this.#client = client;
+    this.client = client;
     this.#observer = observer;
   }
 
@@ -71,19 +72,19 @@ export class BusListSource implements ListSource {
 
   /** Publishes what became of a track; it is on its way once the promise resolves, and kept for a relay that is away. */
   async acknowledge(track: string, applied: Applied): Promise<void> {
-    await this.#client.acknowledgements(this.#options.pop).set(parsePath(track), applied);
+    await this.client.acknowledgements(this.#options.pop).set(parsePath(track), applied);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#observer.current = null;
     for (const subscription of this.#subscriptions) subscription.close();
     await Promise.all(this.#following);
-    await this.#client[Symbol.asyncDispose]();
+    await this.client[Symbol.asyncDispose]();
     await this.#options.transport.close();
   }
 
   #follow(track: string, observer: ListObserver): void {
-    const subscription = subscribe(this.#client, track);
+    const subscription = subscribe(this.client, track);
     this.#subscriptions.push(subscription);
     const { current } = subscription;
     if (current) deliver(track, current, observer);
@@ -96,7 +97,7 @@ export class BusListSource implements ListSource {
       for await (const { current, refused } of subscription) {
         // On disk before it is enforced: after a crash the agent must not go back to the value before. A deadline that
         // moved earlier does not wait.
-        if (current && current.group !== group) await this.#client.store.flush(current.name);
+        if (current && current.group !== group) await this.client.store.flush(current.name);
         group = current?.group ?? null;
         if (current) deliver(track, current, observer);
         if (refused) observer.refused(track, { group: Number(refused.group), version: null, reason: refused.reason });

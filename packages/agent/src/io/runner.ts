@@ -2,12 +2,13 @@ import type { Runtime } from '@higgins/runtime';
 import type { Applied } from '@higgins/signals';
 import type { AgentCore, Now } from '../core/agent-core.js';
 import type { ListValue } from '../core/list.js';
+import type { ListOutcome, ListTarget } from '../core/list-target.js';
 import { ENFORCE_MS_MAX, VERIFY_INTERVAL_MS } from '../limits.js';
-import type { NftOutcome, NftTarget } from '../targets/nft/target.js';
+import { withinTime } from './within-time.js';
 
 /** What the runner tells: for logs and metrics. */
 export interface RunnerEvents {
-  enforced(id: string, value: ListValue, outcome: NftOutcome, enforceMs: number): void;
+  enforced(id: string, value: ListValue, outcome: ListOutcome, enforceMs: number): void;
   failed(id: string, value: ListValue, error: Error): void;
   /** Somebody else had changed the structure; it is as it should be again. */
   structureRepaired(): void;
@@ -18,7 +19,7 @@ export interface RunnerEvents {
 /** Drives the core: carries out its actions one after the other, fires its timers, verifies the target. */
 export class Runner implements AsyncDisposable {
   readonly #core: AgentCore;
-  readonly #target: NftTarget;
+  readonly #target: ListTarget;
   readonly #runtime: Runtime;
   readonly #events: RunnerEvents;
   readonly #acknowledge: (track: string, applied: Applied) => void;
@@ -31,7 +32,7 @@ export class Runner implements AsyncDisposable {
 
   constructor(options: {
     core: AgentCore;
-    target: NftTarget;
+    target: ListTarget;
     runtime: Runtime;
     events: RunnerEvents;
     acknowledge: (track: string, applied: Applied) => void;
@@ -87,9 +88,9 @@ export class Runner implements AsyncDisposable {
 
   async #enforce(id: string, value: ListValue): Promise<void> {
     const startedBootMs = this.#runtime.bootMs();
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(ENFORCE_MS_MAX)]);
+    const enforce = (signal: AbortSignal) => this.#target.enforce(id, value, signal);
     try {
-      const outcome = await this.#target.enforce(id, value, signal);
+      const outcome = await withinTime(this.#runtime, ENFORCE_MS_MAX, enforce, this.#stopping.signal);
       const sinceMs = outcome.appliedBootMs === null ? 0 : this.#runtime.bootMs() - outcome.appliedBootMs;
       this.#events.enforced(id, value, outcome, this.#runtime.bootMs() - startedBootMs - sinceMs);
       this.#core.applied(id, value, Math.floor(this.#runtime.wallMs() - sinceMs));

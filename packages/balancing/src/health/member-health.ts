@@ -15,6 +15,8 @@ export interface MemberRecord {
   drainDeadlineMs: number | null;
   /** Whether active checks hold the member for healthy; null before the first result of a member that starts unavailable. */
   passing: boolean | null;
+  /** Whether the member is set up for the pool's data path; null before that is known. True where nobody asks. */
+  fit: boolean | null;
   /** Results of checks in a row: above 0 successes, below 0 failures. */
   checkRun: number;
   breaker: BreakerState;
@@ -39,7 +41,7 @@ export interface MemberRecord {
 export type MemberState = 'active' | 'on-trial' | 'ejected' | 'draining' | 'drained' | 'disabled';
 
 /** Why a member is ejected. */
-export type EjectionReason = 'active-check-failure' | 'outlier-detection' | 'not-checked-yet';
+export type EjectionReason = 'active-check-failure' | 'outlier-detection' | 'direct-return-failure' | 'not-checked-yet';
 
 /** A member's state as others see it. */
 export interface MemberStatus {
@@ -49,10 +51,16 @@ export interface MemberStatus {
 }
 
 /** The state before anything happened. */
-export function newRecord(name: string, active: ActiveCheckSettings | null, nowMs: number): MemberRecord {
+export function newRecord(
+  name: string,
+  active: ActiveCheckSettings | null,
+  fitnessRequired: boolean,
+  nowMs: number,
+): MemberRecord {
   return {
     ...{ name, admin: 'enabled', drainDeadlineMs: null },
     ...{ passing: active === null || active.startAvailable ? true : null, checkRun: 0 },
+    fit: fitnessRequired ? null : true,
     ...{ breaker: 'closed', failureRun: 0, trialSuccesses: 0, window: [], ejections: 0 },
     ...{ sinceMs: nowMs, restoreAtMs: null, closedAtMs: null, returnedAtMs: null },
   };
@@ -66,8 +74,9 @@ export function copyRecord(record: MemberRecord): MemberRecord {
 /** What the record amounts to: the operator's wish first, then the checks, then the breaker. */
 export function statusOf(record: MemberRecord): MemberStatus {
   if (record.admin !== 'enabled') return { state: record.admin, reason: null };
-  if (record.passing === null) return { state: 'ejected', reason: 'not-checked-yet' };
-  if (!record.passing) return { state: 'ejected', reason: 'active-check-failure' };
+  if (record.passing === false) return { state: 'ejected', reason: 'active-check-failure' };
+  if (record.fit === false) return { state: 'ejected', reason: 'direct-return-failure' };
+  if (record.passing === null || record.fit === null) return { state: 'ejected', reason: 'not-checked-yet' };
   if (record.breaker === 'open') return { state: 'ejected', reason: 'outlier-detection' };
   return { state: record.breaker === 'half-open' ? 'on-trial' : 'active', reason: null };
 }

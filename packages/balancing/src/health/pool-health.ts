@@ -31,8 +31,8 @@ interface Entry extends PoolEntry {
  * The health of a pool, sans-IO: results and time go in, transitions come out, and `rotation` says who serves. `nowMs` is
  * any clock that never goes back, and must be the same in all calls; a member that is not in the pool is a `NAME` error.
  *
- * A member serves if the operator has it enabled, active checks pass, and real traffic did not eject it. All three are
- * judged apart, so a member comes back only when all agree.
+ * A member serves if the operator has it enabled, active checks pass, real traffic did not eject it, and it is fit for the
+ * data path where that is asked for. All are judged apart, so a member comes back only when all agree.
  */
 export class PoolHealth {
   #settings: HealthSettings;
@@ -78,6 +78,19 @@ export class PoolHealth {
   /** The result of one active check. */
   check(name: string, success: boolean, nowMs: number): Transition[] {
     return this.#event(name, nowMs, (record, member) => applyCheck(record, success, this.#activeOf(member)));
+  }
+
+  /** Whether a member is set up for the pool's data path; without effect where the settings do not require it. */
+  setFit(name: string, fit: boolean, nowMs: number): Transition[] {
+    if (!this.#settings.fitnessRequired) return this.advance(nowMs);
+    return this.#event(name, nowMs, (record) => {
+      record.fit = fit;
+    });
+  }
+
+  /** What `setFit` said last; null: nothing yet. */
+  isFit(name: string): boolean | null {
+    return this.#entry(name).record.fit;
   }
 
   /** Outcomes of real connections since the last call. */
@@ -170,13 +183,14 @@ export class PoolHealth {
   }
 
   #enter(member: PoolMember, nowMs: number): Entry {
-    const record = newRecord(member.name, this.#activeOf(member), nowMs);
+    const record = newRecord(member.name, this.#activeOf(member), this.#settings.fitnessRequired, nowMs);
     return { member, record, status: statusOf(record) };
   }
 
   /** States that the settings no longer know end: without checks all pass, without detection or trials breakers close. */
   #adapt({ member, record }: PoolEntry): void {
     if (this.#activeOf(member) === null) record.passing = true;
+    if (!this.#settings.fitnessRequired) record.fit = true;
     if (this.#settings.outlier === null) record.breaker = 'closed';
     if (this.#settings.outlier?.halfOpen === null && record.breaker === 'half-open') record.breaker = 'closed';
   }

@@ -34,12 +34,14 @@ export interface PoolEntry {
   readonly record: MemberRecord;
 }
 
-/** Steps of slow start, and the share of the weight (one step) that a member on trial has. */
+/** Steps of slow start. */
 const STEPS = 10;
 
 /** The rotation that the states amount to at a time. */
 export function rotationOf(entries: readonly PoolEntry[], settings: HealthSettings, nowMs: number): Rotation {
-  const eligible = entries.filter(({ member, record }) => member.weight > 0 && record.admin === 'enabled');
+  const eligible = entries.filter(({ member, record }) => {
+    return member.weight > 0 && record.admin === 'enabled' && record.fit === true;
+  });
   const priorities = [...new Set(eligible.map(priorityOf))].sort((a, b) => a - b);
   const serving = priorities.find((priority) =>
     eligible.some((entry) => priorityOf(entry) === priority && isIn(entry)),
@@ -88,8 +90,8 @@ function shareOf({ member: { name, weight } }: PoolEntry, sharePercent: number):
 
 /** 1 to 10: the tenths of its weight that the member has. */
 function stepOf({ breaker, returnedAtMs }: MemberRecord, slowStartMs: number, nowMs: number): number {
-  if (breaker === 'half-open') return 1;
-  if (returnedAtMs === null || slowStartMs === 0) return STEPS;
+  // A trial is held back by the number of connections; slow start begins when it is over.
+  if (breaker === 'half-open' || returnedAtMs === null || slowStartMs === 0) return STEPS;
   let step = 1;
   // The same sum as in `nextStepMs`: a step is due exactly when its timer fires.
   while (step < STEPS && nowMs >= returnedAtMs + (step * slowStartMs) / STEPS) step++;

@@ -22,7 +22,7 @@ export interface RateThreshold {
 export interface HalfOpenSettings {
   /** Successful connections that end the trial, 1 to 255; default 3. One failure ejects again. */
   readonly successes: number;
-  /** Connections at a time while on trial, 1 to 65,535; for whoever programs the data path. Default 1. */
+  /** Connections at a time while on trial, 1 to 65,535; what is above goes to other members. Default 1. */
   readonly connectionsMax: number;
 }
 
@@ -62,6 +62,11 @@ export interface HealthSettings {
   readonly panicPercent: number;
   /** `fail-open`: all members that are neither disabled nor draining serve. Default `reject`. */
   readonly whenNoneHealthy: WhenNoneHealthy;
+  /**
+   * Whether a new member has to be found fit (`PoolHealth.setFit`) before it serves, and one that is not never serves, also
+   * where all serve because none is healthy. Default false.
+   */
+  readonly fitnessRequired: boolean;
 }
 
 /** What `healthSettings` takes: everything optional, sections filled in on their own. */
@@ -79,6 +84,7 @@ export interface HealthOptions extends Partial<Omit<HealthSettings, 'active' | '
  */
 export function healthSettings(options: HealthOptions = {}): HealthSettings {
   const { active = null, outlier = null, slowStartMs = 0, panicPercent = 0, whenNoneHealthy = 'reject' } = options;
+  const { fitnessRequired = false } = options;
   check('slowStartMs', slowStartMs, 0, 3_600_000);
   check('panicPercent', panicPercent, 0, 100);
   return {
@@ -87,6 +93,7 @@ export function healthSettings(options: HealthOptions = {}): HealthSettings {
     slowStartMs,
     panicPercent,
     whenNoneHealthy,
+    fitnessRequired,
   };
 }
 

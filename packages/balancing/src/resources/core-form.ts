@@ -98,6 +98,7 @@ const listenerSchema = z.strictObject({
   interfaces: texts.default([]),
   dataPath: z.enum(['nat', 'dsr-l2', 'dsr-l3', 'proxy']).default(listener.dataPath),
   acceleration: z.enum(['off', 'auto', 'require']).default(listener.acceleration),
+  dsrCheck: z.enum(['off', 'warn', 'enforce']).default(listener.dsrCheck),
   rules: z.array(z.strictObject({ match: z.null().default(null), pool: z.string() })),
   limits: z
     .strictObject({

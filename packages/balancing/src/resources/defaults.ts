@@ -25,6 +25,7 @@ const CORE: Defaults = {
   chainPriority: -100,
   listener: {
     ...{ addresses: [], interfaces: [], dataPath: 'nat', acceleration: 'off', clientAddress: 'keep' },
+    ...{ dsrCheck: 'enforce' },
     ...{ sourceAddresses: [], allow: null, block: null, mirror: null, localTraffic: false },
     limits: { connectionsPerMember: null, connectionsPerSecond: null, burst: defaultBurst(null), connections: null },
     timeouts: { connectMs: null, idleMs: null, onIdle: 'release', memberConnectMs: null },

@@ -59,6 +59,11 @@ export interface Listener {
   readonly dataPath: DataPath;
   /** Direct server return in XDP where driver and kernel have it; `auto` falls back by name, `require` refuses. */
   readonly acceleration: 'off' | 'auto' | 'require';
+  /**
+   * Whether members of direct server return are looked at before they get packets: `enforce` holds back those that are not
+   * set up for it, `warn` only tells. Without effect for other data paths.
+   */
+  readonly dsrCheck: 'off' | 'warn' | 'enforce';
   /** First match serves; on this layer exactly one rule that matches everything. */
   readonly rules: readonly Rule[];
   readonly limits: ListenerLimits;
@@ -93,9 +98,9 @@ export type SourceList =
 export interface ListenerLimits {
   /** Open connections of one member; the next one is never delivered to it. */
   readonly connectionsPerMember: number | null;
-  /** New connections per second on this node; what is above is refused. */
+  /** New connections per second in the PoP, shared by its nodes; what is above is refused. */
   readonly connectionsPerSecond: number | null;
-  /** New connections that may come at once above the rate. */
+  /** New connections that may come at once above the rate, shared likewise. */
   readonly burst: number;
   /** Open connections of the whole listener. */
   readonly connections: number | null;

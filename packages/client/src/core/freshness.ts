@@ -20,8 +20,16 @@ export function freshnessAt(nowBootMs: number, deadlineBootMs: number, ttlMs: nu
   return nowBootMs >= staleAtBootMs(deadlineBootMs, ttlMs) ? 'stale' : 'live';
 }
 
-export function conditionOf(freshness: Freshness, connected: boolean): Condition {
+/** What is known of where a value comes from. */
+export interface SourceState {
+  /** A session with a relay is up. */
+  readonly connected: boolean;
+  /** Renewals or heartbeats of its writer did not come, though they could have. */
+  readonly silent: boolean;
+}
+
+export function conditionOf(freshness: Freshness, { connected, silent }: SourceState): Condition {
   if (freshness === 'expired') return 'expired';
   if (!connected) return 'disconnected';
-  return freshness === 'stale' ? 'heartbeat-lost' : 'ok';
+  return silent ? 'heartbeat-lost' : 'ok';
 }

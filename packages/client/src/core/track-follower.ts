@@ -11,7 +11,7 @@ import type { DeadlineRule, Receipt } from './deadline.js';
 import { epochOf } from './epoch.js';
 import type { HeldTrack } from './held-record.js';
 import type { TrackContent } from './track-content.js';
-import { type Delivery, type Place, type PlacedObject, TrackOrder } from './track-order.js';
+import { type Delivery, type Place, type PlacedObject, TrackOrder, type Way } from './track-order.js';
 
 /** Why an object was not taken; the value before it stays in force. */
 export interface Refusal {
@@ -28,8 +28,17 @@ export type FollowerEvent =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** A live object came behind a newer one. */
   | { readonly kind: 'old' }
-  /** Something is missing: a fetch has to fill it in. `newGroup`: only a new group can. */
-  | { readonly kind: 'gap'; readonly after: Place | null; readonly newGroup: boolean }
+  /**
+   * Something is missing on `way` (null: on all): a fetch has to fill it in. `newGroup`: only a new group can. `covered`:
+   * another way brings it.
+   */
+  | {
+      readonly kind: 'gap';
+      readonly after: Place | null;
+      readonly newGroup: boolean;
+      readonly way: Way | null;
+      readonly covered: boolean;
+    }
   /** Events that cannot be had any more. */
   | { readonly kind: 'lost'; readonly after: Place | null; readonly before: Place };
 
@@ -83,6 +92,16 @@ export class TrackFollower<V> {
     return this.#order.last;
   }
 
+  /** Who writes the track; empty if that is not known. */
+  get writerId(): string {
+    return this.#writerId;
+  }
+
+  /** Live objects that wait for others before them. */
+  get waiting(): { readonly objects: number; readonly bytes: number } {
+    return this.#order.waiting;
+  }
+
   /**
    * The next event, or undefined; call until undefined after every other call. What is held, and `content`, are those of
    * the event, not of what waits behind it.
@@ -104,7 +123,8 @@ export class TrackFollower<V> {
     this.#writerId = writerId ?? '';
   }
 
-  receive(received: ReceivedObject, live: boolean, receiptBootMs: number): void {
+  /** `way`: the way by which it came; see TrackOrder. */
+  receive(received: ReceivedObject, live: boolean, receiptBootMs: number, way?: Way): void {
     const { group, object, payload } = received;
     if (typeof group !== 'number' || typeof object !== 'number') {
       this.#refuse(received, `location {${group}, ${object}} lies beyond 2^53`);
@@ -113,28 +133,28 @@ export class TrackFollower<V> {
     if (received.status !== 'normal') return;
     const envelope = readObjectProperties(received.properties);
     const arrival = { group, object, payload, previousGroup: envelope.previousGroup, receiptBootMs, envelope };
-    if (live) this.#order.live(arrival);
-    else this.#order.fetched(arrival);
+    if (live) this.#order.live(arrival, way);
+    else this.#order.fetched(arrival, way);
   }
 
-  fetchStarted(): void {
-    this.#order.fetchStarted();
+  fetchStarted(way?: Way): void {
+    this.#order.fetchStarted(way);
   }
 
-  fetchEnded(complete: boolean): void {
-    this.#order.fetchEnded(complete);
+  fetchEnded(complete: boolean, way?: Way): void {
+    this.#order.fetchEnded(complete, way);
   }
 
-  groupEnded(group: Vi64): void {
-    if (typeof group === 'number') this.#order.groupEnded(group);
+  groupEnded(group: Vi64, way?: Way): void {
+    if (typeof group === 'number') this.#order.groupEnded(group, way);
   }
 
-  groupReset(group: Vi64): void {
-    if (typeof group === 'number') this.#order.groupReset(group);
+  groupReset(group: Vi64, way?: Way): void {
+    if (typeof group === 'number') this.#order.groupReset(group, way);
   }
 
-  disconnected(): void {
-    this.#order.disconnected();
+  disconnected(way?: Way): void {
+    this.#order.disconnected(way);
   }
 
   /** Something of this writer came faster than all before: what is held was late by more than was known. */
@@ -164,7 +184,7 @@ export class TrackFollower<V> {
       this.#refuse(arrival, error.message);
       if (this.#signal.shape !== 'map') return;
       this.#broken = true;
-      this.#out.push({ kind: 'gap', after: this.#held?.place ?? null, newGroup: true });
+      this.#out.push({ kind: 'gap', after: this.#held?.place ?? null, newGroup: true, way: null, covered: false });
     }
   }
 

@@ -135,3 +135,61 @@ describe('TrackOrder: joins', () => {
     );
   });
 });
+
+describe('TrackOrder: two ways at once', () => {
+  const choices = fc.infiniteStream(fc.nat());
+
+  it.each(['map', 'event'] as const)(
+    'BUS-38: a %s that comes by two ways is delivered once and in order, with no gap while one of them is whole',
+    (shape) => {
+      fc.assert(
+        fc.property(sizes, choices, fc.boolean(), (groups, choice, dies) => {
+          const objects = track(groups);
+          const order = new TrackOrder<PlacedObject>(shape, null);
+          const ways = [0, 1].map((way) => ({ way, next: 0, open: true }));
+          order.fetchStarted(0);
+          order.fetchEnded(true, 0);
+          order.fetchStarted(1);
+          order.fetchEnded(true, 1);
+          const diesAt = dies ? (choice.next().value as number) % objects.length : -1;
+          for (;;) {
+            const ready = ways.filter(({ open, next }) => open && next < objects.length);
+            const chosen = ready[(choice.next().value as number) % Math.max(1, ready.length)];
+            if (chosen === undefined) break;
+            const object = objects[chosen.next]!;
+            chosen.next += 1;
+            order.live(object, chosen.way);
+            if (objects[chosen.next]?.group !== object.group) order.groupEnded(object.group, chosen.way);
+            if (chosen.way === 0 && chosen.next > diesAt && dies) {
+              chosen.open = false;
+              order.disconnected(0);
+            }
+          }
+          const deliveries = drain(order);
+          expect(placesOf(deliveries)).toEqual(objects.map((o) => [o.group, o.object]));
+          expect(deliveries.filter(({ kind }) => kind === 'gap' || kind === 'lost')).toEqual([]);
+        }),
+        { seed: 1 },
+      );
+    },
+  );
+
+  it('BUS-38: what one way lacks is no gap for the consumer while the other is in step', () => {
+    const order = new TrackOrder<PlacedObject>('map', null);
+    for (const way of [0, 1]) {
+      order.fetchStarted(way);
+      order.fetchEnded(true, way);
+    }
+    for (const way of [0, 1]) order.live(at(1, 0), way);
+    order.groupReset(1, 0);
+    order.live(at(1, 1), 1);
+    const deliveries = drain(order);
+    expect(placesOf(deliveries)).toEqual([
+      [1, 0],
+      [1, 1],
+    ]);
+    expect(deliveries.filter(({ kind }) => kind === 'gap')).toEqual([
+      { kind: 'gap', after: { group: 1, object: 0 }, way: 0, covered: true },
+    ]);
+  });
+});

@@ -22,23 +22,36 @@ export type Delivery<T> =
   | { readonly kind: 'copy'; readonly object: T }
   /** Dropped: `old` came live behind a newer one, `repeat` came again by a fetch, `incomplete` lacks its snapshot. */
   | { readonly kind: 'dropped'; readonly object: T; readonly reason: 'old' | 'repeat' | 'incomplete' }
-  /** Something after `after` is missing; live objects wait until a fetch has filled it in. */
-  | { readonly kind: 'gap'; readonly after: Place | null }
+  /**
+   * Something after `after` is missing on `way`; its live objects wait until a fetch has filled it in. `covered`: another
+   * way has brought it, or brings it in its turn.
+   */
+  | { readonly kind: 'gap'; readonly after: Place | null; readonly way: Way; readonly covered: boolean }
   /** What is missing cannot be had any more; delivery goes on at `before` (event tracks only). */
   | { readonly kind: 'lost'; readonly after: Place | null; readonly before: Place };
 
+/** Names one of the ways by which a track comes at the same time; each has a fetch and a live subscription. */
+export type Way = number;
+
+/** The way of those who have one only. */
+const ONLY_WAY: Way = 0;
+
 /**
- * Brings the objects of one track into order, from a fetch and a live subscription that overlap in time.
+ * Brings the objects of one track into order, from a fetch and a live subscription that overlap in time, or from several
+ * such ways at once: what comes twice is delivered once.
  *
- * While a fetch is under way live objects wait, bounded. A state track may skip groups, never go back. A map track
- * starts at any snapshot and follows only without a gap. An event track misses nothing, or says so.
+ * While a fetch is under way live objects wait, bounded, unless another way is in step already. A state track may skip
+ * groups, never go back. A map track starts at any snapshot and follows only without a gap. An event track misses
+ * nothing, or says so.
  */
 export class TrackOrder<T extends PlacedObject> {
   readonly #shape: Shape;
   readonly #out: Delivery<T>[] = [];
-  #waiting: T[] = [];
+  readonly #ways = new Set<Way>();
+  /** The ways that a fetch is under way on; the others are in step. */
+  readonly #fetching = new Set<Way>();
+  #waiting: { readonly object: T; readonly way: Way }[] = [];
   #waitingBytes = 0;
-  #fetching = false;
   readonly #ended = new Set<number>();
   #last: Place | null;
 
@@ -52,9 +65,14 @@ export class TrackOrder<T extends PlacedObject> {
     return this.#last;
   }
 
-  /** True while live objects wait for a fetch. */
+  /** True while a fetch is under way. */
   get fetching(): boolean {
-    return this.#fetching;
+    return this.#fetching.size > 0;
+  }
+
+  /** Live objects that wait, and their bytes. */
+  get waiting(): { readonly objects: number; readonly bytes: number } {
+    return { objects: this.#waiting.length, bytes: this.#waitingBytes };
   }
 
   /** The next delivery, or undefined; call until undefined after every other call. */
@@ -63,68 +81,81 @@ export class TrackOrder<T extends PlacedObject> {
   }
 
   /** A fetch was sent that fills in what the live subscription lacks. */
-  fetchStarted(): void {
-    this.#fetching = true;
+  fetchStarted(way: Way = ONLY_WAY): void {
+    this.#ways.add(way);
+    this.#fetching.add(way);
   }
 
   /** An object of the fetch under way, or of the fallback; within a group in order. */
-  fetched(object: T): void {
+  fetched(object: T, way: Way = ONLY_WAY): void {
     if (this.#repeats(object, 'repeat')) return;
     if (this.#follows(object, true)) this.#deliver(object);
-    else if (this.#shape === 'event') this.#deliverBehindLoss(object);
+    else if (this.#shape === 'event' && !this.#isCovered(way)) this.#deliverBehindLoss(object);
     else this.#out.push({ kind: 'dropped', object, reason: 'incomplete' });
   }
 
   /** The fetch is over; `complete`: it came to its end, so what it left out is not to be had. What waited follows. */
-  fetchEnded(complete: boolean): void {
-    this.#fetching = false;
+  fetchEnded(complete: boolean, way: Way = ONLY_WAY): void {
+    this.#fetching.delete(way);
     const waiting = this.#takeWaiting();
-    const first = waiting.find((object) => this.#isNewer(object));
-    if (complete && this.#shape === 'event' && first !== undefined && !this.#follows(first, true)) {
-      this.#deliverBehindLoss(first);
-    }
-    this.#offer(waiting.filter((object) => object !== first || this.#isNewer(object)));
+    const first = waiting.find(({ object }) => this.#isNewer(object))?.object;
+    const lost = complete && this.#shape === 'event' && !this.#isCovered(way);
+    if (lost && first !== undefined && !this.#follows(first, true)) this.#deliverBehindLoss(first);
+    this.#offer(waiting.filter(({ object }) => object !== first || this.#isNewer(object)));
   }
 
   /** An object of the live subscription. */
-  live(object: T): void {
-    if (this.#fetching) this.#wait(object);
+  live(object: T, way: Way = ONLY_WAY): void {
+    this.#ways.add(way);
+    if (this.#holdsBack(way)) this.#wait(object, way);
     else if (this.#repeats(object, 'old')) return;
     else if (this.#follows(object, false)) this.#deliver(object);
     else {
-      this.#wait(object);
-      if (!this.#mayStillCome(object)) this.#reportGap();
+      this.#wait(object, way);
+      if (!this.#fetching.has(way) && !this.#mayStillCome(object)) this.#reportGap(way);
     }
   }
 
   /** Every object of the group has come. */
-  groupEnded(group: number): void {
+  groupEnded(group: number, way: Way = ONLY_WAY): void {
     const last = this.#last;
     if (this.#shape !== 'event' || (last !== null && group < last.group)) return;
     if (this.#ended.size < LIVE_BUFFER_OBJECTS_MAX) this.#ended.add(group);
-    if (group === last?.group && !this.#fetching) this.#offer(this.#takeWaiting());
+    if (group === last?.group && !this.#holdsBack(way)) this.#offer(this.#takeWaiting());
   }
 
   /** The stream of a group ended early: what it still had is missing. */
-  groupReset(group: number): void {
+  groupReset(group: number, way: Way = ONLY_WAY): void {
     const affected = this.#shape !== 'state' && (this.#last === null || group >= this.#last.group);
-    if (affected && !this.#fetching) this.#reportGap();
+    if (affected && !this.#fetching.has(way)) this.#reportGap(way);
   }
 
-  /** The connection is gone: what waited came over it, and comes again with the next one. */
-  disconnected(): void {
-    this.#fetching = false;
-    this.#takeWaiting();
-    this.#ended.clear();
+  /** The way is gone: what waited came over it, and comes again with the next one. */
+  disconnected(way: Way = ONLY_WAY): void {
+    this.#ways.delete(way);
+    this.#fetching.delete(way);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.way !== way);
+    this.#waitingBytes = this.#waiting.reduce((sum, { object }) => sum + object.payload.length, 0);
+    if (this.#ways.size === 0) this.#ended.clear();
+  }
+
+  /** Another way is in step: what this one lacks comes over that one. */
+  #isCovered(way: Way): boolean {
+    for (const other of this.#ways) if (other !== way && !this.#fetching.has(other)) return true;
+    return false;
+  }
+
+  #holdsBack(way: Way): boolean {
+    return this.#fetching.has(way) && !this.#isCovered(way);
   }
 
   // In order. What follows nothing is worthless on a map as soon as a newer snapshot is there.
-  #offer(waiting: readonly T[]): void {
-    const newestSnapshot = this.#shape === 'map' ? waiting.findLastIndex(({ object }) => object === 0) : -1;
-    for (const [index, object] of waiting.entries()) {
+  #offer(waiting: readonly { readonly object: T; readonly way: Way }[]): void {
+    const newestSnapshot = this.#shape === 'map' ? waiting.findLastIndex(({ object }) => object.object === 0) : -1;
+    for (const [index, { object, way }] of waiting.entries()) {
       const worthless = index < newestSnapshot && this.#isNewer(object) && !this.#follows(object, false);
       if (worthless) this.#out.push({ kind: 'dropped', object, reason: 'incomplete' });
-      else this.live(object);
+      else this.live(object, way);
     }
   }
 
@@ -163,20 +194,20 @@ export class TrackOrder<T extends PlacedObject> {
     this.#deliver(object);
   }
 
-  #reportGap(): void {
-    this.#fetching = true;
-    this.#out.push({ kind: 'gap', after: this.#last });
+  #reportGap(way: Way): void {
+    this.#fetching.add(way);
+    this.#out.push({ kind: 'gap', after: this.#last, way, covered: this.#isCovered(way) });
   }
 
-  #wait(object: T): void {
-    this.#waiting.push(object);
+  #wait(object: T, way: Way): void {
+    this.#waiting.push({ object, way });
     this.#waitingBytes += object.payload.length;
     let overflown = false;
     while (this.#isFull()) {
-      this.#waitingBytes -= this.#waiting.shift()?.payload.length ?? 0;
+      this.#waitingBytes -= this.#waiting.shift()?.object.payload.length ?? 0;
       overflown = true;
     }
-    if (overflown && !this.#fetching) this.#reportGap();
+    if (overflown && !this.#fetching.has(way)) this.#reportGap(way);
   }
 
   #isFull(): boolean {
@@ -184,11 +215,11 @@ export class TrackOrder<T extends PlacedObject> {
     return this.#waiting.length > LIVE_BUFFER_OBJECTS_MAX || this.#waitingBytes > LIVE_BUFFER_BYTES_MAX;
   }
 
-  #takeWaiting(): T[] {
+  #takeWaiting(): { readonly object: T; readonly way: Way }[] {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    return waiting.sort(comparePlaces);
+    return waiting.sort((a, b) => comparePlaces(a.object, b.object));
   }
 
   #isNewer(object: T): boolean {

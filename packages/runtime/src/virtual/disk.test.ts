@@ -88,6 +88,23 @@ describe('VirtualDisk', () => {
     expect(await disk.read('a')).toEqual(OLD);
   });
 
+  it('spoils the newest write as a medium does that lied about its flush: lost or torn', async () => {
+    const { machine } = setUp();
+    const { disk } = machine.start();
+    expect(machine.disk.spoilLastWrite('lost')).toBeNull();
+    await disk.replace('a', OLD);
+    await disk.replace('a', NEW);
+    expect(machine.disk.spoilLastWrite('lost')).toBe('a');
+    expect(await disk.read('a')).toEqual(OLD);
+    await disk.replace('b', NEW);
+    expect(machine.disk.spoilLastWrite('torn')).toBe('b');
+    expect((await disk.read('b'))!.length).toBeLessThan(NEW.length);
+    await disk.replace('c', NEW);
+    expect(machine.disk.spoilLastWrite('lost')).toBe('c');
+    expect([await disk.read('c'), await disk.read('a')]).toEqual([null, OLD]);
+    expect(machine.disk.spoilLastWrite('lost')).toBeNull();
+  });
+
   it('settles what a paused process asked for when it goes on', async () => {
     const { world, machine } = setUp();
     const runtime = machine.start();

@@ -19,6 +19,8 @@ export class VirtualDisk {
   writeFailure: string | null = null;
   #files = new Map<string, Uint8Array>();
   readonly #inFlight = new Set<Replacement>();
+  /** The newest completed replacement, and what was there before. */
+  #last: { readonly name: string; readonly before: Uint8Array | null } | null = null;
   readonly #world: VirtualWorld;
   readonly #random: RandomStream;
 
@@ -35,11 +37,27 @@ export class VirtualDisk {
   /** Puts the medium back to an earlier state, as a restored backup does. */
   restore(snapshot: VirtualDiskSnapshot): void {
     this.#files = new Map(snapshot);
+    this.#last = null;
   }
 
   /** Empties the medium. */
   lose(): void {
     this.#files.clear();
+    this.#last = null;
+  }
+
+  /**
+   * Takes back the newest completed replacement, as a medium does that lied about its flush: what was there before is
+   * there again, or with `torn` a part of the new bytes. Returns the file's name, or null if there was no replacement.
+   */
+  spoilLastWrite(outcome: 'lost' | 'torn'): string | null {
+    const last = this.#last;
+    if (last === null) return null;
+    this.#last = null;
+    if (outcome === 'torn') this.tear(last.name);
+    else if (last.before === null) this.#files.delete(last.name);
+    else this.#files.set(last.name, last.before);
+    return last.name;
   }
 
   /** Cuts a file of the medium at a random place; does nothing if it does not exist. */
@@ -53,7 +71,7 @@ export class VirtualDisk {
     for (const replacement of this.#inFlight) {
       if (!this.#random.chance(0.5)) continue;
       const { name, bytes } = replacement;
-      this.#files.set(name, this.tearAtCrash ? bytes.slice(0, this.#random.integer(bytes.length + 1)) : bytes);
+      this.#put(name, this.tearAtCrash ? bytes.slice(0, this.#random.integer(bytes.length + 1)) : bytes);
     }
     this.#inFlight.clear();
   }
@@ -72,7 +90,7 @@ export class VirtualDisk {
     // A crash has decided about it already.
     if (!this.#inFlight.delete(replacement)) return;
     this.#assertWritable(name);
-    this.#files.set(name, replacement.bytes);
+    this.#put(name, replacement.bytes);
   }
 
   async remove(name: string): Promise<void> {
@@ -85,6 +103,11 @@ export class VirtualDisk {
   async list(prefix: string): Promise<string[]> {
     await this.#pause();
     return [...this.#files.keys()].filter((name) => name.startsWith(prefix)).sort();
+  }
+
+  #put(name: string, bytes: Uint8Array): void {
+    this.#last = { name, before: this.#files.get(name) ?? null };
+    this.#files.set(name, bytes);
   }
 
   #assertWritable(name: string): void {

@@ -123,6 +123,21 @@ describe('VirtualMachine', () => {
     expect(firedAtMs).toBe(60_000);
   });
 
+  it('slews the wall clock alone, and keeps what it gained', async () => {
+    const { world, machine } = setUp({ uptimeMs: 0 });
+    const runtime = machine.start();
+    const wrongMs = () => runtime.wallMs() - world.wallMs();
+    machine.slewWallClock(10_000);
+    await world.runUntil(10_000);
+    expect(wrongMs()).toBeCloseTo(100, 3);
+    machine.slewWallClock(-20_000);
+    await world.runUntil(20_000);
+    expect(wrongMs()).toBeCloseTo(-100, 3);
+    machine.slewWallClock(0);
+    await world.runUntil(60_000);
+    expect([wrongMs(), runtime.bootMs()]).toEqual([expect.closeTo(-100, 3), 60_000]);
+  });
+
   it('gives each process random numbers of its own, the same in each run', () => {
     const draw = () => {
       const { machine } = setUp();

@@ -25,6 +25,9 @@ export class VirtualMachine {
   readonly #processes = new Set<VirtualRuntime>();
   readonly #rate: number;
   #wallOffsetMs: number;
+  /** How much faster the wall clock runs than the boot clock, as a factor of world time, and since when. */
+  #wallRateExtra = 0;
+  #wallRateSinceMs = 0;
   #bootOriginMs: number;
   #boots = 1;
   #started = 0;
@@ -80,8 +83,18 @@ export class VirtualMachine {
     this.#wallOffsetMs += byMs;
   }
 
+  /**
+   * Lets the wall clock alone run so much too fast from now on, in parts per million: a clock that is slewed, or disciplined
+   * by a wrong source. What it gained so far stays; 0 ends it.
+   */
+  slewWallClock(ppm: number): void {
+    this.#wallOffsetMs += this.#slewedMs();
+    this.#wallRateSinceMs = this.world.nowMs;
+    this.#wallRateExtra = ppm / 1e6;
+  }
+
   wallMs(): number {
-    return this.world.startWallMs + this.world.nowMs * this.#rate + this.#wallOffsetMs;
+    return this.world.startWallMs + this.world.nowMs * this.#rate + this.#wallOffsetMs + this.#slewedMs();
   }
 
   /** Boot time at a world time, for the boot that began at `originMs`. */
@@ -96,5 +109,9 @@ export class VirtualMachine {
     while (Number.isFinite(worldMs) && this.bootMsAt(worldMs, originMs) < bootMs)
       worldMs += (Math.abs(worldMs) + 1) * 2 ** -51;
     return worldMs;
+  }
+
+  #slewedMs(): number {
+    return (this.world.nowMs - this.#wallRateSinceMs) * this.#wallRateExtra;
   }
 }

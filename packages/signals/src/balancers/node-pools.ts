@@ -16,7 +16,11 @@ import { DAY_MS, SECOND_MS } from '../time.js';
 export type PoolMemberStatus = 'active' | 'on-trial' | 'ejected' | 'draining' | 'drained' | 'disabled';
 
 /** Why a member is ejected. */
-export type PoolMemberReason = 'active-check-failure' | 'outlier-detection' | 'not-checked-yet';
+export type PoolMemberReason =
+  | 'active-check-failure'
+  | 'outlier-detection'
+  | 'direct-return-failure'
+  | 'not-checked-yet';
 
 /** Who serves: `normal`, the backups, all because too few or none are well, or nobody. */
 export type PoolServing = 'normal' | 'backup' | 'panic' | 'fail-open' | 'reject';
@@ -51,7 +55,12 @@ export interface NodePools {
 }
 
 const STATUSES: readonly PoolMemberStatus[] = ['active', 'on-trial', 'ejected', 'draining', 'drained', 'disabled'];
-const REASONS: readonly PoolMemberReason[] = ['active-check-failure', 'outlier-detection', 'not-checked-yet'];
+const REASONS: readonly PoolMemberReason[] = [
+  'active-check-failure',
+  'outlier-detection',
+  'direct-return-failure',
+  'not-checked-yet',
+];
 const SERVING: readonly PoolServing[] = ['normal', 'backup', 'panic', 'fail-open', 'reject'];
 
 /** `org/{org}/l4lb/{gateway}/nodes/{node}/pool`: the state of a gateway's pools on one node, which alone writes it. */

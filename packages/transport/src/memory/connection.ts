@@ -8,6 +8,8 @@ import type {
   SharedBytes,
   StreamId,
 } from '../transport.js';
+import type { HostReading } from './host-reading.js';
+import { Inbox } from './inbox.js';
 import type { Link } from './link.js';
 import { Liveness } from './liveness.js';
 import { Receiver, type ReceiverHost } from './receiver.js';
@@ -20,6 +22,7 @@ export interface MemoryConnectionOptions {
   readonly peer: PeerInfo;
   readonly runtime: VirtualRuntime;
   readonly link: Link;
+  readonly reading: HostReading;
   readonly limits: ConnectionLimits;
   readonly peerLimits: ConnectionLimits;
   /** Bytes that are lent to owners for the time of a call; null lends the sender's own. */
@@ -28,8 +31,8 @@ export interface MemoryConnectionOptions {
   ended(connection: MemoryConnection): void;
 }
 
-/** Datagrams that come before `listen`: more are dropped, as a full socket buffer does. */
-const EARLY_DATAGRAMS_MAX = 64;
+/** Datagrams that wait for their owner: more are dropped, as a full socket buffer does. */
+const WAITING_DATAGRAMS_MAX = 64;
 /** What fills lent bytes after the call, so that an owner that keeps the view is found out. */
 const STALE_BYTE = 0xdb;
 
@@ -48,11 +51,8 @@ export class MemoryConnection implements Connection, SenderHost, ReceiverHost {
   readonly #liveness: Liveness;
   #otherEnd: MemoryConnection | null = null;
   #events: ConnectionEvents | null = null;
-  /** What came before `listen` has been told. */
-  #listening = false;
-  /** What came before `listen`, in order. */
-  #early: (() => void)[] = [];
-  #earlyDatagrams = 0;
+  readonly #inbox: Inbox;
+  #waitingDatagrams = 0;
   #closeInfo: CloseInfo | null = null;
   #closedAtMs: number | null = null;
 
@@ -68,14 +68,14 @@ export class MemoryConnection implements Connection, SenderHost, ReceiverHost {
     this.#sender = new Sender(this, options.limits, options.peerLimits);
     this.#receiver = new Receiver(this, options.limits);
     this.#liveness = new Liveness(this, options.peerLimits);
+    this.#inbox = new Inbox(options.runtime, options.reading, () => this.#tellLimits(false));
   }
 
   // Connection.
 
   listen(events: ConnectionEvents): void {
     this.#events = events;
-    if (this.#early.length === 0) this.#listening = true;
-    else this.#soon(() => this.#deliverEarly());
+    this.#inbox.open();
   }
 
   open(bidirectional: boolean, priority: number): StreamId | null {
@@ -271,8 +271,8 @@ export class MemoryConnection implements Connection, SenderHost, ReceiverHost {
   }
 
   #onPacket(chunks: readonly Chunk[]): void {
-    if (!this.#listening) {
-      this.#early.push(() => {
+    if (!this.#inbox.flowing) {
+      this.#inbox.accept(bytesOf(chunks), () => {
         this.#consume(chunks);
         this.#control((otherEnd) => otherEnd.#sender.consumed(chunks));
       });
@@ -320,11 +320,10 @@ export class MemoryConnection implements Connection, SenderHost, ReceiverHost {
   }
 
   #onDatagram(bytes: SharedBytes): void {
-    if (!this.#listening) {
-      if (this.#earlyDatagrams >= EARLY_DATAGRAMS_MAX) return;
-      this.#earlyDatagrams += 1;
-    }
-    this.#whenListening(() => {
+    if (this.#waitingDatagrams >= WAITING_DATAGRAMS_MAX) return;
+    this.#waitingDatagrams += 1;
+    this.#inbox.accept(bytes.length, () => {
+      this.#waitingDatagrams -= 1;
       const view = this.lend(bytes);
       this.owner.datagram(view);
       this.takeBack(view);
@@ -352,23 +351,16 @@ export class MemoryConnection implements Connection, SenderHost, ReceiverHost {
   }
 
   #tellClosed(): void {
-    if (!this.#listening) this.#early = [() => this.owner.closed(this.#closeInfo!)];
-    else this.owner.closed(this.#closeInfo!);
+    // What was not read is gone with the connection.
+    this.#inbox.clear();
+    if (this.#inbox.opened) this.owner.closed(this.#closeInfo!);
+    else this.#inbox.accept(0, () => this.owner.closed(this.#closeInfo!));
   }
 
   // Ways to call.
 
   #whenListening(run: () => void): void {
-    if (this.#listening) run();
-    else this.#early.push(run);
-  }
-
-  #deliverEarly(): void {
-    const early = this.#early;
-    this.#early = [];
-    this.#listening = true;
-    for (const run of early) run();
-    this.#tellLimits(false);
+    this.#inbox.accept(0, run);
   }
 
   /** A small frame to the other end; one that is closed answers for itself. */
@@ -386,4 +378,8 @@ export class MemoryConnection implements Connection, SenderHost, ReceiverHost {
   #soon(run: () => void): void {
     this.#world.schedule(this.#world.nowMs, () => this.runtime.deliver(run));
   }
+}
+
+function bytesOf(chunks: readonly Chunk[]): number {
+  return chunks.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }

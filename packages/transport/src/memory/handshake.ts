@@ -184,7 +184,8 @@ export class Handshake {
     const id = network.nextConnectionId();
     const { scratch } = network;
     const ended = (connection: MemoryConnection) => transport.disown(connection);
-    const end = new MemoryConnection({ id, client, peer, runtime, link, limits, peerLimits, scratch, ended });
+    const reading = network.reading(transport.host);
+    const end = new MemoryConnection({ id, client, peer, runtime, link, reading, limits, peerLimits, scratch, ended });
     if (client) transport.own(end);
     return end;
   }

@@ -43,6 +43,8 @@ const RETRANSMIT_MS_MAX = 2_000;
 const RETRANSMISSIONS_MAX = 20;
 /** How long after a partition healed a sender may need to try again: probes become rarer the longer it lasted. */
 const RECOVERY_MS_MAX = 1000;
+/** How many probe time-outs a sender takes to find out that packets of its size pass no more (RFC 8899 section 5.1.2). */
+const BLACK_HOLE_PROBES = 3;
 /** Datagrams wait no longer than this for a busy link: later they are worth less than newer ones. */
 const DATAGRAM_WAIT_MS_MAX = 100;
 
@@ -58,6 +60,8 @@ export class Link {
   #held: Held[] = [];
   /** Nothing arrives earlier: what a partition held back comes first. */
   #arrivalMsMin = 0;
+  /** The same for what streams send: what was too large is sent again. */
+  #streamArrivalMsMin = 0;
   #freeAtMs = 0;
   #wakeScheduled = false;
 
@@ -76,6 +80,19 @@ export class Link {
   /** Changes options; what is under way keeps its time of arrival. */
   configure(options: Partial<LinkOptions>): void {
     this.#options = { ...this.#options, ...options };
+  }
+
+  /**
+   * Changes the size of packets that pass. When it shrinks, what streams send is lost until the sender has found out,
+   * three probe time-outs later; small frames and small datagrams pass all the time.
+   */
+  setMtu(bytes: number): void {
+    if (bytes < this.#options.mtuBytes) {
+      const { latencyMs, jitterMs } = this.#options;
+      const probeMs = Math.max(2 * latencyMs + 4 * jitterMs, RETRANSMIT_MS_MIN);
+      this.#streamArrivalMsMin = this.#world.nowMs + BLACK_HOLE_PROBES * probeMs + latencyMs;
+    }
+    this.configure({ mtuBytes: bytes });
   }
 
   /** World time since when nothing passes, or null. */
@@ -127,7 +144,7 @@ export class Link {
       return notBeforeMs;
     }
     const arrivalMs = departureMs + this.#delayMs() + this.#retransmissionMs(bytes);
-    return this.#schedule(Math.max(arrivalMs, notBeforeMs), to, run);
+    return this.#schedule(Math.max(arrivalMs, notBeforeMs, this.#streamArrivalMsMin), to, run);
   }
 
   /** Sends an acknowledgement or another small frame: it is repeated until it gets through, and takes no bandwidth. */

@@ -86,6 +86,62 @@ describe('MemoryNetwork: links', () => {
   });
 });
 
+describe('MemoryNetwork: packets that became too large', () => {
+  it('stops streams until the sender has found out, and lets small datagrams pass', async () => {
+    const { world, network, client, atServer } = await connectPair({ latencyMs: 20 });
+    network.link('client', 'server').setMtu(1280);
+    const startMs = world.nowMs;
+    client.write(client.open(false, 0)!, new Uint8Array(100), true);
+    expect([client.datagram(new Uint8Array(1280)), client.datagram(new Uint8Array(1300))]).toEqual([true, false]);
+    await world.runUntilTrue(() => atServer.finished.length === 1, 10_000);
+    expect(world.nowMs - startMs).toBe(140);
+    expect(atServer.datagrams.length).toBe(1);
+    network.link('client', 'server').setMtu(1350);
+    client.write(client.open(false, 0)!, new Uint8Array(100), true);
+    await world.runUntilTrue(() => atServer.finished.length === 2, 10_000);
+    expect(world.nowMs - startMs).toBe(160);
+  });
+});
+
+describe('MemoryNetwork: programs that read slowly', () => {
+  it('acknowledges but opens no windows while nothing is read, and keeps the connection', async () => {
+    const { world, network, client, atServer } = await connectPair({}, { connectionWindowBytes: 10_000 });
+    network.reading('server').bytesPerSecond = 0;
+    client.write(client.open(false, 0)!, new Uint8Array(50_000), true);
+    await world.runFor(60_000);
+    expect([atServer.streams, client.backlogBytes(), atServer.closeInfo]).toEqual([[], 40_000, null]);
+    network.reading('server').bytesPerSecond = Number.POSITIVE_INFINITY;
+    await world.runFor(100);
+    expect([atServer.size(atServer.streams[0]!), client.backlogBytes()]).toEqual([50_000, 0]);
+  });
+
+  it('reads at the given speed, in order', async () => {
+    const { world, network, client, atServer } = await connectPair({}, { connectionWindowBytes: 1000 });
+    network.reading('server').bytesPerSecond = 1000;
+    const streams = [0, 1].map(() => client.open(false, 0)!);
+    for (const stream of streams) client.write(stream, new Uint8Array(2000), true);
+    await world.runFor(3000);
+    expect(streams.map((stream) => atServer.size(stream))).toEqual([2000, 0]);
+    await world.runFor(1500);
+    expect(atServer.finished).toEqual(streams);
+  });
+
+  it('closes a connection whose backlog grows too large, and what was not read is gone', async () => {
+    const limits = { connectionWindowBytes: 1000, backlogBytesMax: 5000 };
+    const { world, network, client, atClient, atServer } = await connectPair({}, limits);
+    network.reading('server').bytesPerSecond = 0;
+    client.write(client.open(false, 0)!, new Uint8Array(4000), false);
+    await world.runFor(100);
+    client.write(client.open(false, 0)!, new Uint8Array(4000), false);
+    await world.runFor(100);
+    expect(atClient.closeInfo?.reason).toBe('more than 5000 bytes were written and not acknowledged');
+    expect([atServer.closeInfo?.code, atServer.streams]).toEqual([null, []]);
+    network.reading('server').bytesPerSecond = Number.POSITIVE_INFINITY;
+    await world.runFor(100);
+    expect(atServer.streams).toEqual([]);
+  });
+});
+
 describe('MemoryNetwork: partitions and silence', () => {
   it('delivers after a partition that is shorter than the idle time-out', async () => {
     const { world, network, client, atClient, atServer } = await connectPair({});
@@ -163,6 +219,17 @@ describe('MemoryNetwork: partitions and silence', () => {
     await connect(transports.client);
   });
 
+  it('resets all connections of a host at once', async () => {
+    const { world, network, transports, atClient, connect } = await connectPair({});
+    const second = await connect(transports.client);
+    const atSecond = Recorder.on(second.client);
+    network.resetHost('server');
+    await world.runFor(1);
+    expect([atClient.closeInfo?.code, atSecond.closeInfo?.code]).toEqual([null, null]);
+    network.resetHost('server');
+    await connect(transports.client);
+  });
+
   it('times out an attempt to connect into a partition', async () => {
     const { world, network, transports, connect } = await connectPair({});
     network.partition('client', 'server');
@@ -236,14 +303,14 @@ interface Pair extends Ends {
   connect(from: Transport): Promise<Ends>;
 }
 
-async function connectPair(link: Partial<LinkOptions>): Promise<Pair> {
+async function connectPair(link: Partial<LinkOptions>, limits: Partial<ConnectionLimits> = {}): Promise<Pair> {
   const world = new VirtualWorld({ seed: 3 });
   const network = new MemoryNetwork(world, { link });
   const start = (name: string) => new VirtualMachine(world, { name }).start();
   const processes = { client: start('client'), server: start('server') };
   const transports = { client: network.transport(processes.client), server: network.transport(processes.server) };
   const accepted: Connection[] = [];
-  const common = { protocols: ['test'], limits: QUIC_LIMITS };
+  const common = { protocols: ['test'], limits: { ...QUIC_LIMITS, ...limits } };
   const accept = (connection: Connection) => void accepted.push(connection);
   await transports.server.listen({ host: 'server', port: 443, identity: SERVER_IDENTITY, ...common, accept });
   const connect = async (from: Transport): Promise<Ends> => {

@@ -1,6 +1,7 @@
 import type { VirtualRuntime, VirtualWorld } from '@higgins/runtime';
 import { TransportError } from '../transport.js';
 import type { MemoryConnection } from './connection.js';
+import { HostReading } from './host-reading.js';
 import { DEFAULT_LINK, Link, type LinkOptions } from './link.js';
 import type { MemoryListener } from './listener.js';
 import { MemoryTransport } from './transport.js';
@@ -37,6 +38,7 @@ export class MemoryNetwork {
   readonly #links = new Map<string, Link>();
   readonly #listeners = new Map<string, MemoryListener>();
   readonly #hosts = new Map<string, VirtualRuntime>();
+  readonly #readings = new Map<string, HostReading>();
   readonly #connections = new Set<MemoryConnection>();
   #nextPort = EPHEMERAL_PORT_MIN;
   #nextConnection = 1;
@@ -90,13 +92,26 @@ export class MemoryNetwork {
   resetConnections(left: string, right: string): void {
     for (const connection of [...this.#connections]) {
       const { from, to } = connection.link;
-      if (!((from === left && to === right) || (from === right && to === left))) continue;
-      this.world.schedule(this.world.nowMs, () => {
-        connection.runtime.deliver(() => {
-          if (!connection.closed) connection.lose('connection reset by the network');
-        });
-      });
+      if ((from === left && to === right) || (from === right && to === left)) this.#reset(connection);
     }
+  }
+
+  /** Resets every connection of a host, as `resetConnections` does. */
+  resetHost(host: string): void {
+    for (const connection of [...this.#connections]) {
+      const { from, to } = connection.link;
+      if (from === host || to === host) this.#reset(connection);
+    }
+  }
+
+  /** How fast programs on a host read what has arrived for them, per connection; see `HostReading`. */
+  reading(host: string): HostReading {
+    let reading = this.#readings.get(host);
+    if (reading === undefined) {
+      reading = new HostReading();
+      this.#readings.set(host, reading);
+    }
+    return reading;
   }
 
   // For transports, listeners and handshakes.
@@ -151,5 +166,13 @@ export class MemoryNetwork {
 
   removeConnection(connection: MemoryConnection): void {
     this.#connections.delete(connection);
+  }
+
+  #reset(connection: MemoryConnection): void {
+    this.world.schedule(this.world.nowMs, () => {
+      connection.runtime.deliver(() => {
+        if (!connection.closed) connection.lose('connection reset by the network');
+      });
+    });
   }
 }

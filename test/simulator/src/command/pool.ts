@@ -6,6 +6,8 @@ import type { SeedResult } from '../frame/run-seed.js';
 export interface SeedOrder {
   readonly scenario: string;
   readonly seed: number;
+  /** Tells which transitions were seen under which faults. */
+  readonly coverage?: boolean;
 }
 
 /** Runs all orders on so many threads; `done` is called for each as it ends. Rejects if a thread fails. */

@@ -1,5 +1,6 @@
 import { describeFault } from '../frame/faults.js';
 import type { SeedResult } from '../frame/run-seed.js';
+import { guarantees } from '../invariants/index.js';
 
 /** Sums over all runs. */
 export interface Summary {
@@ -7,6 +8,8 @@ export interface Summary {
   readonly virtualHours: number;
   readonly steps: number;
   readonly checks: number;
+  /** How many of all invariants were held in at least one run. */
+  readonly invariants: number;
   readonly violations: number;
   readonly elapsedSeconds: number;
   readonly seedsPerMinute: number;
@@ -32,6 +35,7 @@ export function summaryOf(results: readonly SeedResult[], elapsedMs: number): Su
     virtualHours: sum(({ virtualMs }) => virtualMs) / 3_600_000,
     steps: sum(({ steps }) => steps),
     checks: sum(({ checks }) => checks),
+    invariants: new Set(results.flatMap((result) => result.invariants)).size,
     violations: results.filter(({ violation }) => violation !== null).length,
     elapsedSeconds: elapsedMs / 1000,
     seedsPerMinute: (results.length * 60_000) / elapsedMs,
@@ -39,9 +43,10 @@ export function summaryOf(results: readonly SeedResult[], elapsedMs: number): Su
 }
 
 export function summaryText(summary: Summary): string {
-  const { runs, virtualHours, steps, checks, violations, elapsedSeconds, seedsPerMinute } = summary;
+  const { runs, virtualHours, steps, checks, invariants, violations, elapsedSeconds, seedsPerMinute } = summary;
   return (
-    `${runs} runs, ${virtualHours.toFixed(2)} virtual hours, ${steps} steps, ${checks} checks, ` +
-    `${violations} violations, ${elapsedSeconds.toFixed(1)} s, ${seedsPerMinute.toFixed(0)} seeds per minute`
+    `${runs} runs, ${virtualHours.toFixed(2)} virtual hours, ${steps} steps, ${checks} checks ` +
+    `of ${invariants} invariants (of ${guarantees.length}), ${violations} violations, ` +
+    `${elapsedSeconds.toFixed(1)} s, ${seedsPerMinute.toFixed(0)} seeds per minute`
   );
 }

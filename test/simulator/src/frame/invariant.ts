@@ -1,11 +1,17 @@
 import type { Observation } from './observation.js';
 
-/** A statement that must hold in every run; see design of the simulator in the README. Stateful: one instance per run. */
-export interface Invariant {
-  /** Stable name, such as `version-never-goes-back`. */
+/** What an invariant says, for tables and reports. */
+export interface Guarantee {
+  /** Stable name, such as `version-never-goes-back`: that of its file. */
   readonly id: string;
   /** What must hold, in one sentence. */
   readonly statement: string;
+  /** Numbers of the design's list of invariants that it judges, in part or whole; empty: a requirement beside that list. */
+  readonly design: readonly number[];
+}
+
+/** A statement that must hold in every run; see design of the simulator in the README. Stateful: one instance per run. */
+export interface Invariant extends Pick<Guarantee, 'id' | 'statement'> {
   /** Judges what happened. Throws a Violation. */
   observe?(observation: Observation, nowMs: number): void;
   /** Judges the state of the world after each step. Throws a Violation. */

@@ -10,6 +10,18 @@ export interface ProcessContext {
   readonly transport: MemoryTransport;
   observe(observation: Observation): void;
   note(what: string): void;
+  /** A transition of a part of the program (`relay`, `session`, `client`, …) took place, for the table of coverage. */
+  mark(part: string, transition: string): void;
+  /** The same for counters of the program, whose growth tells of transitions. */
+  watch(part: string, counters: object): void;
+  /** A production part that runs in this process (a relay, a client), for invariants that look at its own state. */
+  show(part: object): void;
+}
+
+/** What a node is beside its machine. */
+export interface NodeOptions extends VirtualMachineOptions {
+  /** It is started by a fault that names it, and by nothing else. Default false. */
+  readonly standsBy?: boolean;
 }
 
 /**
@@ -22,21 +34,30 @@ export type Program = (context: ProcessContext) => void | Promise<void>;
 export class SimulatedNode {
   readonly name: string;
   readonly machine: VirtualMachine;
+  /** It is started by a fault that names it, and by nothing else. */
+  readonly standsBy: boolean;
   readonly #simulation: Simulation;
   readonly #program: Program;
   #process: VirtualRuntime | null = null;
+  #parts: object[] = [];
 
   /** Made by `Simulation.node`. */
-  constructor(simulation: Simulation, options: VirtualMachineOptions, program: Program) {
+  constructor(simulation: Simulation, options: NodeOptions, program: Program) {
     this.#simulation = simulation;
     this.#program = program;
     this.name = options.name;
+    this.standsBy = options.standsBy ?? false;
     this.machine = new VirtualMachine(simulation.world, options);
   }
 
   /** The process that runs, or null. */
   get process(): VirtualRuntime | null {
     return this.#process;
+  }
+
+  /** What the process that runs has shown; empty while there is none. */
+  get parts(): readonly object[] {
+    return this.#process === null ? [] : this.#parts;
   }
 
   get running(): boolean {
@@ -48,13 +69,8 @@ export class SimulatedNode {
     if (this.#process !== null) return;
     const runtime = this.machine.start(this.name);
     this.#process = runtime;
-    const context: ProcessContext = {
-      node: this,
-      runtime,
-      transport: this.#simulation.network.transport(runtime, this.name),
-      observe: (observation) => this.#simulation.observe(observation),
-      note: (what) => this.#simulation.observe({ kind: 'note', node: this.name, what }),
-    };
+    this.#parts = [];
+    const context = this.#context(runtime);
     this.#simulation.observe({ kind: 'started', node: this.name });
     this.#simulation.world.entered();
     // A program that fails is a fault of ours, whatever happened to it.
@@ -81,5 +97,21 @@ export class SimulatedNode {
 
   resume(): void {
     this.#process?.resume();
+  }
+
+  #context(runtime: VirtualRuntime): ProcessContext {
+    const { world, network, coverage } = this.#simulation;
+    return {
+      node: this,
+      runtime,
+      transport: network.transport(runtime, this.name),
+      observe: (observation) => this.#simulation.observe(observation),
+      note: (what) => this.#simulation.observe({ kind: 'note', node: this.name, what }),
+      mark: (part, transition) => coverage.mark(part, transition, world.nowMs),
+      watch: (part, counters) => coverage.watch(part, counters),
+      show: (part) => {
+        if (this.#process === runtime) this.#parts.push(part);
+      },
+    };
   }
 }

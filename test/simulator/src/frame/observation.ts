@@ -20,6 +20,65 @@ export type Observation =
       readonly group: number;
       readonly payload: Uint8Array;
     }
+  /** A subscriber of a map says what it holds, by key, and which object was the last that it took. */
+  | {
+      readonly kind: 'held';
+      readonly node: string;
+      readonly track: string;
+      readonly group: number;
+      readonly object: number;
+      readonly entries: ReadonlyMap<string, string>;
+    }
+  /** A subscriber was given an event. `lost`: it was told before that others are gone. */
+  | {
+      readonly kind: 'delivered';
+      readonly node: string;
+      readonly track: string;
+      readonly group: number;
+      readonly object: number;
+      readonly payload: Uint8Array;
+      readonly lost: boolean;
+    }
+  /** A plain MOQT client got an object, live or by a fetch. */
+  | {
+      readonly kind: 'carried';
+      readonly node: string;
+      readonly track: string;
+      readonly group: number;
+      readonly object: number;
+      readonly payload: Uint8Array;
+    }
+  /** Somebody published an object that every consumer has to refuse. */
+  | {
+      readonly kind: 'spoiled';
+      readonly node: string;
+      readonly track: string;
+      readonly group: number;
+      readonly object: number;
+      /** What is wrong with it. */
+      readonly fault: string;
+    }
+  /** A subscriber was told that an object is invalid. */
+  | {
+      readonly kind: 'refused';
+      readonly node: string;
+      readonly track: string;
+      readonly group: number;
+      readonly object: number;
+      readonly reason: string;
+    }
+  /** A relay handed out an object to somebody who looks at what is on the wire; `newest`: as the newest of its group. */
+  | {
+      readonly kind: 'served';
+      readonly node: string;
+      readonly relay: string;
+      readonly track: string;
+      readonly group: number;
+      readonly object: number;
+      readonly ttlMs: number;
+      readonly ageMs: number;
+      readonly newest: boolean;
+    }
   /** A target was read back: this is in force from now on. */
   | {
       readonly kind: 'enforced';
@@ -27,6 +86,15 @@ export type Observation =
       readonly track: string;
       readonly group: number;
       readonly version: number;
+    }
+  /** A value's time was up at a consumer: from now on its default counts, which is `mode`. */
+  | {
+      readonly kind: 'expired';
+      readonly node: string;
+      readonly track: string;
+      readonly group: number;
+      readonly version: number | null;
+      readonly mode: string;
     }
   /** The acknowledgement of a PoP arrived where the publisher's side looks. */
   | {
@@ -60,8 +128,26 @@ export function describe(observation: Observation): string {
     }
     case 'received':
       return `${node} received ${observation.track} group ${observation.group}`;
+    case 'carried':
+      return `${node} got ${observation.track} ${placeOf(observation)}`;
+    case 'held':
+      return `${node} holds ${observation.track} ${placeOf(observation)}, ${observation.entries.size} entries`;
+    case 'delivered': {
+      const { track, lost } = observation;
+      return `${node} was given ${track} ${placeOf(observation)}${lost ? ', behind a loss' : ''}`;
+    }
+    case 'spoiled':
+      return `${node} published ${observation.track} ${placeOf(observation)} with a fault: ${observation.fault}`;
+    case 'refused':
+      return `${node} refused ${observation.track} ${placeOf(observation)}: ${observation.reason}`;
+    case 'served': {
+      const { relay, track, ttlMs, ageMs } = observation;
+      return `${node} was served ${track} ${placeOf(observation)} by ${relay}, ${ageMs} of ${ttlMs} ms old`;
+    }
     case 'enforced':
       return `${node} enforces ${observation.track} version ${observation.version} of group ${observation.group}`;
+    case 'expired':
+      return `${node} lets ${observation.track} version ${observation.version} go: its time is up`;
     case 'acknowledged':
       return `${node} saw ${observation.pop} acknowledge ${observation.track} version ${observation.version}`;
     case 'forgot':
@@ -71,4 +157,8 @@ export function describe(observation: Observation): string {
     default:
       return `${node}: ${observation.what}`;
   }
+}
+
+function placeOf({ group, object }: { readonly group: number; readonly object: number }): string {
+  return `group ${group} object ${object}`;
 }

@@ -1,3 +1,4 @@
+import type { CoverageTable } from './coverage.js';
 import type { Fault } from './faults.js';
 import { Violation } from './invariant.js';
 import type { Simulation } from './simulation.js';
@@ -10,6 +11,8 @@ export interface RunOptions {
   readonly untilStep?: number;
   /** Keeps everything that happens, not only the last. */
   readonly keepAll?: boolean;
+  /** Tells which transitions were seen under which faults. */
+  readonly coverage?: boolean;
 }
 
 /** What a scenario tells while it runs. */
@@ -35,9 +38,13 @@ export interface SeedResult {
   readonly steps: number;
   readonly virtualMs: number;
   readonly checks: number;
+  /** Ids of the invariants that were held. */
+  readonly invariants: readonly string[];
   /** The faults that happened. */
   readonly faults: readonly Fault[];
   readonly violation: SeedViolation | null;
+  /** Null unless it was asked for. */
+  readonly coverage: CoverageTable | null;
 }
 
 export interface SeedViolation {
@@ -59,6 +66,7 @@ export interface SeedRun {
 /** Ends a run that has come as far as it was asked to. */
 class StepReached extends Error {}
 
+const UNTIL_STEP = 'until-step';
 /** Lines of history that a violation carries. */
 const HISTORY_LINES = 60;
 
@@ -88,12 +96,14 @@ export async function replaySeed(scenario: Scenario, seed: number, options: RunO
   } catch (error) {
     if (!(error instanceof StepReached)) violation = violationOf(simulation, error);
   }
-  return { result: { scenario: scenario.name, seed, ...figuresOf(simulation), faults, violation }, simulation };
+  const coverage = options.coverage ? coverageOf(simulation) : null;
+  const result = { scenario: scenario.name, seed, ...figuresOf(simulation), faults, violation, coverage };
+  return { result, simulation };
 }
 
 function endAt(simulation: Simulation, step: number) {
   return {
-    id: 'until-step',
+    id: UNTIL_STEP,
     statement: 'the run ends before this step',
     check() {
       if (simulation.world.steps >= step) throw new StepReached();
@@ -102,9 +112,16 @@ function endAt(simulation: Simulation, step: number) {
 }
 
 function figuresOf(simulation: Simulation | null) {
-  if (simulation === null) return { traceHash: '', steps: 0, virtualMs: 0, checks: 0 };
+  if (simulation === null) return { traceHash: '', steps: 0, virtualMs: 0, checks: 0, invariants: [] };
   const { world, checks } = simulation;
-  return { traceHash: world.trace.digest(), steps: world.steps, virtualMs: world.nowMs, checks };
+  const invariants = simulation.invariants.map(({ id }) => id).filter((id) => id !== UNTIL_STEP);
+  return { traceHash: world.trace.digest(), steps: world.steps, virtualMs: world.nowMs, checks, invariants };
+}
+
+function coverageOf(simulation: Simulation | null): CoverageTable {
+  if (simulation === null) return {};
+  simulation.coverage.sample(simulation.world.nowMs);
+  return simulation.coverage.table();
 }
 
 function violationOf(simulation: Simulation | null, error: unknown): SeedViolation {

@@ -1,8 +1,11 @@
-import { RandomStream, type VirtualMachineOptions, VirtualWorld } from '@higgins/runtime';
-import { MemoryNetwork, type MemoryNetworkOptions } from '@higgins/transport';
+import { RandomStream, VirtualWorld } from '@higgins/runtime';
+import { type MemoryCertificate, MemoryNetwork, type MemoryNetworkOptions } from '@higgins/transport';
+import { Coverage } from './coverage.js';
 import type { Invariant } from './invariant.js';
-import { type Program, SimulatedNode } from './node.js';
+import { LinkConditions } from './link-conditions.js';
+import { type NodeOptions, type Program, SimulatedNode } from './node.js';
 import { describe, type Observation } from './observation.js';
+import { RenewableIdentity } from './renewable-identity.js';
 
 /** How many observations are kept for the report of a violation, unless a run asks for more. */
 const HISTORY_MAX = 400;
@@ -14,9 +17,18 @@ export class Simulation {
   /** For what a scenario decides by lot; independent of what the network draws. */
   readonly random: RandomStream;
   readonly nodes = new Map<string, SimulatedNode>();
+  /** What is wrong with links. */
+  readonly links: LinkConditions;
+  /** Certificates that can expire, by the node that has them. */
+  readonly identities = new Map<string, RenewableIdentity>();
+  readonly coverage = new Coverage();
   /** Observations that are kept. */
   historyMax = HISTORY_MAX;
   readonly #invariants: Invariant[] = [];
+  /** Those among them that judge each step. */
+  readonly #watching: Invariant[] = [];
+  /** Those that judge observations. */
+  readonly #listening: Invariant[] = [];
   readonly #history: { readonly atMs: number; readonly observation: Observation }[] = [];
   readonly #failures: unknown[] = [];
   #checks = 0;
@@ -24,6 +36,7 @@ export class Simulation {
   constructor(seed: number, network: MemoryNetworkOptions = {}) {
     this.world = new VirtualWorld({ seed });
     this.network = new MemoryNetwork(this.world, network);
+    this.links = new LinkConditions(this.network);
     this.random = new RandomStream(seed, 'scenario');
   }
 
@@ -33,14 +46,28 @@ export class Simulation {
   }
 
   /** Adds a node; it has to be started. */
-  node(options: VirtualMachineOptions, program: Program): SimulatedNode {
+  node(options: NodeOptions, program: Program): SimulatedNode {
     const node = new SimulatedNode(this, options, program);
     this.nodes.set(node.name, node);
     return node;
   }
 
+  /** The certificate of a node, which a fault may let expire. */
+  identity(node: string, certificate: MemoryCertificate): RenewableIdentity {
+    const identity = new RenewableIdentity(certificate);
+    this.identities.set(node, identity);
+    return identity;
+  }
+
+  /** The invariants that this run holds. */
+  get invariants(): readonly Invariant[] {
+    return this.#invariants;
+  }
+
   hold(...invariants: readonly Invariant[]): void {
     this.#invariants.push(...invariants);
+    this.#watching.push(...invariants.filter(({ check }) => check !== undefined));
+    this.#listening.push(...invariants.filter(({ observe }) => observe !== undefined));
   }
 
   /** Something happened: it becomes part of the trace, and every invariant judges it. */
@@ -48,13 +75,13 @@ export class Simulation {
     const { nowMs, trace } = this.world;
     trace.text(describe(observation));
     if ('payload' in observation) trace.bytes(observation.payload);
+    this.coverage.sampleSometimes(nowMs);
     this.#history.push({ atMs: nowMs, observation });
     if (this.#history.length > this.historyMax) this.#history.shift();
-    for (const invariant of this.#invariants) {
-      if (invariant.observe === undefined) continue;
-      this.#checks += 1;
+    this.#checks += this.#listening.length;
+    for (const invariant of this.#listening) {
       try {
-        invariant.observe(observation, nowMs);
+        invariant.observe!(observation, nowMs);
       } catch (error) {
         this.fail(error);
       }
@@ -73,10 +100,17 @@ export class Simulation {
     await this.world.runUntil(untilMs);
   }
 
-  /** Runs until the condition holds, at most for `limitMs`; returns whether it holds. */
-  async runUntilTrue(condition: () => boolean, limitMs: number): Promise<boolean> {
-    const untilMs = this.world.nowMs + limitMs;
-    await this.world.runWhile(() => this.#healthy() && !condition(), untilMs);
+  /** Runs until the condition holds, at most for `limitMs`; returns whether it holds. It is asked every `everyMs`. */
+  async runUntilTrue(condition: () => boolean, limitMs: number, everyMs = 0): Promise<boolean> {
+    const { world } = this;
+    const untilMs = world.nowMs + limitMs;
+    let nextMs = world.nowMs;
+    const holds = () => {
+      if (world.nowMs < nextMs) return false;
+      nextMs = world.nowMs + everyMs;
+      return condition();
+    };
+    await world.runWhile(() => this.#healthy() && !holds(), untilMs);
     this.#throwFailure();
     return condition();
   }
@@ -98,12 +132,9 @@ export class Simulation {
 
   #healthy(): boolean {
     if (this.#failures.length > 0) return false;
+    this.#checks += this.#watching.length;
     try {
-      for (const invariant of this.#invariants) {
-        if (invariant.check === undefined) continue;
-        this.#checks += 1;
-        invariant.check(this.world.nowMs);
-      }
+      for (const invariant of this.#watching) invariant.check!(this.world.nowMs);
     } catch (error) {
       this.#failures.push(error);
     }

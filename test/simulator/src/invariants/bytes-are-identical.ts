@@ -1,12 +1,18 @@
-import { type Invariant, Violation } from '../frame/invariant.js';
+import { type Guarantee, type Invariant, Violation } from '../frame/invariant.js';
+
+/** What this file judges. */
+export const guarantee: Guarantee = {
+  id: 'bytes-are-identical',
+  statement: 'every object that a subscriber gets was published, byte for byte, on that track',
+  design: [2],
+};
 
 /** Invariant 2 of the design. */
 export function bytesAreIdentical(): Invariant {
-  const id = 'bytes-are-identical';
+  const { id } = guarantee;
   const committed = new Map<string, Uint8Array>();
   return {
-    id,
-    statement: 'every object that a subscriber gets was published, byte for byte, on that track',
+    ...guarantee,
     observe(observation) {
       if (observation.kind === 'committed') {
         const key = `${observation.track} ${observation.group} ${observation.object}`;
@@ -16,8 +22,9 @@ export function bytesAreIdentical(): Invariant {
           throw new Violation(id, `${observation.node} committed ${key} a second time with other bytes`);
         }
         committed.set(key, observation.payload.slice());
-      } else if (observation.kind === 'received') {
-        const key = `${observation.track} ${observation.group} 0`;
+      } else if (observation.kind === 'received' || observation.kind === 'carried' || observation.kind === 'delivered') {
+        const object = observation.kind === 'received' ? 0 : observation.object;
+        const key = `${observation.track} ${observation.group} ${object}`;
         const published = committed.get(key);
         if (published === undefined)
           throw new Violation(id, `${observation.node} received ${key}, which nobody published`);

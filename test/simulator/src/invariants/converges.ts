@@ -1,5 +1,12 @@
-import { type Invariant, Violation } from '../frame/invariant.js';
+import { type Guarantee, type Invariant, Violation } from '../frame/invariant.js';
 import type { VirtualKernel } from '../programs/kernel.js';
+
+/** What this file judges. */
+export const guarantee: Guarantee = {
+  id: 'converges',
+  statement: 'after faults heal, every PoP enforces the newest version and its acknowledgement arrives',
+  design: [14, 16],
+};
 
 /** What every PoP should enforce and have acknowledged. */
 export interface Expected {
@@ -16,7 +23,7 @@ export function converges(
   /** Whether everything has converged already. */
   holds(): boolean;
 } {
-  const id = 'converges';
+  const { id } = guarantee;
   const acknowledged = new Map<string, number>();
   const lagging = (): string | null => {
     for (const { track, version } of expected) {
@@ -31,8 +38,7 @@ export function converges(
     return null;
   };
   return {
-    id,
-    statement: 'after faults heal, every PoP enforces the newest version and its acknowledgement arrives',
+    ...guarantee,
     observe(observation) {
       if (observation.kind !== 'acknowledged') return;
       acknowledged.set(`${observation.pop} ${observation.track}`, observation.version);

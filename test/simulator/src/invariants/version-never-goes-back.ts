@@ -1,14 +1,20 @@
-import { type Invariant, Violation } from '../frame/invariant.js';
+import { type Guarantee, type Invariant, Violation } from '../frame/invariant.js';
+
+/** What this file judges. */
+export const guarantee: Guarantee = {
+  id: 'version-never-goes-back',
+  statement: 'the version that a PoP enforces never goes back, nor does what a subscription tells',
+  design: [1],
+};
 
 /** Invariant 1 of the design. BUS-11. */
 export function versionNeverGoesBack(): Invariant {
-  const id = 'version-never-goes-back';
+  const { id } = guarantee;
   const newest = new Map<string, { version: number; group: number }>();
   /** What the running process has told of. */
   const received = new Map<string, number>();
   return {
-    id,
-    statement: 'the version that a PoP enforces never goes back, nor does what a subscription tells',
+    ...guarantee,
     observe(observation) {
       // A machine that lost its disk and its kernel's state cannot know what it had.
       if (observation.kind === 'forgot') {

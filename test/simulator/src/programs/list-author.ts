@@ -1,10 +1,12 @@
-import type { NamedList } from '@higgins/signals';
+import type { ExpiryMode, NamedList } from '@higgins/signals';
 import { organisationList, parseListEntries } from '@higgins/signals';
 
 /** A named list of the simulated organisation. */
 export interface AuthoredList {
   readonly params: { readonly org: string; readonly list: string };
   readonly track: string;
+  /** What becomes of it at its expiry: a list of what is allowed fails closed, any other open. */
+  readonly expiry: ExpiryMode;
 }
 
 /**
@@ -17,18 +19,22 @@ export class ListAuthor {
   readonly #committed = new Map<string, number>();
 
   constructor(org: string, names: readonly string[]) {
-    this.lists = names.map((list) => ({ params: { org, list }, track: `org/${org}/lists/${list}` }));
+    this.lists = names.map((list) => ({
+      params: { org, list },
+      track: `org/${org}/lists/${list}`,
+      expiry: list === 'allowed' ? 'closed' : 'open',
+    }));
   }
 
   /** The next version of a list; its entries follow from the version. */
-  write({ track, params }: AuthoredList, nowWallMs: number): NamedList {
+  write({ track, params, expiry }: AuthoredList, nowWallMs: number): NamedList {
     const version = (this.#next.get(track) ?? 0) + 1;
     this.#next.set(track, version);
     return {
       owner: params.org,
       version,
       createdWallMs: Math.floor(nowWallMs),
-      expiry: 'open',
+      expiry,
       entries: parseListEntries(entriesOf(version)),
     };
   }

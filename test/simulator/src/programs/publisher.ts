@@ -26,15 +26,19 @@ const BURST_MS = 8;
 /** Publishes the author's lists and watches the acknowledgements, as the control plane will. */
 export function publisherProgram(options: PublisherProgramOptions): Program {
   return async (context) => {
-    const { runtime, transport, note } = context;
+    const { runtime, transport, note, mark, node, watch } = context;
     const { identity, authoritiesPem, relays } = options;
     const client = await Client.open({
       runtime,
       transport,
-      writerId: 'publisher',
+      writerId: node.name,
       relays: relays.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
-      onEvent: (event) => note(event.kind),
+      onEvent(event) {
+        note(event.kind);
+        mark('publisher', event.kind);
+      },
     });
+    watch('publisher', client.counters);
     observeCommits(client, context, options);
     for (const pop of options.pops) void watchAcknowledgements(client, pop, context);
     author(client, context, options);

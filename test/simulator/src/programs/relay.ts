@@ -1,6 +1,7 @@
-import { type Authorizer, RELAY_PROTOCOLS, type RelayLimits, RelayNode } from '@higgins/relay/core';
+import { type Authorizer, RELAY_PROTOCOLS, type RelayEvent, type RelayLimits, RelayNode } from '@higgins/relay/core';
 import type { ConnectionLimits, Identity } from '@higgins/transport';
 import type { Program } from '../frame/node.js';
+import { relayWords } from './words.js';
 
 export interface RelayProgramOptions {
   readonly identity: Identity;
@@ -9,6 +10,8 @@ export interface RelayProgramOptions {
   readonly upstreams: readonly string[];
   readonly limits?: Partial<RelayLimits>;
   readonly authorizer: Authorizer;
+  /** Given the relay of each start of the process, for those who look at its figures. */
+  onStarted?(relay: RelayNode): void;
 }
 
 /** Where relays of the simulator listen. */
@@ -25,15 +28,20 @@ export const CONNECTION_LIMITS: Partial<ConnectionLimits> = {
 /** A relay, as its binary runs it, on the virtual world. */
 export function relayProgram(options: RelayProgramOptions): Program {
   const { identity, authoritiesPem, upstreams, limits, authorizer } = options;
-  return async ({ node, runtime, transport, note }) => {
+  return async ({ node, runtime, transport, note, mark, watch }) => {
     const relay = new RelayNode({
       runtime,
       transport,
       authorizer,
       upstreams: upstreams.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
       ...(limits === undefined ? {} : { limits }),
-      onEvent: (event) => note(JSON.stringify(event)),
+      onEvent(event) {
+        note(relayWords(event));
+        mark('session', transitionOf(event));
+      },
     });
+    watch('relay', relay.core.counters);
+    options.onStarted?.(relay);
     await transport.listen({
       host: node.name,
       port: RELAY_PORT,
@@ -50,4 +58,12 @@ export function relayProgram(options: RelayProgramOptions): Program {
 /** The URL by which others reach a relay. */
 export function relayUrl(name: string): string {
   return `moqt://${name}:${RELAY_PORT}`;
+}
+
+/** What became of a session, for the table of coverage. */
+function transitionOf(event: RelayEvent): string {
+  if (event.kind === 'session-opened') return event.upstream ? 'opened upstream' : 'opened';
+  if (event.kind !== 'session-closed') return event.kind;
+  const by = event.remote ? 'the peer' : 'us';
+  return event.code === null ? 'lost' : `closed by ${by} with 0x${event.code.toString(16)}`;
 }

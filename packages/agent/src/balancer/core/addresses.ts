@@ -1,5 +1,13 @@
 import type { Family } from '@higgins/balancing';
-import { AddressError, bitsOf, compareAddresses, type Prefix, parseAddress, parsePrefix } from '@higgins/ipdata';
+import {
+  AddressError,
+  bitsOf,
+  compareAddresses,
+  formatAddress,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from '@higgins/ipdata';
 
 /** The family of a literal address; null if the text is a name. */
 export function familyOfAddress(host: string): Family | null {
@@ -26,6 +34,17 @@ export function rangeHolds(range: string, address: Prefix): boolean {
   const [first, last] = endsOfRange(range) ?? [];
   if (first === undefined || last === undefined || first.family !== address.family) return false;
   return compare(first, address) <= 0 && compare(address, last) <= 0;
+}
+
+/** An address of an address, CIDR or `first-last` that a host may have: not a network's own. */
+export function firstAddress(range: string): string {
+  const [first] = endsOfRange(range) ?? [];
+  if (first === undefined) return range;
+  const words = Uint32Array.from(first.words);
+  const isNetwork = range.includes('/') && bitsOf(first.family) - parsePrefix(range).length > 1;
+  // What ends in zeros does not carry.
+  if (isNetwork) words[words.length - 1]! += 1;
+  return formatAddress(first.family, words);
 }
 
 function endsOfRange(range: string): readonly [Prefix, Prefix] | null {

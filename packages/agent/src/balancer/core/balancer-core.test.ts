@@ -1,5 +1,8 @@
+import type { SlotTable } from '@higgins/balancing';
 import { describe, expect, it } from 'vitest';
 import { check, configuration, Driver, listener, loadBalancer, member, outlier, pool } from './driver.fixture.js';
+import { NODE_GONE_MS } from './limits.js';
+import { reportOf } from './report.js';
 
 const THREE = [member('a'), member('b'), member('c')];
 
@@ -214,6 +217,46 @@ describe('passive checks', () => {
   });
 });
 
+describe('trials', () => {
+  const halfOpen = { successes: 3, connectionsMax: 2 };
+
+  it('L4-34: on trial a member keeps its share of the slots, bounded by connections, with others to stand in', () => {
+    const driver = started(pool(THREE, { passiveCheck: outlier({ halfOpen }) })).run(2_000);
+    expect(driver.service().trial).toEqual({ connectionsMax: 2, members: [], others: null });
+    const before = driver.service().table.slots;
+    driver.count('b', { flows: 3, opened: 3, refused: 3 });
+    driver.run(1_100);
+    expect(driver.serving()).toBe('a c');
+    driver.run(30_000);
+    expect(driver.service().table.slots).toEqual(before);
+    const { members, others } = driver.service().trial!;
+    expect([members, others!.members, others!.slots.length]).toEqual([['b'], ['a', 'c'], 251]);
+    // Slots of the others are theirs in both tables.
+    const names = (table: SlotTable) => [...table.slots].map((index) => table.members[index]);
+    const [usual, instead] = [names(driver.service().table), names(others!)];
+    expect(usual.every((name, slot) => name === 'b' || name === instead[slot])).toBe(true);
+    driver.count('b', { flows: 3, opened: 3, answered: 3 });
+    driver.run(1_100);
+    expect([driver.service().trial!.members, driver.service().trial!.others]).toEqual([[], null]);
+    expect(driver.events.filter(({ kind }) => kind === 'member').map((event) => Object(event).to)).toEqual([
+      ...['ejected', 'on-trial', 'active'],
+    ]);
+  });
+
+  it('L4-34: those who stand in take turns as often as anybody, and without them there is nobody', () => {
+    const members = [member('a'), member('b', { weight: 2 }), member('c', { weight: 5 })];
+    const passiveCheck = outlier({ halfOpen, maxEjectionPercent: 100 });
+    const driver = started(pool(members, { algorithm: 'round-robin', passiveCheck })).run(2_000);
+    driver.count('c', { flows: 3, opened: 3, refused: 3 });
+    driver.run(31_200);
+    const { table, trial } = driver.service();
+    expect(trial!.others!.slots).toHaveLength(table.slots.length);
+    for (const name of ['a', 'b']) driver.count(name, { flows: 3, opened: 3, refused: 3 });
+    driver.run(1_100);
+    expect([driver.serving(), driver.service().trial!.others]).toEqual(['c', null]);
+  });
+});
+
 describe('ejection', () => {
   it('L4-40, L4-79: the program that takes a dead member out leaves at the moment of the decision, then flows are cut', () => {
     const driver = started(pool(THREE, { activeCheck: check({ fall: 1, intervalMs: 1_000, timeoutMs: 100 }) }));
@@ -332,6 +375,48 @@ describe('flows', () => {
     set('c', 9);
     driver.run(2_000);
     expect(driver.serving()).toBe('b c');
+  });
+});
+
+describe('limits of the PoP', () => {
+  const LIMITS = { connectionsPerMember: 40, connectionsPerSecond: 100, burst: 10, connections: 70 };
+  const POP = { node: 'n2', nodes: ['n1', 'n2', 'n3'] };
+  const SHOP = { owner: 'acme', name: 'shop' };
+
+  it('L4-43: new connections are limited for all living nodes together, open ones by each node for itself', () => {
+    const driver = new Driver({ pop: POP });
+    driver.configure(configuration(pool(THREE), { limits: LIMITS }));
+    driver.run(5);
+    expect(driver.service()).toMatchObject(LIMITS);
+    driver.core.busChanged(true, driver.now());
+    for (const node of ['n1', 'n3', 'n4']) driver.core.nodeHeard(SHOP, node, true, driver.now());
+    driver.core.nodeHeard({ owner: 'acme', name: 'other' }, 'n1', true, driver.now());
+    driver.turn();
+    driver.run(5);
+    expect(driver.service()).toMatchObject({ ...LIMITS, connectionsPerSecond: 33, burst: 3 });
+    driver.core.nodeHeard(SHOP, 'n1', false, driver.now());
+    driver.turn();
+    driver.run(NODE_GONE_MS - 1);
+    expect(driver.service().connectionsPerSecond).toBe(33);
+    driver.run(10);
+    expect(driver.service()).toMatchObject({ ...LIMITS, connectionsPerSecond: 50, burst: 5 });
+  });
+
+  it('L4-43: without the bus the last count holds, over a restart too', () => {
+    const driver = new Driver({ pop: POP });
+    driver.configure(configuration(pool(THREE), { limits: LIMITS }));
+    driver.core.busChanged(true, driver.now());
+    driver.core.nodeHeard(SHOP, 'n3', true, driver.now());
+    driver.run(2_000);
+    driver.core.busChanged(false, driver.now());
+    driver.core.nodeHeard(SHOP, 'n3', false, driver.now());
+    driver.run(3_600_000);
+    expect(driver.service().connectionsPerSecond).toBe(50);
+    const again = new Driver({ pop: POP, saved: driver.saved, nowMs: driver.nowMs });
+    again.configure(configuration(pool(THREE), { limits: LIMITS }));
+    again.run(60_000);
+    expect(again.service().connectionsPerSecond).toBe(50);
+    expect(reportOf(again.core, again.now()).services[0]).toMatchObject({ connectionsPerSecond: 50, nodes: 2 });
   });
 });
 

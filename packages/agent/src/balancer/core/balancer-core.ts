@@ -11,9 +11,10 @@ import type { BalancerOccurrence } from './events.js';
 import { FlowLoads } from './flow-loads.js';
 import { FlowSampler } from './flow-sampler.js';
 import { KernelLane } from './kernel-lane.js';
-import { ConfigurationError } from './layout.js';
+import { ConfigurationError, loadBalancerKey } from './layout.js';
 import { serves } from './leavers.js';
 import { Ledger } from './ledger.js';
+import { LiveNodes } from './live-nodes.js';
 import { instancesOf } from './members.js';
 import { NameBook, type NameChange } from './name-book.js';
 import { earlier, type Now } from './now.js';
@@ -30,6 +31,8 @@ export interface BalancerCoreOptions {
   /** What an earlier life left, on the clock of this boot (`rebased`); null: nothing. */
   readonly saved: SavedState | null;
   readonly now: Now;
+  /** This node, and the nodes of its PoP that may share limits with it; default: it is alone. */
+  readonly pop?: { readonly node: string; readonly nodes: readonly string[] };
 }
 
 /**
@@ -42,6 +45,7 @@ export class BalancerCore {
   readonly names: NameBook;
   readonly checks: CheckBook;
   readonly traffic = new TrafficBook();
+  readonly nodes: LiveNodes;
   readonly loads: FlowLoads;
   readonly kernel: KernelLane;
   readonly configurations: Configurations;
@@ -51,11 +55,12 @@ export class BalancerCore {
   readonly #drainWatch = new DrainWatch();
   readonly #bootId: string;
 
-  constructor({ random, bootId, saved, now }: BalancerCoreOptions) {
+  constructor({ random, bootId, saved, now, pop = { node: '', nodes: [] } }: BalancerCoreOptions) {
     this.names = new NameBook(random, saved?.names);
     this.checks = new CheckBook(random);
     this.#sampler = new FlowSampler(now);
-    this.loads = new FlowLoads(this.#sampler, this.checks);
+    this.nodes = new LiveNodes(pop.node, pop.nodes, saved?.nodes ?? [], now);
+    this.loads = new FlowLoads(this.#sampler, this.checks, this.nodes);
     this.kernel = new KernelLane(random, saved?.flushed ?? false, now);
     const pools = new Map(saved?.pools.map(({ key, members }) => [key, restorableMembers(members)] as const));
     this.configurations = new Configurations(this.names, saved?.seeds ?? [], pools);
@@ -95,6 +100,17 @@ export class BalancerCore {
 
   resolutionFailed(key: string, reason: string, now: Now): void {
     this.#named(this.names.failed(key, shortened(reason), now), now);
+  }
+
+  /** The bus, on which other nodes of the PoP are heard, is there or is gone. */
+  busChanged(connected: boolean, now: Now): void {
+    this.nodes.bus(connected, now);
+  }
+
+  /** What another node of the PoP tells of a load balancer holds, or holds no more. */
+  nodeHeard(loadBalancer: Parameters<typeof loadBalancerKey>[0], node: string, live: boolean, now: Now): void {
+    const key = loadBalancerKey(loadBalancer);
+    if (this.nodes.heard(key, node, live, now)) this.#reshare(key);
   }
 
   /** The kernel has the program in flight. */
@@ -211,6 +227,7 @@ export class BalancerCore {
       names: this.names.saved(now),
       pools: [...(this.state?.pools ?? [])].map(([key, pool]) => ({ key, members: savedMembers(pool.report()) })),
       drains: this.administration.drains.saved(),
+      nodes: this.nodes.saved(),
       flushed: this.kernel.isFlushed,
     };
   }
@@ -218,6 +235,7 @@ export class BalancerCore {
   /** Handles what is due by time. */
   tick(now: Now): void {
     if (this.configurations.states.some((state) => (state.nextBootMs() ?? Infinity) <= now.bootMs)) this.#advance(now);
+    for (const loadBalancer of this.nodes.advance(now)) this.#reshare(loadBalancer);
     this.#install(now);
     this.#compile(false, now);
   }
@@ -231,6 +249,7 @@ export class BalancerCore {
       this.checks.nextBootMs(),
       this.names.nextBootMs(),
       this.kernel.nextBootMs(),
+      this.nodes.nextBootMs(),
       flows ? earlier(this.#sampler.nextBootMs(), this.#ledger.cuts.nextBootMs()) : null,
       this.#ledger.saver.nextBootMs(),
     ].reduce(earlier, null);
@@ -318,7 +337,17 @@ export class BalancerCore {
     const services = new Set(state.layout.services.map(({ id }) => id));
     this.traffic.retain(services);
     this.#sampler.retain(services);
+    this.nodes.retain(new Set(state.layout.loadBalancers.map(loadBalancerKey)));
     this.#ledger.inForce(state, source, now);
+  }
+
+  /** This node has another part of the limits of a load balancer. */
+  #reshare(loadBalancer: string): void {
+    this.#ledger.saver.changed();
+    for (const [, pool] of this.configurations.pools()) {
+      const { owner, loadBalancer: name } = pool.plan.name;
+      if (loadBalancerKey({ owner, name }) === loadBalancer) pool.touch();
+    }
   }
 
   /** Another state is the current one. */

@@ -1,12 +1,14 @@
-import type { BalancerConfiguration, MemberReport, Selection, Transition } from '@higgins/balancing';
+import type { BalancerConfiguration, MemberReport, Transition } from '@higgins/balancing';
 import type { DesiredBalancer, DesiredService } from '../../targets/maglev/model.js';
 import type { CheckPlan } from './check-book.js';
 import { compileService, isIdle, sameService } from './compile.js';
-import type { Layout, ServicePlan } from './layout.js';
+import { directChecksOf } from './direct-plans.js';
+import { type Layout, loadBalancerKey, type ServicePlan } from './layout.js';
+import type { NodeShare } from './live-nodes.js';
 import { instancesOf } from './members.js';
 import type { NameBook } from './name-book.js';
 import { earlier, type Now } from './now.js';
-import { type Load, PoolChanges, PoolRuntime } from './pool-runtime.js';
+import { type Load, PoolChanges, PoolRuntime, type PoolSelection } from './pool-runtime.js';
 
 /** What was saved of pools, by key. */
 export type SavedPools = ReadonlyMap<string, readonly Pick<MemberReport, 'member' | 'record'>[]>;
@@ -16,6 +18,8 @@ export interface Loads {
   load(pool: PoolRuntime): Load;
   /** Members of the service that are at their limit of connections. */
   full(service: string): ReadonlySet<string>;
+  /** This node's part of the limits that a load balancer has in the whole PoP. */
+  share(loadBalancer: string): NodeShare;
 }
 
 /** A configuration at work: its pools, and the services that they amount to. */
@@ -26,7 +30,7 @@ export class BalancerState {
   readonly #plans: ReadonlyMap<string, readonly ServicePlan[]>;
   /** Versions of pools that services were last compiled from. */
   readonly #compiled: Map<string, number>;
-  readonly #selections: Map<string, Selection>;
+  readonly #selections: Map<string, PoolSelection>;
   /** Services that were compiled from the plans of this state. */
   readonly #own = new Set<string>();
   readonly #changes: PoolChanges;
@@ -100,7 +104,7 @@ export class BalancerState {
     return this.#services.get(id) ?? null;
   }
 
-  selection(id: string): Selection | null {
+  selection(id: string): PoolSelection | null {
     return this.#selections.get(id) ?? null;
   }
 
@@ -113,7 +117,16 @@ export class BalancerState {
   *checks(): Iterable<CheckPlan> {
     for (const pool of this.pools.values()) {
       for (const { check } of pool.instances.values()) if (check !== null) yield check;
+      for (const plan of this.plansOf(pool.plan.key)) yield* directChecksOf(plan, pool.instances);
     }
+  }
+
+  /** The checks of direct server return that one member has. */
+  directChecks(pool: PoolRuntime, member: string): CheckPlan[] {
+    const instance = pool.instances.get(member);
+    if (instance === undefined) return [];
+    const alone = new Map([[member, instance]]);
+    return this.plansOf(pool.plan.key).flatMap((plan) => directChecksOf(plan, alone));
   }
 
   /** When a pool next has something to do. */
@@ -141,7 +154,7 @@ export class BalancerState {
   compile(loads: Loads, now: Now): boolean {
     const before = this.#services;
     const services = new Map<string, DesiredService>();
-    const selections = new Map<string, Selection>();
+    const selections = new Map<string, PoolSelection>();
     for (const plan of this.layout.services) {
       const pool = this.pools.get(plan.pool.key)!;
       if (isIdle(plan, pool.instances) && this.#otherFamilyServes(plan)) continue;
@@ -160,7 +173,7 @@ export class BalancerState {
   #compile(
     plan: ServicePlan,
     isClean: boolean,
-    selections: Map<string, Selection>,
+    selections: Map<string, PoolSelection>,
     loads: Loads,
     now: Now,
   ): DesiredService {
@@ -168,12 +181,12 @@ export class BalancerState {
     const selection =
       (isClean ? this.#selections.get(plan.id) : undefined) ?? this.#select(plan, pool, selections, loads, now);
     this.#selections.set(plan.id, selection);
-    const service = compileService(plan, pool.instances, selection);
+    const service = compileService(plan, pool.instances, selection, loads.share(loadBalancerKey(plan.loadBalancer)));
     const known = this.#services.get(plan.id);
     return known !== undefined && sameService(known, service) ? known : service;
   }
 
-  #select(plan: ServicePlan, pool: PoolRuntime, selections: Map<string, Selection>, loads: Loads, now: Now): Selection {
+  #select(plan: ServicePlan, pool: PoolRuntime, selections: Map<string, PoolSelection>, loads: Loads, now: Now): PoolSelection {
     const full = loads.full(plan.id);
     if (full.size > 0) return pool.selection(full, loads.load(pool), now);
     const selection = selections.get(plan.pool.key) ?? pool.selection(full, loads.load(pool), now);

@@ -11,6 +11,8 @@ export interface CheckPlan {
   readonly pool: string;
   readonly member: string;
   readonly order: CheckOrder;
+  /** Of checks of direct server return: for whom it is, and whether a member that fails is held back. */
+  readonly direct?: { readonly listener: string; readonly enforce: boolean };
 }
 
 /** Latency of a check that found nothing to measure: what weights are made of must be above 0. */

@@ -39,6 +39,7 @@ interface Staged {
  */
 export class Configurations {
   readonly #names: NameBook;
+  readonly #looks: boolean;
   readonly #seeds: Map<string, number>;
   readonly #saved: SavedPools;
   readonly #answers: { readonly ticket: number; readonly outcome: ConfigurationOutcome }[] = [];
@@ -52,8 +53,10 @@ export class Configurations {
   appliedWallMs: number | null = null;
   refused: { readonly reason: string; readonly atWallMs: number } | null = null;
 
-  constructor(names: NameBook, seeds: Iterable<readonly [string, number]>, saved: SavedPools) {
+  /** `looks`: as `layOut` takes it. */
+  constructor(names: NameBook, seeds: Iterable<readonly [string, number]>, saved: SavedPools, looks: boolean) {
     this.#names = names;
+    this.#looks = looks;
     this.#seeds = new Map(seeds);
     this.#saved = saved;
   }
@@ -102,7 +105,7 @@ export class Configurations {
 
   /** What another configuration amounts to, without touching anything. @throws ConfigurationError; BalancingError. */
   preview(configuration: BalancerConfiguration, loads: Loads, now: Now): BalancerState {
-    const layout = layOut(configuration, this.#seeds);
+    const layout = layOut(configuration, this.#seeds, this.#looks);
     const options = { names: this.#names, saved: this.#saved, now };
     const state = this.#current
       ? this.#current.reconfigured(configuration, layout, this.#names, now)[0]
@@ -123,7 +126,7 @@ export class Configurations {
       this.#answer(request, { ok: true, revision: this.revision, changed: false });
       return false;
     }
-    const layout = this.#attempt(request, now, () => layOut(request.configuration, this.#seeds));
+    const layout = this.#attempt(request, now, () => layOut(request.configuration, this.#seeds, this.#looks));
     this.#overtake(request);
     this.#staged = { request, layout, deadlineBootMs: now.bootMs + FIRST_RESOLUTION_MS_MAX };
     this.#followNames(now);

@@ -1,4 +1,4 @@
-import type { ActiveCheck, Family, Resolution } from '@higgins/balancing';
+import type { ActiveCheck, Family, Protocol, Resolution } from '@higgins/balancing';
 import type { DesiredBalancer, DesiredService, ServiceCounters } from '../../targets/maglev/model.js';
 
 /** One active check to be carried out. */
@@ -9,6 +9,16 @@ export interface CheckOrder {
   /** The member's host as configured: for Host headers and server names. */
   readonly host: string;
   readonly check: ActiveCheck;
+  /** Whether the member is set up for direct server return is to be found out; absent: whether it serves. */
+  readonly direct?: DirectReturnOrder;
+}
+
+/** How clients' packets will come to a member: addressed to a virtual address, from the node's MAC address. */
+export interface DirectReturnOrder {
+  readonly dataPath: 'dsr-l2' | 'dsr-l3';
+  readonly protocol: Protocol;
+  /** Virtual addresses, literal, 1 and more. */
+  readonly addresses: readonly string[];
 }
 
 /** What a check found. */

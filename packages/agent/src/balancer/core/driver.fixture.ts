@@ -9,7 +9,7 @@ import type {
 } from '@higgins/balancing';
 import type { DesiredBalancer, DesiredService, MemberCounters, ServiceCounters } from '../../targets/maglev/model.js';
 import type { BalancerAction, ConfigurationOutcome } from './actions.js';
-import { BalancerCore } from './balancer-core.js';
+import { BalancerCore, type BalancerCoreOptions } from './balancer-core.js';
 import type { CheckResult } from './contract.js';
 import type { BalancerEvent } from './events.js';
 import type { Now } from './now.js';
@@ -63,10 +63,16 @@ export class Driver {
     seed = 1,
     saved = null,
     nowMs = 0,
-  }: { seed?: number; saved?: SavedState | null; nowMs?: number } = {}) {
+    pop = { node: 'n1', nodes: [] },
+  }: {
+    seed?: number;
+    saved?: SavedState | null;
+    nowMs?: number;
+    pop?: NonNullable<BalancerCoreOptions['pop']>;
+  } = {}) {
     this.nowMs = nowMs;
     this.#random = seed;
-    const options = { random: () => this.#next(), bootId: 'boot', now: this.now() };
+    const options = { random: () => this.#next(), bootId: 'boot', now: this.now(), pop };
     this.core = new BalancerCore({ ...options, saved: saved && rebased(saved, 'boot', this.now()) });
   }
 

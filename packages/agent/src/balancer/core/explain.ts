@@ -77,9 +77,18 @@ function choose(service: DesiredService, question: FlowQuestion): Found {
   const member = memberAt(table, slot);
   const where = member === null ? undefined : service.members.get(member);
   const at = { slot, slotsTotal, member, address: where?.address ?? null, port: where?.port ?? null };
-  const because = `the hash of ${choice.key.fields.join(', ')} leads to slot ${slot} of ${slotsTotal}`;
+  const hashed = `the hash of ${choice.key.fields.join(', ')} leads to slot ${slot} of ${slotsTotal}`;
+  const because = `${hashed}${trialOf(service, slot, member)}`;
   if (affinity === null) return { outcome: 'member', ...at, because };
   return { outcome: 'remembered', ...at, because: `${because}, unless the client is remembered with another member` };
+}
+
+/** What becomes of a flow that a member on trial has no place for. */
+function trialOf({ trial }: DesiredService, slot: number, member: string | null): string {
+  if (trial === null || member === null || !trial.members.includes(member)) return '';
+  const other = trial.others && memberAt(trial.others, slot);
+  const beyond = other === null ? 'it is refused' : `${other} serves it`;
+  return `, whose member is on trial: if that has ${trial.connectionsMax} connections, ${beyond}`;
 }
 
 function flowOf(question: FlowQuestion): Flow {

@@ -1,6 +1,7 @@
 import type { BalancerState, Loads } from './balancer-state.js';
 import type { CheckBook } from './check-book.js';
 import type { FlowSampler, Sample, SampleWish } from './flow-sampler.js';
+import type { LiveNodes, NodeShare } from './live-nodes.js';
 import type { ServicePlan } from './layout.js';
 import type { Load, PoolRuntime } from './pool-runtime.js';
 
@@ -11,13 +12,15 @@ const ROOM_SHARE = 0.9;
 export class FlowLoads implements Loads {
   readonly #sampler: FlowSampler;
   readonly #checks: CheckBook;
+  readonly #nodes: LiveNodes;
   readonly #arrivals = new Map<string, number>();
   readonly #full = new Map<string, ReadonlySet<string>>();
   #state: BalancerState | null = null;
 
-  constructor(sampler: FlowSampler, checks: CheckBook) {
+  constructor(sampler: FlowSampler, checks: CheckBook, nodes: LiveNodes) {
     this.#sampler = sampler;
     this.#checks = checks;
+    this.#nodes = nodes;
   }
 
   /** The state whose pools are asked about. */
@@ -40,6 +43,10 @@ export class FlowLoads implements Loads {
 
   full(service: string): ReadonlySet<string> {
     return this.#full.get(service) ?? new Set();
+  }
+
+  share(loadBalancer: string): NodeShare {
+    return this.#nodes.shareOf(loadBalancer);
   }
 
   /** New flows of a pool since the last look. */

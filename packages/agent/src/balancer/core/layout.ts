@@ -34,6 +34,8 @@ export interface ServicePlan {
   /** Those of the family; empty: every address of the host. */
   readonly addresses: readonly string[];
   readonly dataPath: DesiredService['dataPath'];
+  /** Whether members are looked at before they get packets. */
+  readonly directCheck: Listener['dsrCheck'];
   readonly pool: PoolPlan;
 }
 
@@ -75,9 +77,14 @@ const encoder = new TextEncoder();
  * Lays out the services, pools and names of a configuration.
  *
  * @param seeds what earlier configurations were given, by `loadBalancerKey`: a seed never changes by itself
+ * @param looks whether this node can find out if members are set up for direct server return; if not, all count as such
  * @throws ConfigurationError naming what this node can't do
  */
-export function layOut(configuration: BalancerConfiguration, seeds: ReadonlyMap<string, number>): Layout {
+export function layOut(
+  configuration: BalancerConfiguration,
+  seeds: ReadonlyMap<string, number>,
+  looks = false,
+): Layout {
   const services: ServicePlan[] = [];
   const pools = new Map<string, PoolPlan>();
   const names = new Map<string, NamePlan>();
@@ -86,9 +93,9 @@ export function layOut(configuration: BalancerConfiguration, seeds: ReadonlyMap<
     for (const listener of loadBalancer.listeners) {
       const pool = poolOf(loadBalancer, listener);
       for (const family of familiesOf(loadBalancer, listener, pool)) {
-        const plan = planPool(loadBalancer, pool, family, seed);
+        const plan = planPool(loadBalancer, pool, family, { seed, looks });
         if (!pools.has(plan.key)) pools.set(plan.key, plan);
-        services.push(planService(loadBalancer, listener, family, pools.get(plan.key)!));
+        services.push(planService(loadBalancer, listener, family, looks, pools.get(plan.key)!));
       }
     }
   }
@@ -156,27 +163,55 @@ function addressesOf(loadBalancer: LoadBalancer, listener: Listener): readonly s
   return listener.addresses.length > 0 ? listener.addresses : loadBalancer.addresses;
 }
 
-function planPool(loadBalancer: LoadBalancer, pool: Pool, family: Family, seed: number): PoolPlan {
+/** Listeners without addresses take whatever is addressed to the host: nobody knows what members need. */
+function directCheckOf(
+  loadBalancer: LoadBalancer,
+  listener: Listener,
+  family: Family,
+  looks: boolean,
+): Listener['dsrCheck'] {
+  const hasAddresses = addressesOf(loadBalancer, listener).some((address) => familyOfRange(address) === family);
+  return looks && hasAddresses && listener.dataPath.startsWith('dsr-') ? listener.dsrCheck : 'off';
+}
+
+function planPool(
+  loadBalancer: LoadBalancer,
+  pool: Pool,
+  family: Family,
+  { seed, looks }: { readonly seed: number; readonly looks: boolean },
+): PoolPlan {
   const { owner, name } = loadBalancer;
+  const fitnessRequired = loadBalancer.listeners.some((listener) => {
+    const leadsHere = listener.rules[0]?.pool === pool.name;
+    return leadsHere && directCheckOf(loadBalancer, listener, family, looks) === 'enforce';
+  });
   return {
     key: `${owner}/${name}/${pool.name}/${family}`,
     name: { owner, loadBalancer: name, pool: pool.name, family },
     pool,
-    settings: healthSettings(healthOptionsOf(pool)),
+    settings: healthSettings({ ...healthOptionsOf(pool), fitnessRequired }),
     seed,
     tableSize: pool.tableSize,
-    text: JSON.stringify([pool, seed]),
+    text: JSON.stringify([pool, seed, fitnessRequired]),
   };
 }
 
-function planService(loadBalancer: LoadBalancer, listener: Listener, family: Family, pool: PoolPlan): ServicePlan {
+function planService(
+  loadBalancer: LoadBalancer,
+  listener: Listener,
+  family: Family,
+  looks: boolean,
+  pool: PoolPlan,
+): ServicePlan {
   const { dataPath } = listener;
   if (dataPath === 'proxy') {
     const expected = 'expected nat, dsr-l2 or dsr-l3: this node carries no proxy';
     throw new ConfigurationError(`listener "${listener.name}" has the data path "proxy", ${expected}`);
   }
   const addresses = addressesOf(loadBalancer, listener).filter((address) => familyOfRange(address) === family);
-  return { id: serviceId(loadBalancer, listener, family), family, loadBalancer, listener, addresses, dataPath, pool };
+  const directCheck = directCheckOf(loadBalancer, listener, family, looks);
+  const id = serviceId(loadBalancer, listener, family);
+  return { id, family, loadBalancer, listener, addresses, dataPath, directCheck, pool };
 }
 
 /** Readable, and the same whatever else is configured: the hash tells apart names that differ in other characters only. */

@@ -44,8 +44,23 @@ export const CONNTRACK_NORMAL_SHARE = 0.75;
 /** Events that wait to be taken; more only if the process is stuck, and then the oldest go. */
 export const EVENTS_WAITING_MAX = 10_000;
 
+/** How often members of direct server return are looked at: what an operator repairs serves again within this time. */
+export const DIRECT_INTERVAL_MS = 5_000;
+
+/** The time that such a look may take, in which a question is put three times. */
+export const DIRECT_TIMEOUT_MS = 2_000;
+
+/** Looks in a row that find fault with a member before it is taken out of service. */
+export const DIRECT_FALL = 3;
+
+/** Virtual addresses of a listener that each member is asked for; members have all of a range on one device, or none. */
+export const DIRECT_ADDRESSES_MAX = 8;
+
 /** Characters of a reason in events and status. */
 export const REASON_CHARACTERS_MAX = 200;
 
 /** How often the kernel is asked whether somebody else changed what is ours: it is put right within this time. */
 export const VERIFY_INTERVAL_MS = 1_000;
+
+/** Time for which a node's state must have been over, with the bus there, before the others take its share of limits. */
+export const NODE_GONE_MS = 10_000;

@@ -8,6 +8,7 @@ import {
   type Rotation,
   SAMPLED_TABLE_SIZE,
   type Selection,
+  type SlotTable,
   select,
   type Transition,
   type WeightedMember,
@@ -22,6 +23,13 @@ export interface WantedAdmin {
   readonly state: 'enabled' | 'draining' | 'disabled';
   /** For `draining`: when it ends at the latest; null: when no flow is left. */
   readonly deadlineBootMs: number | null;
+}
+
+/** Slots of a pool, and who takes flows that members on trial have no place for. */
+export interface PoolSelection extends Selection {
+  readonly onTrial: readonly string[];
+  /** As many slots; null: there is nobody else, or nobody is on trial. */
+  readonly others: SlotTable | null;
 }
 
 /** What sampled algorithms weigh. */
@@ -130,6 +138,15 @@ export class PoolRuntime {
     return this.#took(this.#health.check(member, success, now.bootMs), now);
   }
 
+  /** Whether a member is set up for direct server return, where that is asked for. */
+  setFit(member: string, fit: boolean, now: Now): Transition[] {
+    return this.#took(this.#health.setFit(member, fit, now.bootMs), now);
+  }
+
+  isFit(member: string): boolean | null {
+    return this.#health.isFit(member);
+  }
+
   isSuspicious(member: string): boolean {
     return this.#health.isSuspicious(member);
   }
@@ -203,8 +220,21 @@ export class PoolRuntime {
   }
 
   /** Slots for the members that serve now; those in `full` stand aside while there is anybody else. */
-  selection(full: ReadonlySet<string>, load: Load, now: Now): Selection {
+  selection(full: ReadonlySet<string>, load: Load, now: Now): PoolSelection {
     const members = withoutFull(this.rotation(now).members, full);
+    const selection = this.#select(members, load);
+    const onTrial = selection.table.members.filter((name) => this.#statuses.get(name)?.state === 'on-trial');
+    if (onTrial.length === 0) return { ...selection, onTrial, others: null };
+    const { table } = this.#select(without(members, new Set(onTrial)), load);
+    return { ...selection, onTrial, others: table.slots.length === 0 ? null : stretched(table, selection.table) };
+  }
+
+  get #weighs(): boolean {
+    const { algorithm } = this.plan.pool;
+    return algorithm === 'least-connections' || algorithm === 'least-latency';
+  }
+
+  #select(members: readonly WeightedMember[], load: Load): Selection {
     const { plan } = this;
     const { algorithm } = plan.pool;
     if (!this.#weighs) {
@@ -217,11 +247,6 @@ export class PoolRuntime {
     const weighed = members.map((member) => ({ ...member, weight: weights.get(member.name) ?? 0 }));
     const table = buildSampled(weighed, SAMPLED_TABLE_SIZE);
     return { table, choice: { kind: 'turn', size: table.slots.length }, failoverSafe: false, weights };
-  }
-
-  get #weighs(): boolean {
-    const { algorithm } = this.plan.pool;
-    return algorithm === 'least-connections' || algorithm === 'least-latency';
   }
 
   #weighed(members: readonly WeightedMember[], load: Load): ReadonlyMap<string, number> {
@@ -265,5 +290,15 @@ function serving(members: readonly WeightedMember[]): WeightedMember[] {
 /** Full members stand aside, but not all at once: the kernel refuses what is above the limit. */
 function withoutFull(members: readonly WeightedMember[], full: ReadonlySet<string>): readonly WeightedMember[] {
   if (full.size === 0 || serving(members).every(({ name }) => full.has(name))) return members;
-  return members.map((member) => (full.has(member.name) ? { ...member, sharePercent: 0 } : member));
+  return without(members, full);
+}
+
+function without(members: readonly WeightedMember[], names: ReadonlySet<string>): readonly WeightedMember[] {
+  return members.map((member) => (names.has(member.name) ? { ...member, sharePercent: 0 } : member));
+}
+
+/** A table with as many slots as another: one that is read in turn may be shorter without some of its members. */
+function stretched({ members, slots }: SlotTable, { slots: { length } }: SlotTable): SlotTable {
+  if (slots.length === length) return { members, slots };
+  return { members, slots: Uint16Array.from({ length }, (_, slot) => slots[slot % slots.length]!) };
 }

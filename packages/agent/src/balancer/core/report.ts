@@ -1,7 +1,7 @@
 import { type MemberReport, slotCounts } from '@higgins/balancing';
 import type { BalancerCore } from './balancer-core.js';
 import type { BalancerState } from './balancer-state.js';
-import type { ServicePlan } from './layout.js';
+import { loadBalancerKey, type ServicePlan } from './layout.js';
 import { type Now, wallOf } from './now.js';
 import type { PoolRuntime } from './pool-runtime.js';
 import type {
@@ -64,6 +64,8 @@ function serviceOf(core: BalancerCore, state: BalancerState, plan: ServicePlan):
       selection.failoverSafe && plan.dataPath === 'nat' ? service.source === 'keep' : selection.failoverSafe,
     totals: core.traffic.totals(plan.id),
     refused: core.traffic.refused(plan.id),
+    connectionsPerSecond: service.connectionsPerSecond,
+    nodes: core.nodes.shareOf(loadBalancerKey(loadBalancer)).nodes,
     members: membersOf(core, state, plan),
   };
 }

@@ -1,4 +1,5 @@
 import type { MemberRecord, MemberReport } from '@higgins/balancing';
+import type { SavedNodes } from './live-nodes.js';
 import type { SavedName } from './name-book.js';
 import type { Now } from './now.js';
 
@@ -30,6 +31,8 @@ export interface SavedState {
   readonly names: readonly SavedName[];
   readonly pools: readonly { readonly key: string; readonly members: readonly SavedMember[] }[];
   readonly drains: readonly SavedDrain[];
+  /** Other nodes of the PoP that were counted last. */
+  readonly nodes: readonly SavedNodes[];
   /** The operator removed everything from the kernel, and wants it so until a reload. */
   readonly flushed: boolean;
 }

@@ -129,6 +129,10 @@ export interface ServiceStatus {
   readonly seed: number;
   readonly totals: TrafficTotals;
   readonly refused: { readonly limit: number; readonly rate: number; readonly source: number; readonly none: number };
+  /** New connections a second that this node lets in: its part of the PoP's limit; null: no limit. */
+  readonly connectionsPerSecond: number | null;
+  /** Nodes of the PoP that share that limit, this one included. */
+  readonly nodes: number;
   /** In the order of names. */
   readonly members: readonly ServiceMemberStatus[];
 }

@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { startRelay } from '../../../../../relay/src/io/start-relay.js';
 import { type TestCertificates, testCertificates } from '../../../../../relay/src/io/testing/certificates.js';
 import { BalancerLab, MEMBER_PORT, MEMBERS } from '../../../../../test/support/balancer-lab.js';
+import { shell } from '../../../../../test/support/lab.js';
 import { describeInNamespace } from '../../../../../test/support/namespace.js';
 import { until } from '../../../../../test/support/until.js';
 import type { BalancerEvent } from '../core/events.js';
@@ -153,6 +154,30 @@ await describeInNamespace('balancer on the bus', import.meta.filename, ['network
     await until(async () => (await balancer.control.status()).services[0]!.members[0]!.member === 'b');
   });
 
+  it('L4-43: the limit of new connections is of the PoP: the nodes that live share it, also when the bus is gone', async () => {
+    file({}, { connectionsPerSecond: 30, burst: 6 });
+    const { balancer } = await start(undefined, ['n1', 'n2', 'n3', 'n4']);
+    const rate = async () => (await balancer.control.status()).services[0]!.connectionsPerSecond;
+    const inKernel = () => shell('nft list limits').match(/rate over (\d+)\/second burst (\d+) packets/)?.slice(1);
+    expect(await rate()).toBe(30);
+    const seen = await watcher();
+    await until(() => statusOf(seen, 'a') === 'active');
+    const pools = seen.at(-1)!;
+    const [second, third] = [await client('n2'), await client('n3')];
+    await second.publish(nodePools, { ...PARAMS, node: 'n2' }, pools);
+    await third.publish(nodePools, { ...PARAMS, node: 'n3' }, pools);
+    await until(async () => (await rate()) === 10);
+    await until(() => inKernel()?.join() === '10,2');
+    await third.remove(nodePools, { ...PARAMS, node: 'n3' });
+    await until(async () => (await rate()) === 15);
+    await closeRelay();
+    await second[Symbol.asyncDispose]();
+    await balancer[Symbol.asyncDispose]();
+    const again = await start(undefined, ['n1', 'n2', 'n3', 'n4']);
+    expect((await again.balancer.control.status()).services[0]).toMatchObject({ connectionsPerSecond: 15, nodes: 2 });
+    expect(inKernel()).toEqual(['15', '3']);
+  });
+
   it('LOB-75, LOB-74: lists of the bus guard the listener that names them, and no other', async () => {
     const block = { kind: 'track', track: 'org/acme/lists/blocked' };
     file({ block });
@@ -181,16 +206,17 @@ await describeInNamespace('balancer on the bus', import.meta.filename, ['network
     expect(await exchange('10.100.1.5')).not.toMatch(/^10\./);
   });
 
-  /** The listener `dns` has the options. */
-  function file(options: object = {}): void {
-    writeFileSync(join(directory, 'lb.yaml'), JSON.stringify(documentOf(['a', 'b', 'c'], 'acme', options)));
+  /** The listener `dns` has the options, `web` the limits. */
+  function file(options: object = {}, limits: object = {}): void {
+    const document = documentOf(['a', 'b', 'c'], 'acme', options, limits);
+    writeFileSync(join(directory, 'lb.yaml'), JSON.stringify(document));
   }
 
-  function documentOf(names: readonly string[], owner: string, options: object = {}) {
+  function documentOf(names: readonly string[], owner: string, options: object = {}, limits: object = {}) {
     const members = names.map((name) => ({ name, host: MEMBERS[4][name.charCodeAt(0) - 97]!, port: MEMBER_PORT }));
     const rules = [{ pool: 'web' }];
     const listeners = [
-      { name: 'web', protocol: 'tcp', port: 80, rules },
+      { name: 'web', protocol: 'tcp', port: 80, rules, limits },
       { name: 'dns', protocol: 'udp', port: 80, rules, ...options },
     ];
     const pools = [{ name: 'web', members, activeCheck: QUICK }];
@@ -203,10 +229,11 @@ await describeInNamespace('balancer on the bus', import.meta.filename, ['network
 
   async function start(
     from: DesiredFrom = { kind: 'file', path: join(directory, 'lb.yaml') },
+    nodes: readonly string[] = [],
   ): Promise<{ balancer: Balancer; events: BalancerEvent[] }> {
     const options: BalancerOptions = {
       ...{ node: 'n1', stateDirectory: join(directory, 'state'), desired: from, logger: createLogger('lb', 'silent') },
-      bus: { relays: [await relayAddress('balancer')] },
+      bus: { relays: [await relayAddress('balancer')], nodes },
     };
     const events: BalancerEvent[] = [];
     const balancer = stack.use(await startBalancer(options));

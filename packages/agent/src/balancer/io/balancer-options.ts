@@ -22,6 +22,11 @@ export type DesiredFrom =
 export interface BalancerBus {
   /** In order of preference. */
   readonly relays: readonly RelayAddress[];
+  /**
+   * Names of the nodes of the PoP, at most 64: limits of new connections hold for all of them together. Those that live
+   * are known by what they publish. Default: the node is alone, and has the limits to itself.
+   */
+  readonly nodes?: readonly string[];
 }
 
 /** What a balancer is started with. */

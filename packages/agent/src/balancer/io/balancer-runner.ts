@@ -1,4 +1,5 @@
 import type { Runtime } from '@higgins/runtime';
+import { withinTime } from '../../io/within-time.js';
 import type { BalancerAction, ConfigurationOutcome } from '../core/actions.js';
 import type { BalancerCore } from '../core/balancer-core.js';
 import type { BalancerTarget, Checker, CheckResult, Programmed, Resolver } from '../core/contract.js';
@@ -141,10 +142,10 @@ export class BalancerRunner implements AsyncDisposable {
   }
 
   async #program(program: Program): Promise<void> {
-    const { core, target, sinks } = this.#options;
+    const { core, target, sinks, runtime } = this.#options;
     try {
       // A transaction that has begun is not given up at a stop: the kernel has all of it or nothing either way.
-      const result = await target.apply(program.desired, AbortSignal.timeout(PROGRAM_MS_MAX));
+      const result = await withinTime(runtime, PROGRAM_MS_MAX, (signal) => target.apply(program.desired, signal));
       sinks.programmed(program, result, Math.max(0, result.appliedBootMs - program.decidedBootMs));
       core.programmed(this.now());
     } catch (error) {

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { BalancerConfiguration } from '@higgins/balancing';
 import { formatPrefix } from '@higgins/ipdata';
 import { Netlink } from '@higgins/netlink';
+import { QuicTransport } from '@higgins/quic';
 import { NodeRuntime } from '@higgins/runtime/node';
 import { createLogger, type Logger, serveOperations } from '@higgins/service';
 import { claimExclusively } from '../../io/exclusive.js';
@@ -10,27 +11,26 @@ import { RouteKeeper } from '../../targets/bgp/route-keeper.js';
 import { BirdTarget, type BirdTargetOptions } from '../../targets/bgp/target.js';
 import { MaglevTarget } from '../../targets/maglev/target.js';
 import { NetworkChecker } from '../checks/index.js';
-import { BalancerCore } from '../core/balancer-core.js';
+import type { BalancerCore } from '../core/balancer-core.js';
 import type { BalancerTarget, Checker, Resolver } from '../core/contract.js';
 import { ConfigurationError } from '../core/layout.js';
-import { rebased } from '../core/saved-state.js';
 import type { BalancerControl } from '../core/status.js';
 import { EndpointSource } from '../discovery/index.js';
 import { addWebhookMetrics, Webhooks, type WebhooksOptions } from '../events/index.js';
 import { DnsResolver } from '../names/index.js';
 import { BalancerMetrics } from './balancer-metrics.js';
+import { type BalancerHost, BalancerNode } from './balancer-node.js';
 import type { BalancerBus, BalancerOptions } from './balancer-options.js';
-import { BalancerRunner, type RunnerSinks, reasonOf } from './balancer-runner.js';
-import { BusLink } from './bus-link.js';
-import type { ConfigurationFile } from './configuration-file.js';
+import { reasonOf } from './balancer-runner.js';
+import { BusLink, type BusLinkParts } from './bus-link.js';
+import { type ConfigurationFile, loadConfigurationFile } from './configuration-file.js';
 import { ConntrackWatch } from './conntrack-usage.js';
-import { LocalControl } from './control.js';
+import type { LocalControl } from './control.js';
 import { serveControl } from './control-server.js';
 import type { DesiredSource } from './desired-source.js';
-import { EventHub } from './event-hub.js';
+import type { EventHub } from './event-hub.js';
 import { FileDesiredSource } from './file-desired-source.js';
 import { KernelCheck } from './kernel-check.js';
-import { readState, writeState } from './state-file.js';
 import { TrackLists, type TrackListsOptions } from './track-lists.js';
 
 /** Name of the balancer's tables, unless told otherwise. */
@@ -54,84 +54,65 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   const logger = options.logger ?? createLogger('balancer');
   resources.use(await claimExclusively(options.stateDirectory, options.table ?? DEFAULT_TABLE));
   const runtime = resources.use(new NodeRuntime({ directory: options.stateDirectory }));
-  const now = () => ({ bootMs: runtime.bootMs(), wallMs: runtime.wallMs() });
   const node = options.node ?? hostname();
-  const bus = options.bus ? resources.use(await BusLink.open(options.bus, { node, runtime, logger })) : null;
+  const bus = options.bus ? resources.use(await openBus(options.bus, { node, runtime, log: logger })) : null;
   const source = resources.use(openSource(options, runtime, bus, logger));
-  const saved = await readState(runtime.disk, (reason) => logger.warn({ reason }, 'saved state is not used'));
-  const core = new BalancerCore({
-    random: () => runtime.random(),
-    bootId: runtime.bootId,
-    saved: saved && rebased(saved, runtime.bootId, now()),
-    now: now(),
-  });
-  const desired = await source.open();
   const { target, checker, resolver, warnings } = openParts(options, runtime);
-  const kernel = options.parts?.target === undefined ? await KernelCheck.open() : null;
-  const hub = new EventHub(logger);
-  const conntrack = resources.use(
-    new ConntrackWatch(runtime, (occurrence) => {
-      core.note(occurrence, now());
-      runner.turn();
-    }),
-  );
-  const lists = options.bus ? resources.use(openLists(options.bus, { ...options, node, runtime, logger })) : null;
-  const prepare = async (configuration: BalancerConfiguration) => {
-    const reason = TrackLists.refusal(configuration, options.bus ?? null);
-    if (reason !== null) throw new ConfigurationError(reason);
-    kernel?.require(core.configurations.preview(configuration, core.loads, now()).desired);
-    // Lists stand before the listeners that they guard, and go after them.
-    await lists?.follow(core.state === null ? [configuration] : [core.state.configuration, configuration]);
-  };
-  const control: LocalControl = new LocalControl({
-    core,
-    source,
-    hub,
-    node,
-    runtime,
-    conntrack,
-    prepare,
-    warnings: () => [...(kernel?.warnings ?? []), ...warnings()],
-    turn: () => runner.turn(),
-  });
   const metrics = new BalancerMetrics(
-    () => control.read(),
+    () => balancer.control.read(),
     () => runtime.bootMs(),
   );
+  const host: BalancerHost = {
+    async prepare(configuration) {
+      const { core } = balancer;
+      const reason = TrackLists.refusal(configuration, options.bus ?? null);
+      if (reason !== null) throw new ConfigurationError(reason);
+      kernel?.require(core.configurations.preview(configuration, core.loads, balancer.now()).desired);
+      // Lists stand before the listeners that they guard, and go after them.
+      await lists?.follow(core.state === null ? [configuration] : [core.state.configuration, configuration]);
+    },
+    settled() {
+      const { state } = balancer.core;
+      const inForce = state === null ? [] : [state.configuration];
+      lists?.follow(inForce).catch((error: unknown) => logger.error({ reason: reasonOf(error) }, 'lists of listeners'));
+    },
+    kernelChanged() {
+      const { state, kernel } = balancer.core;
+      // Until the kernel was read, what an earlier life announced stays: what that left in the kernel serves it.
+      if (state === null || (kernel.verifiedWallMs === null && !kernel.isFlushed)) return;
+      routes?.want(announcedRoutes(state.configuration, announcementOf(balancer.core)));
+    },
+    warnings: () => [...(kernel?.warnings ?? []), ...warnings()],
+    conntrack: () => conntrack.usage,
+    readFile: (path) => loadConfigurationFile(path).configuration,
+    programmed: (result, delayMs) => metrics.programmed(result, delayMs),
+    programFailed: () => metrics.programFailed(),
+    checked(result) {
+      if (result.ok) metrics.checked(result.latencyMs);
+    },
+  };
+  const nodes = options.bus?.nodes ?? [];
+  const parts = { node, nodes, runtime, log: logger, source, bus, target, checker, resolver, host };
+  const balancer: BalancerNode = await BalancerNode.open(parts);
+  const kernel = options.parts?.target === undefined ? await KernelCheck.open() : null;
+  const conntrack = resources.use(new ConntrackWatch(runtime, (occurrence) => balancer.note(occurrence)));
+  const lists = options.bus ? resources.use(openLists(options.bus, { ...options, node, runtime, logger })) : null;
+  const { control, hub } = balancer;
   hub.listen((event) => metrics.event(event));
   addWebhooks(options, { node, runtime, resolver, logger, hub, metrics }, resources);
-  const settled = (configuration: BalancerConfiguration | null) => {
-    if (configuration !== null) bus?.follow(configuration);
-    const inForce = core.state === null ? [] : [core.state.configuration];
-    lists?.follow(inForce).catch((error: unknown) => logger.error({ reason: reasonOf(error) }, 'lists of listeners'));
-  };
   const routes = options.bird ? resources.use(routeKeeper(options.bird, runtime, logger)) : null;
-  const kernelChanged = () => {
-    const { state, kernel } = core;
-    // Until the kernel was read, what an earlier life announced stays: what that left in the kernel serves it.
-    if (state === null || (kernel.verifiedWallMs === null && !kernel.isFlushed)) return;
-    routes?.want(announcedRoutes(state.configuration, announcementOf(core)));
-  };
-  const sinks = sinksOf({
-    hub,
-    settled,
-    metrics,
-    control,
-    bus,
-    logger,
-    kernelChanged,
-    persist: (state) => writeState(runtime.disk, state),
-  });
-  const runner = resources.use(new BalancerRunner({ core, target, checker, resolver, runtime, sinks }));
+  resources.use(balancer);
   await conntrack.start();
   const operations = await openEndpoints(options, control, metrics, resources);
-  // What is known from before comes first: what the source tells from now on is newer.
   // After a flush that an earlier life was told of, nothing must attract packets.
-  if (saved?.flushed) routes?.want([]);
-  if (desired !== null) control.adopt(desired);
-  source.start(control.observer);
+  if (balancer.core.kernel.isFlushed) routes?.want([]);
+  balancer.start();
   const owned = resources.move();
   return { operations, control, [Symbol.asyncDispose]: async () => owned.disposeAsync() };
+}
+
+async function openBus(bus: BalancerBus, parts: Omit<BusLinkParts, 'transport'>): Promise<BusLink> {
+  return await BusLink.open(bus, { ...parts, transport: new QuicTransport() });
 }
 
 function openSource(
@@ -170,43 +151,6 @@ function openParts({ parts, table, checkTypes }: BalancerOptions, runtime: NodeR
   const warnings = () =>
     [...target.notAccelerated].map(([id, reason]) => `service ${id} is not accelerated: ${reason}`);
   return { target, checker, resolver, warnings };
-}
-
-function sinksOf(parts: {
-  readonly hub: EventHub;
-  readonly metrics: BalancerMetrics;
-  readonly control: LocalControl;
-  readonly bus: BusLink | null;
-  readonly logger: Logger;
-  readonly settled: (configuration: BalancerConfiguration | null) => void;
-  readonly kernelChanged: () => void;
-  readonly persist: RunnerSinks['persist'];
-}): RunnerSinks {
-  const { hub, metrics, control, bus, logger, settled, kernelChanged, persist } = parts;
-  return {
-    event: (event) => hub.tell(event),
-    configured(ticket, outcome) {
-      settled(control.configured(ticket, outcome));
-    },
-    flushed: (reason) => control.flushed(reason),
-    publish: (publication) => bus?.publish(publication),
-    persist,
-    persisted: (worked) => control.persisted(worked),
-    kernelChanged,
-    programmed(program, result, delayMs) {
-      metrics.programmed(result, delayMs);
-      if (result.transactions === 0) return;
-      logger.debug({ generation: program.number, ...result, delayMs }, 'the kernel has the newest state');
-    },
-    programFailed(program, reason) {
-      metrics.programFailed();
-      logger.debug({ generation: program.number, reason }, 'the kernel refused a state');
-    },
-    checked(_pool, result) {
-      if (result.ok) metrics.checked(result.latencyMs);
-    },
-    failed: (what, error) => logger.warn({ reason: reasonOf(error) }, `${what} failed`),
-  };
 }
 
 /** Receivers hear of every event; whatever becomes of them delays nobody. */

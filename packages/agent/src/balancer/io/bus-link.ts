@@ -1,69 +1,103 @@
 import type { BalancerConfiguration, ValidationOptions } from '@higgins/balancing';
 import { Client } from '@higgins/client';
-import { QuicTransport } from '@higgins/quic';
 import type { Runtime } from '@higgins/runtime';
-import type { Logger } from '@higgins/service';
 import type { NodePools } from '@higgins/signals';
+import type { Transport } from '@higgins/transport';
 import { logClientEvent } from '../../io/events.js';
+import type { Log } from '../../log.js';
 import type { BalancerBus, GatewayName } from './balancer-options.js';
 import { BusDesiredSource } from './bus-desired-source.js';
 import type { DesiredSource } from './desired-source.js';
+import { type NodeHeard, NodeWatch } from './node-watch.js';
 import { PoolPublisher } from './pool-publisher.js';
 
 /** What the link needs of the balancer. */
 export interface BusLinkParts {
   readonly node: string;
   readonly runtime: Runtime;
-  readonly logger: Logger;
+  /** Closed together with the link. */
+  readonly transport: Transport;
+  readonly log: Log;
+}
+
+/** Takes what the balancer is to know of the bus and of its PoP. */
+export interface BusObserver {
+  /** Whether a relay is there. */
+  connected(connected: boolean): void;
+  readonly heard: NodeHeard;
 }
 
 /**
- * The balancer's end of the bus: it tells what the node does, and may take its configuration from there. Health on the bus
- * is not even subscribed to: nothing there can drive a pool.
+ * The balancer's end of the bus: it tells what the node does, and may take its configuration from there. Of other nodes it
+ * takes that they are there, to share limits with them, and nothing else: nothing on the bus can drive a pool.
  */
 export class BusLink implements AsyncDisposable {
-  readonly #client: Client;
+  /** Other subscriptions and publications of the same process share its session. */
+  readonly client: Client;
   readonly #close: () => Promise<void>;
   readonly #parts: BusLinkParts;
   readonly #publisher: PoolPublisher;
+  readonly #watch: NodeWatch;
+  #observer: BusObserver | null = null;
 
-  private constructor(client: Client, parts: BusLinkParts, close: () => Promise<void>) {
-    const { node, logger } = parts;
-    this.#client = client;
+  private constructor(
+    client: Client,
+    nodes: readonly string[],
+    parts: BusLinkParts,
+    close: () => Promise<void>,
+  ) {
+    const { node, log } = parts;
+    this.client = client;
     this.#parts = parts;
     this.#close = close;
-    this.#publisher = new PoolPublisher(client, node, (reason) => logger.warn({ reason }, 'pool state not published'));
+    this.#publisher = new PoolPublisher(client, node, (reason) => log.warn({ reason }, 'pool state not published'));
+    const heard: NodeHeard = (...news) => this.#observer?.heard(...news);
+    this.#watch = new NodeWatch({ client, nodes: nodes.filter((name) => name !== node), heard });
   }
 
   /** Begins to connect; does not wait for a relay. */
-  static async open({ relays }: BalancerBus, parts: BusLinkParts): Promise<BusLink> {
-    const { runtime, node, logger } = parts;
+  static async open({ relays, nodes = [] }: BalancerBus, parts: BusLinkParts): Promise<BusLink> {
+    const { runtime, node, transport, log } = parts;
+    let link: BusLink | null = null;
     const writerId = `balancer-${node}`;
-    const transport = new QuicTransport();
-    const onEvent = (event: Parameters<typeof logClientEvent>[1]) => logClientEvent(logger, event);
+    const onEvent = (event: Parameters<typeof logClientEvent>[1]) => {
+      logClientEvent(log, event);
+      if (event.kind === 'connected') link?.#observer?.connected(true);
+      if (event.kind === 'disconnected') link?.#observer?.connected(false);
+    };
     const client = await Client.open({ runtime, transport, relays, writerId, folder: 'balancer/bus', onEvent });
-    return new BusLink(client, parts, () => transport.close());
+    link = new BusLink(client, nodes, parts, () => transport.close());
+    return link;
+  }
+
+  /** Tells the observer from now on. */
+  start(observer: BusObserver): void {
+    this.#observer = observer;
+    observer.connected(this.client.connected);
   }
 
   publish({ owner, loadBalancer, pools }: { owner: string; loadBalancer: string; pools: NodePools | null }): void {
     this.#publisher.publish({ org: owner, gateway: loadBalancer }, pools);
   }
 
-  /** A configuration is in force: what is not in it is told of no more. */
-  follow({ loadBalancers }: BalancerConfiguration): void {
+  /** A configuration is in force: what is not in it is told of no more, and its limits are shared. */
+  follow(configuration: BalancerConfiguration): void {
+    const { loadBalancers } = configuration;
+    this.#watch.follow(configuration);
     this.#publisher.follow(loadBalancers.map(({ owner, name }) => ({ org: owner, gateway: name })));
   }
 
   /** The desired state of these gateways. */
   desired(gateways: readonly GatewayName[], validation: ValidationOptions): DesiredSource {
-    const { runtime, logger } = this.#parts;
-    const warn = (reason: string) => logger.warn({ reason }, 'desired state on disk');
+    const { runtime, log } = this.#parts;
+    const warn = (reason: string) => log.warn({ reason }, 'desired state on disk');
     const wallMs = () => runtime.wallMs();
-    return new BusDesiredSource({ client: this.#client, disk: runtime.disk, gateways, validation, wallMs, warn });
+    return new BusDesiredSource({ client: this.client, disk: runtime.disk, gateways, validation, wallMs, warn });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#client[Symbol.asyncDispose]();
+    await this.#watch[Symbol.asyncDispose]();
+    await this.client[Symbol.asyncDispose]();
     await this.#close();
   }
 }

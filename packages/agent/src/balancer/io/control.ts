@@ -20,9 +20,8 @@ import {
   type MemberSelector,
   type ReloadResult,
 } from '../core/status.js';
+import type { BalancerHost } from './balancer-node.js';
 import { reasonOf } from './balancer-runner.js';
-import { loadConfigurationFile } from './configuration-file.js';
-import type { ConntrackWatch } from './conntrack-usage.js';
 import type { DesiredObserver, DesiredSource } from './desired-source.js';
 import type { EventHub } from './event-hub.js';
 
@@ -33,11 +32,7 @@ export interface LocalControlOptions {
   readonly hub: EventHub;
   readonly node: string;
   readonly runtime: Runtime;
-  readonly conntrack: ConntrackWatch;
-  /** Brings about what a configuration needs beside the core; rejects if it can't be had, and nothing has changed then. */
-  readonly prepare: (configuration: BalancerConfiguration) => Promise<void>;
-  /** What the operator should know of the node. */
-  readonly warnings: () => readonly string[];
+  readonly host: Pick<BalancerHost, 'prepare' | 'warnings' | 'conntrack' | 'readFile'>;
   /** Has the core's work carried out, after every input. */
   readonly turn: () => void;
 }
@@ -111,15 +106,15 @@ export class LocalControl implements BalancerControl {
 
   /** The status as of now. */
   read(): BalancerStatus {
-    const { core, node, conntrack } = this.#options;
+    const { core, node, host } = this.#options;
     const now = this.#now();
     const { configuration, ...report } = reportOf(core, now);
     return {
       ...{ node, nowWallMs: Math.round(now.wallMs), startedWallMs: this.#startedWallMs },
       configuration: { ...configuration, source: this.#source, stale: this.#stale },
       ...report,
-      conntrack: conntrack.usage,
-      warnings: this.#options.warnings(),
+      conntrack: host.conntrack(),
+      warnings: host.warnings(),
     };
   }
 
@@ -136,7 +131,7 @@ export class LocalControl implements BalancerControl {
   }
 
   async diffFile(path: string): Promise<BalancerDiff> {
-    return this.#diff(await this.#refusable(async () => loadConfigurationFile(path).configuration));
+    return this.#diff(await this.#refusable(async () => this.#options.host.readFile(path)));
   }
 
   async drain(selector: MemberSelector, options: DrainOptions = {}): Promise<readonly MemberName[]> {
@@ -202,7 +197,7 @@ export class LocalControl implements BalancerControl {
 
   async #configure(configuration: BalancerConfiguration, resume: boolean): Promise<ConfigurationOutcome> {
     try {
-      await this.#options.prepare(configuration);
+      await this.#options.host.prepare(configuration);
     } catch (error) {
       const reason = reasonOf(error);
       this.observer.refused(reason);

@@ -1,7 +1,7 @@
-import type { Logger } from '@higgins/service';
+import type { Log } from '../../log.js';
 import type { BalancerEvent } from '../core/events.js';
 import type { EventNotice } from '../core/status.js';
-import { describeEvent } from '../events/index.js';
+import { describeEvent } from '../events/describe.js';
 import { READER_EVENTS_MAX } from './limits.js';
 
 interface Reader {
@@ -12,12 +12,12 @@ interface Reader {
 
 /** Hands every event to the log and to whoever listens; nobody can hold it up. */
 export class EventHub {
-  readonly #logger: Logger;
+  readonly #log: Log;
   readonly #listeners: ((event: BalancerEvent) => void)[] = [];
   readonly #readers = new Set<Reader>();
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
+  constructor(log: Log) {
+    this.#log = log;
   }
 
   /** Calls `listener` with every event from now on; it must return at once and not throw. */
@@ -27,7 +27,7 @@ export class EventHub {
 
   tell(event: BalancerEvent): void {
     const { severity, atWallMs: _, ...particulars } = event;
-    this.#logger[LEVELS[severity]](particulars, describeEvent(event));
+    this.#log[LEVELS[severity]](particulars, describeEvent(event));
     for (const listener of this.#listeners) listener(event);
     for (const reader of this.#readers) {
       reader.waiting.push(event);

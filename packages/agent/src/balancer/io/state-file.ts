@@ -50,6 +50,8 @@ const stateSchema = z.object({
       deadlineBootMs: time,
     }),
   ),
+  // States of before nodes were told apart have none.
+  nodes: z.array(z.object({ gateway: z.string(), nodes: z.array(z.string()) })).default([]),
   flushed: z.boolean(),
 });
 

@@ -3,13 +3,12 @@ import type { BalancerConfiguration, Listener, LoadBalancer, SourceList } from '
 import { Netlink } from '@higgins/netlink';
 import { QuicTransport } from '@higgins/quic';
 import type { Runtime } from '@higgins/runtime';
-import type { Logger } from '@higgins/service';
 import { AgentCore } from '../../core/agent-core.js';
-import { BusListSource, isListTrack } from '../../io/bus-source.js';
-import { logClientEvent, sourceObserver } from '../../io/events.js';
+import { isListTrack } from '../../io/bus-source.js';
 import { fingerprintFile } from '../../io/fingerprint-file.js';
+import { ListAgent } from '../../io/list-agent.js';
 import { RelayAddresses } from '../../io/relay-addresses.js';
-import { Runner, type RunnerEvents } from '../../io/runner.js';
+import type { Log } from '../../log.js';
 import type { Enforcement } from '../../targets/nft/model.js';
 import { listId } from '../../targets/nft/names.js';
 import { NftTarget } from '../../targets/nft/target.js';
@@ -26,7 +25,7 @@ export interface TrackListsOptions {
   readonly bus: BalancerBus;
   readonly node: string;
   readonly runtime: Runtime;
-  readonly logger: Logger;
+  readonly logger: Log;
   /** Name of the table that holds the lists; it is ours alone. */
   readonly table: string;
 }
@@ -113,21 +112,18 @@ export class TrackLists implements AsyncDisposable {
 
   async #enforce(lists: readonly GuardedListener[], target: NftTarget, resources: AsyncDisposableStack): Promise<void> {
     const { runtime, node, logger, bus } = this.#options;
-    const core = new AgentCore(lists.map(({ track, enforcement }) => ({ id: enforcement.id, track })));
-    const events = eventsOf(logger);
-    const runner = resources.use(new Runner({ core, target, runtime, events, acknowledge: () => undefined }));
-    const source = resources.use(
-      await BusListSource.open({
-        runtime,
+    const agent = await ListAgent.open({
+      core: new AgentCore(lists.map(({ track, enforcement }) => ({ id: enforcement.id, track }))),
+      ...{ target, runtime, log: logger },
+      bus: {
         transport: new QuicTransport(),
         relays: bus.relays,
         pop: node,
         tracks: [...new Set(lists.map(({ track }) => track))],
-        onEvent: (event) => logClientEvent(logger, event),
-      }),
-    );
-    source.start(sourceObserver('bus', { core, runner, logger }));
-    runner.start();
+      },
+      publishesAcknowledgements: false,
+    });
+    resources.use(agent).start();
   }
 }
 
@@ -162,15 +158,4 @@ function guard(
     initialExpiry: action === 'allow' ? 'closed' : 'open',
   };
   return [{ track: list.track, enforcement }];
-}
-
-function eventsOf(logger: Logger): RunnerEvents {
-  return {
-    enforced: (list, { group, version }, { transactions }) => {
-      if (transactions > 0) logger.info({ list, group, version }, 'list enforced');
-    },
-    failed: (list, _value, error) => logger.error({ list, reason: error.message }, 'list not enforced'),
-    structureRepaired: () => logger.warn({}, 'the structure of lists was changed by others and is repaired'),
-    verificationFailed: (error) => logger.error({ reason: error.message }, 'verification of lists failed'),
-  };
 }

@@ -8,6 +8,7 @@ import { addNat } from './nat.js';
 import { type Ruleset, RulesetBuilder } from './ruleset.js';
 import type { PlacedService } from './selection.js';
 import type { Surroundings } from './surroundings.js';
+import { trialContents } from './trial.js';
 
 /** Which of its two slot maps a service uses, and how many slots that has. */
 export interface Placement {
@@ -54,5 +55,6 @@ export function placeService(
     ...{ service, members, size, generation },
     slots: { kind: 'slots', marks: slotMarks(service, members, size) },
     serving: { kind: 'marks', marks: servingMarks(service, members) },
+    trial: service.trial && trialContents(service.trial, members, size),
   };
 }

@@ -48,7 +48,7 @@ export function numberMembers(services: readonly DesiredService[], existing: Rea
 
 /** The member's mark in every slot; 0 where nobody serves. The same table and marks are the same array. */
 export function slotMarks(
-  { table }: DesiredService,
+  { table }: Pick<DesiredService, 'table'>,
   members: ReadonlyMap<string, NumberedMember>,
   size: number,
 ): Uint32Array {
@@ -64,7 +64,8 @@ export function slotMarks(
 /** Tables whose marks were laid out before: at a thousand services, most of them are the same from change to change. */
 const KNOWN = new WeakMap<Uint16Array, { readonly owners: Uint32Array; readonly slots: Uint32Array }>();
 
-/** Marks of the members that have slots. */
-export function servingMarks({ table }: DesiredService, members: ReadonlyMap<string, NumberedMember>): number[] {
-  return table.members.flatMap((name) => members.get(name)?.mark ?? []);
+/** Marks of the members that have slots and that nothing holds back. */
+export function servingMarks({ table, trial }: DesiredService, members: ReadonlyMap<string, NumberedMember>): number[] {
+  const free = table.members.filter((name) => trial?.members.includes(name) !== true);
+  return free.flatMap((name) => members.get(name)?.mark ?? []);
 }

@@ -41,7 +41,7 @@ export function serviceOf({ members, memberPort, selection, ...given }: ServiceO
       dataPath: 'nat',
       acceleration: 'off',
     },
-    ...{ affinity: null, connectionsPerMember: null, connectionsPerSecond: null, burst: 0, connections: null },
+    ...{ affinity: null, connectionsPerMember: null, connectionsPerSecond: null, burst: 0, connections: null, trial: null },
     ...{ connectMs: null, idleMs: null, onIdle: 'release', source: 'keep', allow: null, block: [] },
     ...{ mirror: null, localTraffic: false, table, choice },
     members: new Map(names.map((name): [string, ServiceMember] => [name, { address: name, port: memberPort ?? port }])),

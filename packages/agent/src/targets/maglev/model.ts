@@ -35,6 +35,8 @@ export interface DesiredService {
   readonly connectionsPerSecond: number | null;
   readonly burst: number;
   readonly connections: number | null;
+  /** How members on trial are held back; null: nobody ever is on trial. */
+  readonly trial: Trial | null;
   /** Null: the kernel's own. */
   readonly connectMs: number | null;
   readonly idleMs: number | null;
@@ -46,6 +48,15 @@ export interface DesiredService {
   readonly block: readonly string[];
   readonly mirror: string | null;
   readonly localTraffic: boolean;
+}
+
+/** Members on trial, each of which has at most so many connections at a time: what is above goes to others. */
+export interface Trial {
+  readonly connectionsMax: number;
+  /** Names; none while nobody is on trial. */
+  readonly members: readonly string[];
+  /** Who serves a slot instead; as many slots as the service's table, or null where there is nobody else. */
+  readonly others: SlotTable | null;
 }
 
 /** Where a member is. */

@@ -15,6 +15,12 @@ export const namesOf = {
   /** Of two generations, one is in use; the other takes changes that come with a change of structure. */
   slots: (id: string, size: number, generation: 0 | 1) => `s.${id}.slots.${size}.${generation}`,
   serving: (id: string, generation: 0 | 1) => `s.${id}.serving.${generation}`,
+  /** Marks of members on trial, and where a slot leads when they have no place. */
+  trial: (id: string, generation: 0 | 1) => `s.${id}.trial.${generation}`,
+  others: (id: string, size: number, generation: 0 | 1) => `s.${id}.others.${size}.${generation}`,
+  /** Flows that a member on trial has. */
+  places: (id: string, member: string, connectionsMax: number) =>
+    `s.${id}.places.${digestOf(member, 10)}.${connectionsMax}`,
   affinity: (id: string, declaration: string) => `s.${id}.affinity.${digestOf(declaration, 8)}`,
   refused: (id: string, reason: RefusalReason) => `s.${id}.${reason}`,
   counted: (chain: string, what: MemberCount) => `${chain}.${what}`,
@@ -45,6 +51,9 @@ export const SHARED = {
   /** Mark to the chain that changes the source address. */
   sources: 'sources',
   refuse: 'refuse',
+  /** Mark to the chain that gives a flow a place at a member on trial, and to the one that takes it away. */
+  trials: 'trials',
+  ends: 'ends',
 } as const;
 
 /** Leading hexadecimal digits of the text's SHA-256. */
@@ -65,11 +74,11 @@ export function markText(mark: number): string {
 /** What stands in a set that netlink writes, by its name; null for others. */
 export function contentKind(name: string): 'intervals' | 'slots' | 'marks' | null {
   if (name.startsWith('list.')) return 'intervals';
-  if (/^s\.[^.]+\.slots\./.test(name)) return 'slots';
-  return /^s\.[^.]+\.serving\./.test(name) ? 'marks' : null;
+  if (/^s\.[^.]+\.(slots|others)\./.test(name)) return 'slots';
+  return /^s\.[^.]+\.(serving|trial)\./.test(name) ? 'marks' : null;
 }
 
 /** How many slots a slot map has, by its name. */
 export function slotsOfName(name: string): number {
-  return Number(/\.slots\.(\d+)\./.exec(name)?.[1] ?? 0);
+  return Number(/\.(?:slots|others)\.(\d+)\./.exec(name)?.[1] ?? 0);
 }

@@ -4,6 +4,7 @@ import type { DesiredService } from './model.js';
 import { digestOf, MARK_BASE, MARK_MASK, type MemberCount, markText, namesOf, priorityName, SHARED } from './names.js';
 import type { TableBuilder } from './ruleset.js';
 import { addSelection, type PlacedService, rateLimit, refuseRule, rememberRule, sourceRules } from './selection.js';
+import { addTrial, placesEnd } from './trial.js';
 
 /** Flows of one service that are counted at a time for a limit; the kernel holds some 60 bytes for each set's element. */
 const LIMITED_MEMBERS_MAX = 65_535;
@@ -44,7 +45,7 @@ function addService(table: TableBuilder, placed: PlacedService): void {
   const { service } = placed;
   const chain = table.chain(namesOf.service(service.id));
   table.rule(chain, ...sourceRules(table, service), ...idleRules(service), ...limitRules(table, service));
-  addSelection(table, placed, 'ct mark');
+  addSelection(table, placed, 'ct mark', addTrial(table, placed));
   table.rule(chain, refuseRule(table, service, 'none'));
   for (const member of placed.members.values()) addMember(table, service, member);
 }
@@ -152,6 +153,7 @@ function addCounting(table: TableBuilder, placed: readonly PlacedService[]): voi
   const [sent, answered, refused] = counters as [string, string, string];
   table.rule(
     'count',
+    ...placesEnd(table),
     `ct direction original counter name ct mark map @${sent} return`,
     // Answers to a first packet: later ones belong to a connection that is assured.
     'meta l4proto != tcp return',

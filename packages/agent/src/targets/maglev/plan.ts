@@ -122,10 +122,18 @@ export function planSlots(
 }
 
 /** The sets of a service that change with its slots, and what is to stand there. */
-export function contentsOfService({ service, size, generation, slots, serving }: PlacedService): [string, Content][] {
+export function contentsOfService(placed: PlacedService): [string, Content][] {
+  const { service, size, generation, slots, serving, trial } = placed;
+  const trials: [string, Content][] = trial
+    ? [
+        [namesOf.trial(service.id, generation), trial.marks],
+        [namesOf.others(service.id, size, generation), trial.others],
+      ]
+    : [];
   return [
     [namesOf.slots(service.id, size, generation), slots],
     ...(service.affinity ? [[namesOf.serving(service.id, generation), serving] satisfies [string, Content]] : []),
+    ...trials,
   ];
 }
 
@@ -287,6 +295,8 @@ function freshPlacement(service: DesiredService, inUse: Ruleset, actual: ActualB
   const differs = [
     namesOf.slots(service.id, placement.size, placement.generation),
     namesOf.serving(service.id, placement.generation),
+    namesOf.trial(service.id, placement.generation),
+    namesOf.others(service.id, placement.size, placement.generation),
   ].some((name) => {
     const content = inUse.get(family)!.sets.get(name)?.content ?? null;
     const key = setKey(family, name);

@@ -71,7 +71,7 @@ type Listings = ReadonlyMap<TableFamily, Listing>;
 type Elements = ReadonlyMap<string, SetContent>;
 
 /** Names of the sets of which two generations are told apart by who refers to them. */
-const REFERENCES = /(?:s\.\w+\.(?:slots|serving|affinity|open|full)|list)\.[\w.]+/g;
+const REFERENCES = /(?:s\.\w+\.(?:slots|serving|trial|others|affinity|open|full|places)|list)\.[\w.]+/g;
 
 async function listTables(netlink: Netlink, name: string): Promise<Listings> {
   const listings = new Map<TableFamily, Listing>();
@@ -120,7 +120,7 @@ async function readElements(
 }
 
 function isFilledByPackets(name: string): boolean {
-  return /^s\.[^.]+\.(affinity|open|full)\./.test(name);
+  return /^s\.[^.]+\.(affinity|open|full|places)\./.test(name);
 }
 
 function assemble(generation: number, listings: Listings, elements: Elements): Reading {

@@ -17,8 +17,8 @@ export function sameStructure(a: DesiredService, b: DesiredService): boolean {
 
 /** Everything but table, members and lists, which may be long. */
 function fixedText(service: DesiredService): string {
-  const { table: _table, members: _members, allow: _allow, block: _block, choice, ...fixed } = service;
-  return JSON.stringify([fixed, choice.kind === 'hash' ? choice : choice.kind]);
+  const { table: _table, members: _members, allow: _allow, block: _block, choice, trial, ...fixed } = service;
+  return JSON.stringify([fixed, trial?.connectionsMax, choice.kind === 'hash' ? choice : choice.kind]);
 }
 
 function sameSize(a: DesiredService, b: DesiredService): boolean {

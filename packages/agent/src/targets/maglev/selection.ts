@@ -18,6 +18,8 @@ export interface PlacedService {
   readonly generation: 0 | 1;
   readonly slots: Content;
   readonly serving: Content;
+  /** Null where nobody ever is on trial. */
+  readonly trial: { readonly marks: Content; readonly others: Content } | null;
 }
 
 /** Where a rule keeps the member's mark: on the flow, or on the packet where flows are not tracked. */
@@ -25,21 +27,33 @@ export type MarkField = 'ct mark' | 'meta mark';
 
 /**
  * Rules that lead from the service's chain to a member's: by affinity, else by the slot. Where neither has anybody, the
- * next rule of the chain is met.
+ * next rule of the chain is met. `chosen` are rules that a member meets who was chosen by the slot.
  */
-export function addSelection(table: TableBuilder, placed: PlacedService, field: MarkField): void {
+export function addSelection(
+  table: TableBuilder,
+  placed: PlacedService,
+  field: MarkField,
+  chosen: readonly string[] = [],
+): void {
   const { service, size, generation } = placed;
   const chain = namesOf.service(service.id);
+  const slot = slotOf(service, size);
   const slots = namesOf.slots(service.id, size, generation);
   // With a size the kernel takes its faster hash table; twice, because a batch's deletions make room only at its end.
   table.set('map', slots, `typeof numgen inc mod ${size} : ${field}; size ${2 * size};`, placed.slots);
   if (service.affinity) addRemembered(table, placed, field);
-  const { choice } = service;
-  const slot =
-    choice.kind === 'turn'
-      ? `numgen inc mod ${size}`
-      : `jhash ${keyExpression(choice.key, service.family)} mod ${choice.size} seed 0x${choice.seed.toString(16)}`;
-  table.rule(chain, `${field} set ${slot} map @${slots}`, `${field} vmap @${SHARED.members}`);
+  table.rule(
+    chain,
+    `${field} set ${slot} map @${slots}`,
+    ...chosen,
+    `${field} vmap @${SHARED.members}`,
+  );
+}
+
+/** How the kernel comes to the slot of a flow. */
+export function slotOf({ choice, family }: DesiredService, size: number): string {
+  if (choice.kind === 'turn') return `numgen inc mod ${size}`;
+  return `jhash ${keyExpression(choice.key, family)} mod ${choice.size} seed 0x${choice.seed.toString(16)}`;
 }
 
 /** A rule of a member's chain by which the client is remembered; none without affinity. */

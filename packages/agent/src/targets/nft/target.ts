@@ -1,6 +1,7 @@
 import type { Netlink } from '@higgins/netlink';
 import type { ExpiryMode } from '@higgins/signals';
 import { entriesOf, type ListValue } from '../../core/list.js';
+import type { ListOutcome, ListTarget } from '../../core/list-target.js';
 import { WITNESS_ENTRIES_MAX } from '../../limits.js';
 import { NftListTarget } from './apply.js';
 import { type EnforceResult, enforce, isCleaning } from './enforce.js';
@@ -26,16 +27,6 @@ export interface NftTargetOptions {
   readonly batchBytesMax?: number;
 }
 
-/** What an enforcement found and did. */
-export interface NftOutcome {
-  /** Transactions that were needed; 0 if all was in place, apart from an old slot that was emptied. */
-  readonly transactions: number;
-  /** Intervals in force, both families together. */
-  readonly intervals: number;
-  /** When the last transaction was in force; null if none was needed. */
-  readonly appliedBootMs: number | null;
-}
-
 interface Entry {
   readonly target: NftListTarget;
   readonly onExpiry: ExpiryMode | null;
@@ -49,7 +40,7 @@ interface Entry {
  *
  * Nothing is removed when the agent ends: the kernel goes on, and the next agent finds its work done.
  */
-export class NftTarget {
+export class NftTarget implements ListTarget {
   readonly #options: NftTargetOptions;
   readonly #structure: NftStructure;
   readonly #entries: ReadonlyMap<string, Entry>;
@@ -98,7 +89,7 @@ export class NftTarget {
    *
    * @throws NftError; what was in force before still is
    */
-  async enforce(id: string, value: ListValue, signal: AbortSignal): Promise<NftOutcome> {
+  async enforce(id: string, value: ListValue, signal: AbortSignal): Promise<ListOutcome> {
     const entry = this.#entries.get(id);
     if (!entry) throw new Error(`no list is named ${id}`);
     const desired = this.#desiredOf(entry, value);

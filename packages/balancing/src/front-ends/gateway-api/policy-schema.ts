@@ -74,6 +74,7 @@ export const policySpec = z.strictObject({
   drainTimeout: duration.nullable().default(null),
   dataPath: z.enum(['nat', 'dsr-l2', 'dsr-l3', 'proxy']).default('nat'),
   acceleration: z.enum(['off', 'auto', 'require']).default('off'),
+  dsrCheck: z.enum(['off', 'warn', 'enforce']).default('enforce'),
   clientAddress: z.enum(['keep', 'translate']).default('keep'),
   sourceAddresses: z.array(z.string()).default([]),
   allow: sources,

@@ -27,7 +27,7 @@ export function listenerPart(policy: Policy | null): Omit<Listener, 'name' | 'pr
   return {
     ...defaults,
     ...{ dataPath: spec.dataPath, acceleration: spec.acceleration, clientAddress: spec.clientAddress },
-    ...{ sourceAddresses: spec.sourceAddresses, allow: spec.allow, block: spec.block },
+    ...{ dsrCheck: spec.dsrCheck, sourceAddresses: spec.sourceAddresses, allow: spec.allow, block: spec.block },
     limits: {
       connectionsPerMember: limits.maxConnectionsPerBackend,
       connectionsPerSecond: limits.connectionRateLimit,
@@ -74,6 +74,7 @@ export function listenerFields(policy: Policy | null): FieldNames {
   return inSpec(policy, {
     dataPath: ['dataPath'],
     acceleration: ['acceleration'],
+    dsrCheck: ['dsrCheck'],
     clientAddress: ['clientAddress'],
     sourceAddresses: ['sourceAddresses'],
     'allow.prefixes': ['allow'],

@@ -123,7 +123,7 @@ function listenerOf(target: LobbyTarget, place: Location, origins: Origins): Lis
   }
   const translates = target.mode === 'nat' ? DEFAULTS.lobby.listener.clientAddress : 'keep';
   const listener: Listener = {
-    name: target.name,
+    ...{ name: target.name, dsrCheck: DEFAULTS.lobby.listener.dsrCheck },
     protocol: protocol === 'http' ? 'tcp' : protocol,
     ...{ port: target.port, addresses: target.ip, interfaces: target.interface },
     ...{ dataPath: target.mode, acceleration: target.acceleration },

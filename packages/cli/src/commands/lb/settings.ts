@@ -9,6 +9,7 @@ const path = z.string().min(1);
 const port = z.int().min(0).max(65_535);
 const RELAYS_MAX = 16;
 const CHECK_MODULES_MAX = 16;
+const NODES_MAX = 64;
 
 const busSchema = z.strictObject({
   relays: z
@@ -16,6 +17,11 @@ const busSchema = z.strictObject({
     .min(1)
     .max(RELAYS_MAX)
     .describe('In order of preference.'),
+  nodes: z
+    .array(z.string().min(1).max(63))
+    .max(NODES_MAX)
+    .default([])
+    .describe('Names of the nodes of this PoP: limits of new connections hold for all that live together.'),
   tls: z
     .strictObject({
       authorities: path.optional().describe('PEM; default the public ones of the system.'),
@@ -84,7 +90,7 @@ export async function optionsOf(settings: Settings, file: string | undefined): P
   };
 }
 
-function busOf({ relays, tls }: z.output<typeof busSchema>): NonNullable<BalancerOptions['bus']> {
+function busOf({ relays, nodes, tls }: z.output<typeof busSchema>): NonNullable<BalancerOptions['bus']> {
   const { authorities, certificate, privateKey, insecure } = tls;
   const trust = authorities === undefined ? {} : { authoritiesPem: readPem('bus.tls.authorities', authorities) };
   const identity =
@@ -96,7 +102,7 @@ function busOf({ relays, tls }: z.output<typeof busSchema>): NonNullable<Balance
             privateKeyPem: readPem('bus.tls.privateKey', privateKey),
           },
         };
-  return { relays: relays.map(({ url }) => ({ url, insecure, ...trust, ...identity })) };
+  return { nodes, relays: relays.map(({ url }) => ({ url, insecure, ...trust, ...identity })) };
 }
 
 async function loadCheckTypes(modules: readonly string[], directory: string): Promise<CheckTypes> {

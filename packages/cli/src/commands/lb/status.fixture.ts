@@ -33,6 +33,7 @@ export function serviceFixture(changes: Partial<ServiceStatus> = {}): ServiceSta
     ...{ family: 4, protocol: 'tcp', port: 80, addresses: ['10.9.9.9'], interfaces: [], dataPath: 'nat' },
     ...{ pool: 'group', algorithm: 'maglev', failoverSafe: true, seed: 7, totals: TOTALS },
     refused: { limit: 0, rate: 3, source: 0, none: 0 },
+    ...{ connectionsPerSecond: 10, nodes: 1 },
     members: [
       { ...member, member: 'one', address: '10.0.0.1', slots: 4093, connections: 12, totals: TOTALS },
       { ...member, member: 'two', address: '10.0.0.2', slots: 0, connections: 0, totals: TOTALS },
