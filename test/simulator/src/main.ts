@@ -37,7 +37,10 @@ const command = new Command('simulate')
   .option('--seeds <count>', 'how many seeds to run', integer, 20)
   .option('--from <seed>', 'the first of them', integer, 1)
   .option('--jobs <threads>', 'how many at a time', integer, availableParallelism())
-  .option('--scenario <name>', `one of ${allScenarios.map(({ name }) => name).join(', ')}; default: all but the large ones`)
+  .option(
+    '--scenario <name>',
+    `one of ${allScenarios.map(({ name }) => name).join(', ')}; default: all but the large ones`,
+  )
   .option('--json <file>', 'writes the results to a file')
   .option('--seed <seed>', 'runs this seed alone; the options below look closer at it', integer)
   .option('--keep <faults>', 'only these of its faults, by number: 0,2', integers)
@@ -155,12 +158,13 @@ function chosen({ scenario: wanted }: Options): readonly Scenario[] {
 }
 
 async function finish(options: Options, all: readonly SeedResult[], elapsedMs: number): Promise<void> {
-  const coverage = mergeCoverage(all.flatMap((result) => result.coverage ?? []));
+  const coverage = mergeCoverage(all.map((result) => result.coverage ?? {}));
   const results = all.map(({ coverage: _merged, ...result }) => result);
   const summary = summaryOf(all, elapsedMs);
   if (options.coverage) for (const line of coverageText(coverage)) console.log(line);
   console.log(summaryText(summary));
-  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ summary, coverage, results }, null, 2)}\n`);
+  if (options.json !== undefined)
+    await writeFile(options.json, `${JSON.stringify({ summary, coverage, results }, null, 2)}\n`);
   if (summary.violations > 0) process.exitCode = 1;
 }
 

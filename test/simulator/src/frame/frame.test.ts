@@ -35,6 +35,28 @@ describe('drawFaults', () => {
     expect([...kinds].sort()).toEqual(['crash', 'loss', 'partition', 'pause', 'reboot', 'reset', 'wall-clock-step']);
   });
 
+  it('draws every kind that there is where everything may happen', () => {
+    const nodes = ['edge', 'pop-1'];
+    const all: FaultSpace = {
+      ...SPACE,
+      linkKinds: ['partition', 'reset', 'loss', 'bandwidth', 'delay', 'reordering', 'mtu'],
+      nodes: {
+        ...{ crash: nodes, 'disk-loss': nodes, pause: nodes, reboot: nodes, sleep: nodes, 'wall-clock-step': nodes },
+        ...{ 'slow-reader': nodes, 'stalled-reader': nodes, 'mass-reconnect': nodes, 'wall-clock-rate': nodes },
+        ...{ 'disk-full': nodes, 'torn-disk': nodes, 'old-disk': nodes, 'certificate-expiry': nodes },
+        ...{ 'hostile-peer': ['hostile'], zombie: ['edge'] },
+      },
+      standbys: { edge: 'pop-1' },
+    };
+    const faults = Array.from({ length: 300 }, (_, seed) => drawFaults(new RandomStream(seed), all)).flat();
+    expect(new Set(faults.map(({ kind }) => kind)).size).toBe(23);
+    for (const fault of faults) {
+      expect(describeFault(fault)).toContain(fault.kind);
+      if (fault.kind === 'zombie') expect(fault.standby).toBe('pop-1');
+      if (fault.kind === 'old-disk') expect(fault.snapshotAtMs).toBeLessThan(fault.atMs);
+    }
+  });
+
   it('stays within its space', () => {
     for (let seed = 0; seed < 200; seed += 1) {
       for (const fault of drawFaults(new RandomStream(seed), SPACE)) {
