@@ -124,7 +124,7 @@ export class CommitLog {
       try {
         const bytes = await disk.read(file);
         if (bytes === null) continue;
-        const entry = decodeJournalEntry(bytes);
+        const entry = decodeJournalEntry(bytes, momentNow(this.#runtime));
         const options = { ...entry, maxCacheDurationMs: entry.ttlMs };
         const track = this.#add(options, entry.ttlMs, entry.renewalMs, entry);
         this.#scheduleRenewal(track);

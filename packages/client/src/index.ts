@@ -14,10 +14,10 @@ export {
 export type { Condition, Freshness } from './core/freshness.js';
 export type { HeldContent, HeldTrack } from './core/held-record.js';
 export type { LiveMap } from './core/live-map.js';
-export type { ClientLevels } from './feeds.js';
 export type { Refusal } from './core/track-follower.js';
 export { DiskEpochLease, type EpochLease } from './epoch-lease.js';
 export { EpochError, PublishError, type PublishErrorCode, StorageError, SubscriptionError } from './errors.js';
+export type { ClientLevels } from './feeds.js';
 export type { PublishedTrack } from './published-track.js';
 export {
   type MapChanges,

@@ -201,9 +201,12 @@ export class RelayConnector {
     this.#options.onEvent({ kind: 'goaway', url: relay.url, newSessionUri });
     if (this.#attempt !== null) return;
     const url = newSessionUri === '' ? relay.url : newSessionUri;
-    if (url === this.#options.taken?.()) return this.#round(0);
-    const others = this.#options.relays.findIndex((other) => other.url !== relay.url);
-    this.#try({ ...relay, url }, () => this.#round(Math.max(others, 0)));
+    const others = Math.max(
+      this.#options.relays.findIndex((other) => other.url !== relay.url),
+      0,
+    );
+    if (url === this.#options.taken?.()) this.#round(others);
+    else this.#try({ ...relay, url }, () => this.#round(others));
   }
 }
 

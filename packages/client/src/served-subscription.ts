@@ -10,7 +10,8 @@ import {
   type SubscriptionFilter,
   type Vi64,
 } from '@higgins/protocol';
-import type { WrittenGroup, WrittenObject } from './core/track-writer.js';
+import type { Runtime } from '@higgins/runtime';
+import { agedProperties, UNCOUNTED_HOLD_MS, type WrittenGroup, type WrittenObject } from './core/track-writer.js';
 import { BACKLOG_BYTES_CONFLATING, BACKLOG_BYTES_MAX } from './limits.js';
 import type { Link } from './link.js';
 import type { PublishedTrack } from './published-track.js';
@@ -29,6 +30,7 @@ export class ServedSubscription {
   /** The newest group when the subscription was accepted, for its joining FETCH; null: nothing was published. */
   joining: WrittenGroup | null;
   readonly #link: Link;
+  readonly #runtime: Runtime;
   #start: Location;
   #endGroup: Vi64 | null = null;
   #forward: boolean;
@@ -41,12 +43,14 @@ export class ServedSubscription {
   /** `joining`: the newest group at the time; what is committed from then on is live. */
   constructor(
     link: Link,
+    runtime: Runtime,
     request: RequestId,
     track: PublishedTrack,
     joining: WrittenGroup | null,
     parameters: SubscribeParameters,
   ) {
     this.#link = link;
+    this.#runtime = runtime;
     this.request = request;
     this.track = track;
     this.trackAlias = link.session.trackAlias(track.alias);
@@ -103,11 +107,12 @@ export class ServedSubscription {
 
   #send(group: number, object: WrittenObject): void {
     const { session } = this.#link;
+    const nowBootMs = this.#runtime.bootMs();
     if (this.#stream === null || this.#stream.group !== group) {
       this.#stream = { group, id: session.openSubgroup(this.request, this.#head(group, object), this.#rank()) };
-      session.writeData(this.#stream.id, encodeFirst(object), this.track.shape === 'state');
+      session.writeData(this.#stream.id, encodeFirst(object, nowBootMs), this.track.shape === 'state');
     } else {
-      session.writeData(this.#stream.id, encodeNext(object), false);
+      session.writeData(this.#stream.id, encodeNext(object, nowBootMs), false);
     }
     if (this.track.shape === 'state') this.#stream = null;
   }
@@ -166,23 +171,22 @@ function conflates(parameters: SubscribeParameters): boolean {
   return (parameters.objectDeliveryTimeoutMs ?? 0) > 0 || (parameters.subgroupDeliveryTimeoutMs ?? 0) > 0;
 }
 
-// The bytes of an object are the same for every subscriber, unless its stream starts in the middle of a group.
-const encoded = new WeakMap<WrittenObject, Uint8Array>();
+// The bytes of an object are the same for all who get it in the same moment, unless its stream starts in mid-group.
+const encoded = new WeakMap<WrittenObject, { readonly atBootMs: number; readonly bytes: Uint8Array }>();
 
-function encodeNext(object: WrittenObject): Uint8Array {
-  let bytes = encoded.get(object);
-  if (bytes === undefined) {
-    bytes = encodeObject(object, 0);
-    encoded.set(object, bytes);
-  }
+function encodeNext(object: WrittenObject, nowBootMs: number): Uint8Array {
+  const known = encoded.get(object);
+  if (known !== undefined && nowBootMs - known.atBootMs <= UNCOUNTED_HOLD_MS) return known.bytes;
+  const bytes = encodeObject(object, 0, nowBootMs);
+  encoded.set(object, { atBootMs: nowBootMs, bytes });
   return bytes;
 }
 
-function encodeFirst(object: WrittenObject): Uint8Array {
-  return object.object === 0 ? encodeNext(object) : encodeObject(object, object.object);
+function encodeFirst(object: WrittenObject, nowBootMs: number): Uint8Array {
+  return object.object === 0 ? encodeNext(object, nowBootMs) : encodeObject(object, object.object, nowBootMs);
 }
 
-function encodeObject(object: WrittenObject, delta: number): Uint8Array {
-  const { properties, payload } = object;
-  return encodeSubgroupObject({ delta, properties, payload, hasProperties: true, status: 'normal' });
+function encodeObject(object: WrittenObject, delta: number, nowBootMs: number): Uint8Array {
+  const properties = agedProperties(object, nowBootMs);
+  return encodeSubgroupObject({ delta, properties, payload: object.payload, hasProperties: true, status: 'normal' });
 }

@@ -13,7 +13,7 @@ import {
 } from '@higgins/protocol';
 import { encodeTrackProperties } from '@higgins/signals';
 import { type FetchPlan, largestOf } from './core/fetch-plan.js';
-import type { WrittenGroup } from './core/track-writer.js';
+import { agedProperties, type WrittenGroup } from './core/track-writer.js';
 import type { PublishedTrack } from './published-track.js';
 
 /** Priority of requests and objects that state none (draft-18 §10.2.5, §12.4). */
@@ -28,11 +28,17 @@ export function trackPropertiesOf(track: PublishedTrack, writerId: string): Uint
 }
 
 /** Writes the whole answer to a FETCH that was accepted. */
-export function writeFetch(session: Session, request: RequestId, plan: FetchPlan, parameters: FetchParameters): void {
+export function writeFetch(
+  session: Session,
+  request: RequestId,
+  plan: FetchPlan,
+  parameters: FetchParameters,
+  nowBootMs: number,
+): void {
   const { subscriberPriority = DEFAULT_PRIORITY, groupOrder = 'ascending' } = parameters;
   const stream = session.openFetch(request, subscriberPriority * 256 + DEFAULT_PRIORITY);
   const encoder = new FetchObjectEncoder(groupOrder);
-  for (const part of plan.parts) session.writeData(stream, encodePart(encoder, part), false);
+  for (const part of plan.parts) session.writeData(stream, encodePart(encoder, part, nowBootMs), false);
   session.writeData(stream, NO_BYTES, true);
 }
 
@@ -59,8 +65,10 @@ export function back(group: Vi64, groups: Vi64): Vi64 {
   return groups < group ? subtract(group, groups) : 0;
 }
 
-function encodePart(encoder: FetchObjectEncoder, part: FetchPlan['parts'][number]): Uint8Array {
+function encodePart(encoder: FetchObjectEncoder, part: FetchPlan['parts'][number], nowBootMs: number): Uint8Array {
   if (part.kind === 'unknown') return encoder.rangeEnd(part.end, true);
-  const { group, object } = part;
-  return encoder.object({ ...object, group, subgroup: 0, status: 'normal', priority: DEFAULT_PRIORITY });
+  const { group, object: written } = part;
+  const { object, payload } = written;
+  const place = { group, subgroup: 0, object, status: 'normal' as const, priority: DEFAULT_PRIORITY };
+  return encoder.object({ ...place, payload, properties: agedProperties(written, nowBootMs) });
 }

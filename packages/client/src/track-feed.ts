@@ -99,7 +99,10 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
 
   current(): StoredValue<V> | null {
     const { runtime, signal, content } = this.#options;
-    const source = { connected: this.#routes.size > 0, silent: (this.silent ?? false) || (this.#watch?.silent ?? false) };
+    const source = {
+      connected: this.#routes.size > 0,
+      silent: (this.silent ?? false) || (this.#watch?.silent ?? false),
+    };
     return storedValue(signal, this.#follower.held, content, runtime.bootMs(), source);
   }
 

@@ -112,7 +112,7 @@ export class TrackServer implements PublisherListener {
     const { track, plan } = found;
     const { session } = this.#link;
     session.acceptFetch(request, { endOfTrack: false, end: plan.end, trackProperties: this.#properties(track) });
-    writeFetch(session, request, plan, parameters);
+    writeFetch(session, request, plan, parameters, this.#runtime.bootMs());
   }
 
   trackStatus({ request, name }: NoticeOf<'track-status'>): void {
@@ -145,7 +145,7 @@ export class TrackServer implements PublisherListener {
     joining: WrittenGroup | null,
     parameters: SubscribeParameters,
   ): void {
-    const served = new ServedSubscription(this.#link, request, track, joining, parameters);
+    const served = new ServedSubscription(this.#link, this.#runtime, request, track, joining, parameters);
     this.#served.set(request, served);
     this.#byTrack.set(track.name.key, served);
     const largest = largestOf(groupsOf(joining));

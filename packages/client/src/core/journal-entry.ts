@@ -1,7 +1,7 @@
 import type { FullTrackName } from '@higgins/protocol';
-import type { ContentFormat, Shape } from '@higgins/signals';
+import { type ContentFormat, readObjectProperties, type Shape } from '@higgins/signals';
 import { nameToHex } from './hex.js';
-import type { Moment } from './moment.js';
+import { elapsedMs, type Moment } from './moment.js';
 import { decodeRecord, encodeRecord } from './record.js';
 import { corrupt, RecordFields } from './record-fields.js';
 import type { WrittenGroup } from './track-writer.js';
@@ -51,10 +51,16 @@ export function encodeJournalEntry(entry: JournalEntry): Uint8Array {
   });
 }
 
-/** Reads an entry back; byte arrays are views of `bytes`. Throws StorageError `corrupt`. */
-export function decodeJournalEntry(bytes: Uint8Array): JournalEntry {
+/**
+ * Reads an entry back; byte arrays are views of `bytes`. Objects are as old as they were, and as old as can be if a clock
+ * went backwards across boots. Throws StorageError `corrupt`.
+ */
+export function decodeJournalEntry(bytes: Uint8Array, now: Moment): JournalEntry {
   const { header, blobs } = decodeRecord(bytes);
   const fields = new RecordFields(header, FORMAT);
+  const committed = fields.moment('committed');
+  const elapsed = elapsedMs(committed, now);
+  const newestBootMs = elapsed === null ? Number.NEGATIVE_INFINITY : now.bootMs - elapsed;
   return {
     name: fields.track('track'),
     signalId: fields.text('signal'),
@@ -65,18 +71,24 @@ export function decodeJournalEntry(bytes: Uint8Array): JournalEntry {
     group: {
       group: fields.integer('group'),
       previousGroup: fields.nullable('previousGroup', () => fields.integer('previousGroup')),
-      objects: objectsOf(blobs),
+      objects: objectsOf(blobs, newestBootMs),
     },
-    committed: fields.moment('committed'),
+    committed,
     deleted: fields.nullable('deleted', () => ({ at: fields.moment('deleted'), keepMs: fields.finite('keepMs') })),
   };
 }
 
-function objectsOf(blobs: readonly Uint8Array[]): WrittenGroup['objects'] {
+/** Publish times within a group are of one clock: they tell how much older than the newest the others are. */
+function objectsOf(blobs: readonly Uint8Array[], newestBootMs: number): WrittenGroup['objects'] {
   if (blobs.length === 0 || blobs.length % 2 !== 0) throw corrupt('objects');
+  const newestMs = publishTimeOf(blobs[blobs.length - 2]);
   return Array.from({ length: blobs.length / 2 }, (_, object) => {
     const [properties, payload] = [blobs[2 * object], blobs[2 * object + 1]];
     if (properties === undefined || payload === undefined) throw corrupt('objects');
-    return { object, properties, payload };
+    return { object, properties, payload, fixedBootMs: newestBootMs - (newestMs - publishTimeOf(properties)) };
   });
+}
+
+function publishTimeOf(properties: Uint8Array | undefined): number {
+  return properties === undefined ? 0 : (readObjectProperties(properties).publishTimeMs ?? 0);
 }

@@ -63,7 +63,10 @@ class Bench {
   }
 
   at(nowBootMs: number) {
-    return storedValue(organisationList, this.follower.held, this.content, nowBootMs, { connected: true, silent: false });
+    return storedValue(organisationList, this.follower.held, this.content, nowBootMs, {
+      connected: true,
+      silent: false,
+    });
   }
 }
 
@@ -144,7 +147,8 @@ describe('TrackFollower', () => {
     const follower = new TrackFollower<unknown>(name, row, content, rule, null);
     follower.receive(objectOf({ group: 1, version: 0, ttlMs: null, payload }), true, 1_000);
     expect(follower.next()).toMatchObject({ kind: 'held', newObject: true });
-    const at = (nowBootMs: number) => storedValue<unknown>(row, follower.held, content, nowBootMs, { connected: true, silent: false });
+    const at = (nowBootMs: number) =>
+      storedValue<unknown>(row, follower.held, content, nowBootMs, { connected: true, silent: false });
     expect(at(1_000 + row.ttlMs - 1)?.freshness).toBe('stale');
     expect(at(1_000 + row.ttlMs)).toMatchObject({ freshness: 'expired', condition: 'expired' });
     expect(['open', 'closed', 'hold', 'unset']).toContain(at(1_000 + row.ttlMs)?.onExpiry);

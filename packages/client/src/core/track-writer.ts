@@ -1,3 +1,4 @@
+import { OBJECT_AGE_MS, withInteger } from '@higgins/protocol';
 import { encodeObjectProperties } from '@higgins/signals';
 import { type Epoch, epochOf, GROUPS_PER_EPOCH, groupId, publishTimeMs } from './epoch.js';
 
@@ -7,6 +8,8 @@ export interface WrittenObject {
   /** Encoded Key-Value-Pairs. */
   readonly properties: Uint8Array;
   readonly payload: Uint8Array;
+  /** When it was fixed, on the boot clock of now; before every boot if nobody knows any more. */
+  readonly fixedBootMs: number;
 }
 
 /** A group as far as it was written; a state track's is complete with its one object. */
@@ -100,6 +103,19 @@ export class TrackWriter {
       publishTimeMs: Math.max(publishTimeMs(context.epoch, context.nowBootMs), 0),
     };
     const properties = encodeObjectProperties(previousGroup === null ? envelope : { ...envelope, previousGroup });
-    return { object, properties, payload };
+    return { object, properties, payload, fixedBootMs: context.nowBootMs };
   }
+}
+
+/** Time that need not be counted (design: relays count what they held for longer). */
+export const UNCOUNTED_HOLD_MS = 10;
+
+/**
+ * The properties of an object as they are sent at `nowBootMs`: with the time that it lay here as its age, as a relay's
+ * cache tells it, so that nobody who joins late takes it for fresh.
+ */
+export function agedProperties({ properties, fixedBootMs }: WrittenObject, nowBootMs: number): Uint8Array {
+  const ageMs = nowBootMs - fixedBootMs;
+  if (ageMs <= UNCOUNTED_HOLD_MS) return properties;
+  return withInteger(properties, OBJECT_AGE_MS, Math.min(Math.ceil(ageMs), Number.MAX_SAFE_INTEGER));
 }
