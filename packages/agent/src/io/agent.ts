@@ -60,9 +60,7 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
     options.onAcknowledgement?.(track, applied);
   };
   const bus = busOptions(config, options);
-  const agent = resources.use(
-    await ListAgent.open({ core, target, runtime, log: logger, metrics, bus, acknowledged }),
-  );
+  const agent = resources.use(await ListAgent.open({ core, target, runtime, log: logger, metrics, bus, acknowledged }));
   const files = resources.use(fileSource(config, runtime));
   files.start(agent.observer('files'));
   agent.start();

@@ -27,10 +27,7 @@ export function runnerEvents({ core, log, metrics }: Telling): RunnerEvents {
     },
     failed(id, value, error) {
       metrics?.failures.inc({ list: id });
-      log.error(
-        { list: id, group: value.group, version: value.version, reason: error.message },
-        'list not enforced',
-      );
+      log.error({ list: id, group: value.group, version: value.version, reason: error.message }, 'list not enforced');
     },
     structureRepaired() {
       metrics?.repairs.inc();

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { BalancerConfiguration } from '@higgins/balancing';
 import { formatPrefix } from '@higgins/ipdata';
 import { Netlink } from '@higgins/netlink';
 import { QuicTransport } from '@higgins/quic';
