@@ -167,7 +167,7 @@ describe('circuit breaker', () => {
     const pool = create(options);
     expect(text(pool.traffic('a', failed(5), 0))).toEqual(['0 a active -> ejected outlier-detection(keep)']);
     expect(text(pool.advance(100))).toEqual(['100 a ejected -> on-trial (keep)']);
-    expect(serving(pool, 100)).toBe('a (10 %) b c d');
+    expect(serving(pool, 100)).toBe('a b c d');
     expect(pool.traffic('a', good(2), 101)).toEqual([]);
     expect(text(pool.traffic('a', good(1), 102))).toEqual(['102 a on-trial -> active (keep)']);
     expect(serving(pool, 102)).toBe('a b c d');

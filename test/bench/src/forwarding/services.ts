@@ -37,7 +37,16 @@ export function serviceOf(shape: ServiceShape): DesiredService {
   return {
     ...{ id, family: 4, protocol, port, addresses: [address], interfaces, priority: -100, dataPath, acceleration },
     ...{ choice, table, affinity: null, connectionsPerMember: null, connectionsPerSecond: null, burst: 0 },
-    ...{ connections: null, trial: null, connectMs: null, idleMs: null, onIdle: 'release', source: 'keep', allow: null, block: [] },
+    ...{
+      connections: null,
+      trial: null,
+      connectMs: null,
+      idleMs: null,
+      onIdle: 'release',
+      source: 'keep',
+      allow: null,
+      block: [],
+    },
     ...{ mirror: null, localTraffic: false },
     members: new Map(shape.members.map(({ address }) => [address, { address, port }])),
   };

@@ -186,7 +186,13 @@ export class BalancerState {
     return known !== undefined && sameService(known, service) ? known : service;
   }
 
-  #select(plan: ServicePlan, pool: PoolRuntime, selections: Map<string, PoolSelection>, loads: Loads, now: Now): PoolSelection {
+  #select(
+    plan: ServicePlan,
+    pool: PoolRuntime,
+    selections: Map<string, PoolSelection>,
+    loads: Loads,
+    now: Now,
+  ): PoolSelection {
     const full = loads.full(plan.id);
     if (full.size > 0) return pool.selection(full, loads.load(pool), now);
     const selection = selections.get(plan.pool.key) ?? pool.selection(full, loads.load(pool), now);

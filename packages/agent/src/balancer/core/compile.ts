@@ -1,10 +1,4 @@
-import {
-  affinityIsRedundant,
-  type Family,
-  type Listener,
-  type SlotTable,
-  type SourceList,
-} from '@higgins/balancing';
+import { affinityIsRedundant, type Family, type Listener, type SlotTable, type SourceList } from '@higgins/balancing';
 import type { DesiredService, ServiceMember } from '../../targets/maglev/model.js';
 import { familyOfRange } from './addresses.js';
 import type { ServicePlan } from './layout.js';

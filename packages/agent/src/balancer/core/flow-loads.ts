@@ -1,8 +1,8 @@
 import type { BalancerState, Loads } from './balancer-state.js';
 import type { CheckBook } from './check-book.js';
 import type { FlowSampler, Sample, SampleWish } from './flow-sampler.js';
-import type { LiveNodes, NodeShare } from './live-nodes.js';
 import type { ServicePlan } from './layout.js';
+import type { LiveNodes, NodeShare } from './live-nodes.js';
 import type { Load, PoolRuntime } from './pool-runtime.js';
 
 /** A full member takes new flows again below this share of its limit, so that it does not flap. */

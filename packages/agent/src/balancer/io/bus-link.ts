@@ -20,6 +20,11 @@ export interface BusLinkParts {
   readonly log: Log;
 }
 
+/** Whom a link tells, once somebody listens. */
+interface Observed {
+  current: BusObserver | null;
+}
+
 /** Takes what the balancer is to know of the bus and of its PoP. */
 export interface BusObserver {
   /** Whether a relay is there. */
@@ -38,41 +43,40 @@ export class BusLink implements AsyncDisposable {
   readonly #parts: BusLinkParts;
   readonly #publisher: PoolPublisher;
   readonly #watch: NodeWatch;
-  #observer: BusObserver | null = null;
+  readonly #observer: Observed;
 
   private constructor(
-    client: Client,
-    nodes: readonly string[],
+    { client, nodes, observer }: { client: Client; nodes: readonly string[]; observer: Observed },
     parts: BusLinkParts,
     close: () => Promise<void>,
   ) {
+    this.#observer = observer;
     const { node, log } = parts;
     this.client = client;
     this.#parts = parts;
     this.#close = close;
     this.#publisher = new PoolPublisher(client, node, (reason) => log.warn({ reason }, 'pool state not published'));
-    const heard: NodeHeard = (...news) => this.#observer?.heard(...news);
+    const heard: NodeHeard = (...news) => observer.current?.heard(...news);
     this.#watch = new NodeWatch({ client, nodes: nodes.filter((name) => name !== node), heard });
   }
 
   /** Begins to connect; does not wait for a relay. */
   static async open({ relays, nodes = [] }: BalancerBus, parts: BusLinkParts): Promise<BusLink> {
     const { runtime, node, transport, log } = parts;
-    let link: BusLink | null = null;
+    const observer: Observed = { current: null };
     const writerId = `balancer-${node}`;
     const onEvent = (event: Parameters<typeof logClientEvent>[1]) => {
       logClientEvent(log, event);
-      if (event.kind === 'connected') link?.#observer?.connected(true);
-      if (event.kind === 'disconnected') link?.#observer?.connected(false);
+      if (event.kind === 'connected') observer.current?.connected(true);
+      if (event.kind === 'disconnected') observer.current?.connected(false);
     };
     const client = await Client.open({ runtime, transport, relays, writerId, folder: 'balancer/bus', onEvent });
-    link = new BusLink(client, nodes, parts, () => transport.close());
-    return link;
+    return new BusLink({ client, nodes, observer }, parts, () => transport.close());
   }
 
   /** Tells the observer from now on. */
   start(observer: BusObserver): void {
-    this.#observer = observer;
+    this.#observer.current = observer;
     observer.connected(this.client.connected);
   }
 

@@ -42,12 +42,7 @@ export function addSelection(
   // With a size the kernel takes its faster hash table; twice, because a batch's deletions make room only at its end.
   table.set('map', slots, `typeof numgen inc mod ${size} : ${field}; size ${2 * size};`, placed.slots);
   if (service.affinity) addRemembered(table, placed, field);
-  table.rule(
-    chain,
-    `${field} set ${slot} map @${slots}`,
-    ...chosen,
-    `${field} vmap @${SHARED.members}`,
-  );
+  table.rule(chain, `${field} set ${slot} map @${slots}`, ...chosen, `${field} vmap @${SHARED.members}`);
 }
 
 /** How the kernel comes to the slot of a flow. */
