@@ -82,8 +82,8 @@ function addPlaces(
 
 /** Slots without anybody: the same array for the same size, so that nothing has changed while there is no trial. */
 function nobody(size: number): Uint32Array {
-  let slots = NOBODY.get(size);
-  if (slots === undefined) NOBODY.set(size, (slots = new Uint32Array(size)));
+  const slots = NOBODY.get(size) ?? new Uint32Array(size);
+  NOBODY.set(size, slots);
   return slots;
 }
 
