@@ -1,5 +1,6 @@
 import type { ClientEvent } from '@higgins/client';
 import { formatTrackName } from '@higgins/protocol';
+import { formatNamespace } from '@higgins/signals';
 import type { AgentCore } from '../core/agent-core.js';
 import type { ListObserver, ListValue } from '../core/list.js';
 import type { Log } from '../log.js';
@@ -48,7 +49,11 @@ function isRepair(before: ListValue | undefined, value: ListValue): boolean {
 /** Logs what the client of the bus tells: troubles as warnings. */
 export function logClientEvent(log: Log, event: ClientEvent): void {
   const { kind, ...details } = event;
-  const plain = 'name' in details ? { ...details, name: formatTrackName(details.name) } : details;
+  const plain = {
+    ...details,
+    ...('name' in details ? { name: formatTrackName(details.name) } : {}),
+    ...('namespace' in details ? { namespace: formatNamespace(details.namespace) } : {}),
+  };
   const isTrouble = /failed|refused|disconnected|gap/.test(kind);
   log[isTrouble ? 'warn' : 'info']({ event: kind, ...plain }, `bus: ${kind}`);
 }
