@@ -115,6 +115,22 @@ describe('Client: connections', () => {
     expect(edge.client.counters).toMatchObject({ connects: 1, connectFailures: 1 });
   });
 
+  it('many tracks are subscribed to in portions when a session comes up, and all of them are followed', async () => {
+    const { bench, origin, edge } = await pair(14);
+    const lists = Array.from({ length: 120 }, (_, index) => ({ org: 'acme', list: `list-${index}` }));
+    for (const params of lists) await bench.settle(origin.client.publish(organisationList, params, listOf(1)));
+    for (const params of lists) edge.client.subscribe(organisationList, params);
+    await bench.until('all of them', () => edge.client.levels.unfollowed === 0);
+    bench.network.resetConnections('edge', 'origin');
+    await bench.until('the loss', () => !edge.client.connected);
+    expect(edge.client.levels).toMatchObject({ tracks: 121, unfollowed: 121 });
+    const served = () => edge.events.filter(({ kind }) => kind === 'subscribed').length;
+    const before = served();
+    await bench.until('all of them again', () => edge.client.levels.unfollowed === 0);
+    expect(served() - before).toBe(120);
+    expect(edge.client.levels).toMatchObject({ waitingObjects: 0, waitingBytes: 0 });
+  });
+
   it('attempts are spread and become rare while no relay answers', async () => {
     const bench = new Bench(8);
     bench.machine('dead').start();

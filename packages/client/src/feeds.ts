@@ -7,6 +7,7 @@ import type { HeldTrack } from './core/held-record.js';
 import { type TrackContent, ValueContent } from './core/track-content.js';
 import type { Way } from './core/track-order.js';
 import { heartbeatName } from './heartbeat.js';
+import { SUBSCRIBES_PER_TURN_MAX } from './limits.js';
 import type { Link } from './link.js';
 import { type HeartbeatFeed, PublisherWatches } from './publisher-watches.js';
 import type { StateStore } from './state-store.js';
@@ -31,6 +32,8 @@ export type RestoreContent<V> = (held: HeldTrack | undefined) => TrackContent<V>
 export interface ClientLevels {
   /** Tracks that are followed, heartbeats included. */
   readonly tracks: number;
+  /** Those among them that no session brings: it is being made, or the track has no publisher. */
+  readonly unfollowed: number;
   /** Live objects that wait for others before them, of all tracks. */
   readonly waitingObjects: number;
   readonly waitingBytes: number;
@@ -63,13 +66,14 @@ export class Feeds {
 
   /** What waits at this moment. */
   get levels(): ClientLevels {
-    let [waitingObjects, waitingBytes, waitingUpdates] = [0, 0, 0];
-    for (const { waiting, subscriptions } of this.#feeds.values()) {
+    let [unfollowed, waitingObjects, waitingBytes, waitingUpdates] = [0, 0, 0, 0];
+    for (const { followed, waiting, subscriptions } of this.#feeds.values()) {
+      if (!followed) unfollowed += 1;
       waitingObjects += waiting.objects;
       waitingBytes += waiting.bytes;
       for (const subscription of subscriptions) waitingUpdates += subscription.waiting;
     }
-    return { tracks: this.#feeds.size, waitingObjects, waitingBytes, waitingUpdates };
+    return { tracks: this.#feeds.size, unfollowed, waitingObjects, waitingBytes, waitingUpdates };
   }
 
   subscribe<V>(signal: SignalRow, name: FullTrackName, restore: RestoreContent<V>): Subscription<V> {
@@ -82,7 +86,7 @@ export class Feeds {
   attach(link: Link): void {
     const way = this.#ways++;
     this.#links.set(link, way);
-    for (const feed of [...this.#feeds.values()]) feed.attach(link, way);
+    this.#attachSome(link, way, this.#feeds.values());
   }
 
   /** A session is gone (`closed`), or to be left. */
@@ -104,6 +108,19 @@ export class Feeds {
   /** Ends all subscriptions. */
   close(): void {
     for (const feed of [...this.#feeds.values()]) feed.close();
+  }
+
+  // What is subscribed to meanwhile comes by at the end, and has been attached by then.
+  #attachSome(link: Link, way: Way, feeds: Iterator<TrackFeed<unknown>>): void {
+    for (let attached = 0; attached < SUBSCRIBES_PER_TURN_MAX; attached++) {
+      const { done, value: feed } = feeds.next();
+      if (done) return;
+      feed.attach(link, way);
+    }
+    const { runtime } = this.#options;
+    runtime.at(runtime.bootMs(), () => {
+      if (this.#links.has(link)) this.#attachSome(link, way, feeds);
+    });
   }
 
   #open<V>(signal: SignalRow, name: FullTrackName, restore: RestoreContent<V>): TrackFeed<V> {

@@ -34,6 +34,9 @@ export const RENDEZVOUS_TIMEOUT_MS = 60_000;
 /** How long a SUBSCRIBE may stay unanswered before the cached value is asked for separately. */
 export const FALLBACK_DELAY_MS = 250;
 
+/** Tracks that are subscribed to in one turn when a session comes up: some milliseconds of work. The others follow at once. */
+export const SUBSCRIBES_PER_TURN_MAX = 64;
+
 /** First and largest pause between attempts to connect or to subscribe; doubled each time, with jitter. */
 export const BACKOFF_INITIAL_MS = 100;
 export const BACKOFF_MAX_MS = 10_000;

@@ -72,6 +72,12 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
     return this.#follower.waiting;
   }
 
+  /** Live objects come by one link at least. */
+  get followed(): boolean {
+    for (const route of this.#routes.values()) if (route.caughtUp) return true;
+    return false;
+  }
+
   get subscriptions(): Iterable<Subscription<V>> {
     return this.#subscriptions;
   }
@@ -113,6 +119,7 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
 
   /** Follows the track over one more link; nothing is delivered twice. `way`: names the link. */
   attach(link: Link, way: Way): void {
+    if (this.#routes.has(link)) return;
     const reconnected = this.#routes.size === 0;
     if (reconnected) this.#connectedSinceBootMs = this.runtime.bootMs();
     this.#routes.set(link, new TrackRoute(link, way, this));

@@ -5,6 +5,11 @@
 export interface RelayLimits {
   /** Sessions at once, upstreams not counted. A session costs about 35 KB. */
   readonly sessionsMax: number;
+  /**
+   * Clients' sessions that are let in per second, and at once after a quiet second: what one core can set up. More
+   * are turned away, and come again.
+   */
+  readonly sessionsPerSecondMax: number;
   /** Tracks known at once, subscribed or cached. A track without objects costs about 2 KB. */
   readonly tracksMax: number;
   /** Subscriptions that one session may hold; each costs below 1 KB. */
@@ -46,6 +51,7 @@ export interface RelayLimits {
 /** Defaults for a relay with 1 GB of memory. */
 export const DEFAULT_LIMITS: RelayLimits = {
   sessionsMax: 10_000,
+  sessionsPerSecondMax: 2_000,
   tracksMax: 100_000,
   subscriptionsPerSessionMax: 20_000,
   fetchesPerSessionMax: 20_000,

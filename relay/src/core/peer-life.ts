@@ -2,9 +2,13 @@ import { offerAllTo } from './downstream/offers.js';
 import { dropSubscription } from './downstream/subscriptions.js';
 import type { Peer } from './peer.js';
 import type { RelayContext } from './relay-context.js';
+import { wheelTimer } from './timer-wheel.js';
 import { dropQuery, statusRefused } from './track-status.js';
 import { dropFill } from './upstream/fills.js';
 import { ensureSources, leaveOldUpstreams, sourceGone } from './upstream/sources.js';
+
+/** Tracks that a new upstream is asked for in one turn: some milliseconds of work. The others follow a millisecond later. */
+const TRACKS_PER_TURN_MAX = 256;
 
 /** The session is up and let in. An upstream is asked for everything that is wanted, and told what is announced here. */
 export function peerAdmitted(context: RelayContext, peer: Peer): void {
@@ -16,11 +20,7 @@ export function peerAdmitted(context: RelayContext, peer: Peer): void {
   context.announcements.passAll(context, peer);
   context.upstreamInterests.passAll(context, peer);
   offerAllTo(context, peer);
-  for (const track of context.tracks) {
-    context.timers.cancel(track.retryTimer);
-    ensureSources(context, track);
-  }
-  leaveOldUpstreams(context);
+  askForTracks(context, peer);
 }
 
 /**
@@ -67,4 +67,23 @@ export function closePeer(context: RelayContext, peer: Peer): void {
     context.counters.upstreamLosses++;
     context.upstreamLost();
   }
+}
+
+/** Asks for everything that is wanted, in portions. What is subscribed to meanwhile is asked for by itself. */
+function askForTracks(context: RelayContext, peer: Peer): void {
+  const tracks = context.tracks[Symbol.iterator]();
+  const goOn = () => {
+    for (let asked = 0; asked < TRACKS_PER_TURN_MAX && peer.usable; asked++) {
+      const { done, value: track } = tracks.next();
+      if (done) {
+        leaveOldUpstreams(context);
+        return;
+      }
+      context.timers.cancel(track.retryTimer);
+      ensureSources(context, track);
+    }
+    if (peer.usable) context.timers.schedule(turn, context.nowMs);
+  };
+  const turn = wheelTimer(goOn);
+  goOn();
 }

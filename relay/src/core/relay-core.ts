@@ -1,5 +1,6 @@
 import { type Notice, SessionTerminationCode } from '@higgins/protocol';
 import type { Connection, ReceiverSet } from '@higgins/transport';
+import { Admission } from './admission.js';
 import { Announcements } from './announcements.js';
 import { type Authorizer, allowAnyone } from './authorizer.js';
 import { CacheBudget } from './cache/budget.js';
@@ -68,6 +69,7 @@ export class RelayCore implements RelayContext {
   readonly random: () => number;
   readonly #touched = new Set<Peer>();
   readonly #sets: ReceiverSets;
+  readonly #admission: Admission;
   #nextPeer = 1;
   #depth = 0;
 
@@ -78,6 +80,7 @@ export class RelayCore implements RelayContext {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.authorizer = options.authorizer ?? allowAnyone;
     this.timers = new TimerWheel(options.nowMs);
+    this.#admission = new Admission(this.limits.sessionsPerSecondMax, options.nowMs);
     this.budget = new CacheBudget(this.limits.cacheBytesMax);
     this.tracks = new TrackTable(this.limits.tracksMax);
     this.links = new UpstreamLinks(options.upstreams ?? 0, (index, uri) => options.host.connect(index, uri));
@@ -89,7 +92,7 @@ export class RelayCore implements RelayContext {
   }
 
   /**
-   * Takes over a session; its notices go to `notice`. A session beyond the limit is closed at once, which the session
+   * Takes over a session; its notices go to `notice`. A session beyond the limits is closed at once, which the session
    * itself tells by its `closed` notice.
    */
   attach(port: PeerPort, kind: 'client' | 'upstream', nowMs: number): Peer {
@@ -105,11 +108,11 @@ export class RelayCore implements RelayContext {
         port.session.close(SessionTerminationCode.NO_ERROR, 'relay is going away');
         this.touch(peer);
       }
-      if (this.draining || kind === 'upstream' || this.peers.size <= this.limits.sessionsMax) return;
-      port.session.close(
-        SessionTerminationCode.INTERNAL_ERROR,
-        `relay has ${this.limits.sessionsMax} sessions, its limit`,
-      );
+      if (this.draining || kind === 'upstream') return;
+      const refusal = this.#refusal();
+      if (refusal === null) return;
+      this.counters.sessionsRefused++;
+      port.session.close(SessionTerminationCode.INTERNAL_ERROR, refusal);
       this.touch(peer);
     });
     return peer;
@@ -253,6 +256,14 @@ export class RelayCore implements RelayContext {
       fetch.serve();
     }
     this.touch(peer);
+  }
+
+  /** Why one more client cannot come in; null: it can. */
+  #refusal(): string | null {
+    const { sessionsMax, sessionsPerSecondMax } = this.limits;
+    if (this.peers.size > sessionsMax) return `relay has ${sessionsMax} sessions, its limit`;
+    if (this.#admission.admit(this.nowMs)) return null;
+    return `relay takes ${sessionsPerSecondMax} sessions per second, and more have come`;
   }
 
   #closed(peer: Peer): void {

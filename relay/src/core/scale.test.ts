@@ -44,3 +44,32 @@ it('carries 10,000 subscriptions in one session, joined within a second at 50 ms
   subscriber.pump();
   await world.until(() => counters.subscriptions === 0, 1_000);
 });
+
+it('BUS-63: a new upstream is asked for many tracks in portions, and for all of them', async () => {
+  const world = new TestWorld();
+  const origin = await world.relay('origin', { limits: { namespacesPerSessionMax: TRACKS } });
+  const edge = await world.relay('edge', { upstreams: ['origin'] });
+  const publisher = await world.client('origin', { limits: LIMITS });
+  const subscriber = await world.client('edge', { limits: LIMITS });
+  answerAll(publisher);
+  const names = Array.from({ length: 1_000 }, (_, index) => trackOf(`scale/${index}`));
+  for (const { namespace } of names) publisher.session.publishNamespace(namespace);
+  publisher.pump();
+  for (const name of names) subscriber.session.subscribe(name, { filter: { kind: 'largest-object' } });
+  subscriber.pump();
+  const { counters } = edge.node.core;
+  await world.until(() => subscriber.of('subscribe-ok').length === names.length);
+  const before = counters.upstreamSubscribes;
+  world.network.resetConnections('edge', 'origin');
+  await world.until(() => counters.upstreamSubscriptions === 0);
+  let mostAtOnce = 0;
+  let known = before;
+  await world.until(() => {
+    mostAtOnce = Math.max(mostAtOnce, counters.upstreamSubscribes - known);
+    known = counters.upstreamSubscribes;
+    return (
+      origin.node.core.counters.subscriptions === names.length && counters.upstreamSubscribes === before + names.length
+    );
+  });
+  expect(mostAtOnce).toBe(256);
+});

@@ -12,6 +12,7 @@ function limit(field: keyof RelayLimits) {
 
 const limits = z.strictObject({
   sessionsMax: limit('sessionsMax').describe('Sessions at once. Static.'),
+  sessionsPerSecondMax: limit('sessionsPerSecondMax').describe('Sessions that are let in per second. Static.'),
   tracksMax: limit('tracksMax').describe('Tracks known at once, subscribed or cached. Static.'),
   subscriptionsPerSessionMax: limit('subscriptionsPerSessionMax').describe('Subscriptions of one session. Static.'),
   fetchesPerSessionMax: limit('fetchesPerSessionMax').describe('Open fetches of one session. Static.'),
