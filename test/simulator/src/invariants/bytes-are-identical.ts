@@ -22,7 +22,11 @@ export function bytesAreIdentical(): Invariant {
           throw new Violation(id, `${observation.node} committed ${key} a second time with other bytes`);
         }
         committed.set(key, observation.payload.slice());
-      } else if (observation.kind === 'received' || observation.kind === 'carried' || observation.kind === 'delivered') {
+      } else if (
+        observation.kind === 'received' ||
+        observation.kind === 'carried' ||
+        observation.kind === 'delivered'
+      ) {
         const object = observation.kind === 'received' ? 0 : observation.object;
         const key = `${observation.track} ${observation.group} ${object}`;
         const published = committed.get(key);

@@ -1,0 +1,99 @@
+import { Client } from '@higgins/client';
+import { applied, formatPath, organisationList } from '@higgins/signals';
+import type { Identity } from '@higgins/transport';
+import type { ProcessContext, Program } from '../frame/node.js';
+import { appliedOf, type DataAuthor, dataTracks, EVENT_PARAMS, events, MAP_PARAMS } from './data-content.js';
+import { type AuthoredList, versionOf } from './list-author.js';
+import { CONNECTION_LIMITS } from './relay.js';
+import type { WriterLease } from './writer-lease.js';
+
+export interface DataPublisherOptions {
+  readonly identity: Identity;
+  readonly authoritiesPem: string;
+  readonly relays: readonly string[];
+  readonly author: DataAuthor;
+  /** Shared by all publishers of these tracks. */
+  readonly lease: WriterLease;
+  readonly ttlMs: number;
+  /** Mean pause between two edits of the map; lists change four times as rarely, events come three times as often. */
+  readonly editIntervalMs: number;
+  /** No edits from this world time on. */
+  readonly untilMs: number;
+}
+
+/** Share of edits that the next one follows in the same breath. */
+const BURST_RATE = 0.2;
+
+/** Publishes two lists, a map and events, as whoever holds the lease; one that lost it goes on until it hears of it. */
+export function dataPublisherProgram(options: DataPublisherOptions): Program {
+  return async (context) => {
+    const { runtime, transport, note, node } = context;
+    const { identity, authoritiesPem, relays } = options;
+    const lease = options.lease.open();
+    const client = await Client.open({
+      runtime,
+      transport,
+      lease,
+      writerId: node.name,
+      relays: relays.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
+      onEvent: (event) => note(event.kind),
+    });
+    observeCommits(client, context, options);
+    write(client, context, options, () => options.lease.isHeldBy(lease));
+  };
+}
+
+function observeCommits(client: Client, { node, observe }: ProcessContext, { author }: DataPublisherOptions): void {
+  const tell: Parameters<typeof client.publisher.listen>[0]['committed'] = (track, { object, payload }) => {
+    const path = formatPath(track.name);
+    const group = track.writer.newest?.group;
+    if (group === undefined || !dataTracks(author).includes(path)) return;
+    const version = track.shape === 'state' ? versionOf(payload) : null;
+    if (version !== null) author.lists.committed(path, version);
+    observe({ kind: 'committed', node: node.name, track: path, group, object, payload, ttlMs: track.ttlMs, version });
+  };
+  // What the journal of an earlier process brings back is visible again from the start.
+  for (const track of client.publisher.tracks()) {
+    for (const object of track.writer.newest?.objects ?? []) tell(track, object, true);
+  }
+  client.publisher.listen({ committed: tell, retired() {} });
+}
+
+function write(
+  client: Client,
+  context: ProcessContext,
+  { author, ttlMs, editIntervalMs, untilMs }: DataPublisherOptions,
+  holdsLease: () => boolean,
+): void {
+  const { runtime, note } = context;
+  const settle = (commit: Promise<unknown>) => {
+    commit.catch((error: unknown) => note(`publish failed: ${String(error)}`));
+  };
+  const writeList = (list: AuthoredList) => {
+    // Versions are the store's to give: it gives none to a writer that lost the lease.
+    if (!holdsLease()) return;
+    settle(client.publish(organisationList, list.params, author.lists.write(list, runtime.wallMs()), { ttlMs }));
+  };
+  const writeMap = () => {
+    const serial = author.nextEdit();
+    const { set, removed } = author.edit(serial);
+    const value = appliedOf(serial);
+    settle(client.update(applied, MAP_PARAMS, { set: new Map(set.map((key) => [key, value])), removed }, { ttlMs }));
+  };
+  const writeEvent = () => settle(client.publish(events, EVENT_PARAMS, author.nextEvent(), { ttlMs }));
+  const repeat = (meanMs: number, run: () => void) => {
+    const pauseMs = runtime.random() < BURST_RATE ? 0 : meanMs * 2 * runtime.random();
+    runtime.at(runtime.bootMs() + pauseMs, () => {
+      if (runtime.world.nowMs >= untilMs) return;
+      run();
+      repeat(meanMs, run);
+    });
+  };
+  const { lists } = author.lists;
+  for (const list of lists) writeList(list);
+  writeMap();
+  writeEvent();
+  repeat(editIntervalMs * 4, () => writeList(lists[Math.floor(runtime.random() * lists.length)]!));
+  repeat(editIntervalMs, writeMap);
+  repeat(editIntervalMs / 3, writeEvent);
+}
