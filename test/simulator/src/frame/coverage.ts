@@ -39,9 +39,10 @@ export class Coverage {
     for (const kind of kinds.length === 0 ? ['none'] : kinds) row.set(kind, (row.get(kind) ?? 0) + count);
   }
 
-  /** Counters of one process, whose growth is looked at from now on. */
-  watch(part: string, counters: object): void {
-    this.#watched.push({ part, counters: counters as Figures, seen: {} });
+  /** Counters of one process, but for those named: their growth is looked at from now on. */
+  watch(part: string, counters: object, except: readonly string[] = []): void {
+    const names = Object.keys(counters).filter((name) => !except.includes(name));
+    this.#watched.push({ part, counters: counters as Figures, names, seen: {} });
   }
 
   /** Looks at the counters, at most so often. */
@@ -51,8 +52,8 @@ export class Coverage {
 
   sample(nowMs: number): void {
     this.#nextSampleMs = nowMs + SAMPLE_MS;
-    for (const { part, counters, seen } of this.#watched) {
-      for (const name of Object.keys(counters)) {
+    for (const { part, counters, names, seen } of this.#watched) {
+      for (const name of names) {
         const value = counters[name];
         if (typeof value !== 'number' || value <= (seen[name] ?? 0)) continue;
         this.mark(part, name, nowMs, value - (seen[name] ?? 0));
@@ -80,5 +81,6 @@ type Figures = Readonly<Record<string, unknown>>;
 interface Watched {
   readonly part: string;
   readonly counters: Figures;
+  readonly names: readonly string[];
   readonly seen: Record<string, number>;
 }

@@ -12,8 +12,8 @@ export interface ProcessContext {
   note(what: string): void;
   /** A transition of a part of the program (`relay`, `session`, `client`, …) took place, for the table of coverage. */
   mark(part: string, transition: string): void;
-  /** The same for counters of the program, whose growth tells of transitions. */
-  watch(part: string, counters: object): void;
+  /** The same for counters of the program, but for those named: their growth tells of transitions. */
+  watch(part: string, counters: object, except?: readonly string[]): void;
   /** A production part that runs in this process (a relay, a client), for invariants that look at its own state. */
   show(part: object): void;
 }
@@ -30,12 +30,31 @@ export interface NodeOptions extends VirtualMachineOptions {
  */
 export type Program = (context: ProcessContext) => void | Promise<void>;
 
+/** What a program drives beside the network and outlives it, such as a kernel, as faults see it. */
+export interface FaultyTarget {
+  /** Why transactions are refused; null: they are taken. */
+  refusal: string | null;
+  /** How much longer than usual transactions take. */
+  delayMs: number;
+  /** Somebody else empties it. */
+  flush(): void;
+}
+
+/** What a program offers to others, as faults see it. */
+export interface FaultyService {
+  /** Whether it takes what comes, or refuses it. */
+  serving: boolean;
+}
+
 /** A machine with one program, which starts, dies, pauses and restarts. */
 export class SimulatedNode {
   readonly name: string;
   readonly machine: VirtualMachine;
   /** It is started by a fault that names it, and by nothing else. */
   readonly standsBy: boolean;
+  /** Null where there is nothing of the kind. */
+  target: FaultyTarget | null = null;
+  service: FaultyService | null = null;
   readonly #simulation: Simulation;
   readonly #program: Program;
   #process: VirtualRuntime | null = null;
@@ -108,7 +127,7 @@ export class SimulatedNode {
       observe: (observation) => this.#simulation.observe(observation),
       note: (what) => this.#simulation.observe({ kind: 'note', node: this.name, what }),
       mark: (part, transition) => coverage.mark(part, transition, world.nowMs),
-      watch: (part, counters) => coverage.watch(part, counters),
+      watch: (part, counters, except) => coverage.watch(part, counters, except),
       show: (part) => {
         if (this.#process === runtime) this.#parts.push(part);
       },

@@ -25,6 +25,12 @@ export const CONNECTION_LIMITS: Partial<ConnectionLimits> = {
   unidirectionalStreamsMax: 4096,
 };
 
+/** Counters that are no transitions: they go up and down, or with everything. */
+const FIGURES = [
+  ...['sessions', 'tracks', 'subscriptions', 'upstreamSubscriptions', 'namespaces'],
+  ...['propagationSumMs', 'propagationCount', 'bytesReceived'],
+];
+
 /** A relay, as its binary runs it, on the virtual world. */
 export function relayProgram(options: RelayProgramOptions): Program {
   const { identity, authoritiesPem, upstreams, limits, authorizer } = options;
@@ -40,7 +46,7 @@ export function relayProgram(options: RelayProgramOptions): Program {
         mark('session', transitionOf(event));
       },
     });
-    watch('relay', relay.core.counters);
+    watch('relay', relay.core.counters, FIGURES);
     options.onStarted?.(relay);
     await transport.listen({
       host: node.name,

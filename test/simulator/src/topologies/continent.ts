@@ -47,6 +47,8 @@ export const CONTINENT_LINK_KINDS: readonly LinkFaultKind[] = [
   ...(['partition', 'reset', 'loss', 'bandwidth', 'delay', 'reordering', 'mtu'] as const),
 ];
 
+/** From a publisher over both origins, a regional relay and an edge to a PoP. */
+const PATH = { networkMsMax: 500, relays: 4 };
 const AUTHORITY = 'simulated authority';
 const DISK_MS_MAX = 60;
 const ENFORCE_MS = 3;
@@ -80,7 +82,7 @@ export function buildContinent(simulation: Simulation, options: ContinentOptions
     versionNeverGoesBack(),
     groupIdsRise(),
     bytesAreIdentical(),
-    nothingOutlivesItsTtl(kernels, epochOf),
+    nothingOutlivesItsTtl(kernels, epochOf, PATH),
     convergence,
   );
   return {
@@ -154,7 +156,7 @@ const authorizer: Authorizer = {
     return { allowed: false, code: 1, reason: 'this namespace is not yours' };
   },
 };
-const RESERVED = new Set(['org', 'pop']);
+const RESERVED = new Set(['org', 'platform']);
 
 function configureLinks(simulation: Simulation, members: Members): (readonly [string, string])[] {
   const links: (readonly [string, string])[] = [];
