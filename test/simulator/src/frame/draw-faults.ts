@@ -33,7 +33,7 @@ const KINDS: readonly FaultKind[] = [
   ...(['partition', 'crash', 'disk-loss', 'pause', 'reboot', 'sleep', 'reset', 'loss', 'wall-clock-step'] as const),
   ...(['bandwidth', 'delay', 'reordering', 'mtu', 'slow-reader', 'stalled-reader', 'mass-reconnect'] as const),
   ...(['wall-clock-rate', 'disk-full', 'torn-disk', 'old-disk', 'certificate-expiry'] as const),
-  ...(['hostile-peer', 'zombie'] as const),
+  ...(['hostile-peer', 'zombie', 'target-refuses', 'target-slow', 'target-drift', 'service-refuses'] as const),
 ];
 const LINK_KINDS: ReadonlySet<FaultKind> = new Set<LinkFaultKind>([
   ...(['partition', 'reset', 'loss', 'bandwidth', 'delay', 'reordering', 'mtu'] as const),
@@ -48,6 +48,8 @@ const WALL_CLOCK_PPM_MAX = 40_000;
 const BANDWIDTH_MIN = 4_000;
 const BANDWIDTH_MAX = 500_000;
 const DELAY_MS_MAX = 800;
+/** A large transaction of a kernel on a busy machine. */
+const TARGET_DELAY_MS_MAX = 5_000;
 /** QUIC needs 1200 bytes; 1350 is what links have by default. */
 const MTU_MIN = 1200;
 const MTU_MAX = 1350;
@@ -117,6 +119,9 @@ function drawNodeFault(random: RandomStream, space: FaultSpace, kind: NodeFaultK
       return { kind, resets: random.chance(0.7), ...at };
     case 'zombie':
       return { kind, standby: space.standbys![node]!, ...at };
+    case 'target-slow':
+      return { kind, delayMs: TARGET_DELAY_MS_MAX * random.next() ** 2, ...at };
+    case 'target-drift':
     case 'mass-reconnect':
       return { kind, ...at, durationMs: 0 };
     default:

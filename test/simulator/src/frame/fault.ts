@@ -36,9 +36,17 @@ export type NodeFault = Times & { readonly node: string } & (
           /** Everybody who is connected loses the connection at the same moment. */
           | 'mass-reconnect'
           /** A node that stands by for nothing else starts, and does harm until the end. */
-          | 'hostile-peer';
+          | 'hostile-peer'
+          /** What its program drives (a kernel) refuses every transaction. */
+          | 'target-refuses'
+          /** Somebody else empties what its program drives, once. */
+          | 'target-drift'
+          /** What it offers to others refuses them, while it works itself. */
+          | 'service-refuses';
       }
     | { readonly kind: 'slow-reader'; readonly bytesPerSecond: number }
+    /** Transactions of what its program drives take so much longer. */
+    | { readonly kind: 'target-slow'; readonly delayMs: number }
     | { readonly kind: 'wall-clock-step'; readonly byMs: number }
     | { readonly kind: 'wall-clock-rate'; readonly ppm: number }
     /** A reboot, after which the newest write is gone or cut: the medium lied about its flush. */
@@ -65,7 +73,9 @@ const STALLING: ReadonlySet<FaultKind> = new Set<FaultKind>([
 ]);
 
 /** Happens at a moment, and has no end. */
-const MOMENTARY: ReadonlySet<FaultKind> = new Set<FaultKind>(['reset', 'mass-reconnect', 'wall-clock-step']);
+const MOMENTARY: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  ...(['reset', 'mass-reconnect', 'wall-clock-step', 'target-drift'] as const),
+]);
 
 /** Whether it can hold deliveries up so that no relay can count it. */
 export function stalls({ kind }: Fault): boolean {
@@ -98,6 +108,8 @@ function detailOf(fault: Fault): string {
       return ` by ${Math.round(fault.latencyMs)} ms and up to ${Math.round(fault.jitterMs)} ms`;
     case 'mtu':
       return ` to ${fault.bytes} bytes`;
+    case 'target-slow':
+      return ` by ${Math.round(fault.delayMs)} ms`;
     case 'wall-clock-step':
       return ` by ${fault.byMs} ms`;
     case 'wall-clock-rate':

@@ -44,12 +44,13 @@ describe('drawFaults', () => {
         ...{ crash: nodes, 'disk-loss': nodes, pause: nodes, reboot: nodes, sleep: nodes, 'wall-clock-step': nodes },
         ...{ 'slow-reader': nodes, 'stalled-reader': nodes, 'mass-reconnect': nodes, 'wall-clock-rate': nodes },
         ...{ 'disk-full': nodes, 'torn-disk': nodes, 'old-disk': nodes, 'certificate-expiry': nodes },
+        ...{ 'target-refuses': nodes, 'target-slow': nodes, 'target-drift': nodes, 'service-refuses': nodes },
         ...{ 'hostile-peer': ['hostile'], zombie: ['edge'] },
       },
       standbys: { edge: 'pop-1' },
     };
     const faults = Array.from({ length: 300 }, (_, seed) => drawFaults(new RandomStream(seed), all)).flat();
-    expect(new Set(faults.map(({ kind }) => kind)).size).toBe(23);
+    expect(new Set(faults.map(({ kind }) => kind)).size).toBe(27);
     for (const fault of faults) {
       expect(describeFault(fault)).toContain(fault.kind);
       if (fault.kind === 'zombie') expect(fault.standby).toBe('pop-1');

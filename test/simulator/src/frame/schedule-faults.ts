@@ -25,6 +25,8 @@ export function healAll(simulation: Simulation): void {
     simulation.network.reading(node.name).bytesPerSecond = Number.POSITIVE_INFINITY;
     node.machine.disk.writeFailure = null;
     node.machine.slewWallClock(0);
+    if (node.target !== null) Object.assign(node.target, { refusal: null, delayMs: 0 });
+    if (node.service !== null) node.service.serving = true;
     node.resume();
     if (node.standsBy) node.crash();
     else node.start();
@@ -96,6 +98,18 @@ function beginOnNode(simulation: Simulation, fault: NodeFault, undo: Undo): void
     case 'disk-full':
       machine.disk.writeFailure = 'no space left on device';
       break;
+    case 'target-refuses':
+      if (node.target !== null) node.target.refusal = 'the kernel refuses';
+      break;
+    case 'target-slow':
+      if (node.target !== null) node.target.delayMs = fault.delayMs;
+      break;
+    case 'target-drift':
+      node.target?.flush();
+      break;
+    case 'service-refuses':
+      if (node.service !== null) node.service.serving = false;
+      break;
     case 'disk-loss':
       rebootWith(simulation, node, () => machine.disk.lose());
       break;
@@ -141,6 +155,15 @@ function endOnNode(simulation: Simulation, fault: NodeFault): void {
       break;
     case 'disk-full':
       machine.disk.writeFailure = null;
+      break;
+    case 'target-refuses':
+      if (node.target !== null) node.target.refusal = null;
+      break;
+    case 'target-slow':
+      if (node.target !== null) node.target.delayMs = 0;
+      break;
+    case 'service-refuses':
+      if (node.service !== null) node.service.serving = true;
       break;
     default:
       node.start();

@@ -1,4 +1,5 @@
 import type { Guarantee } from '../frame/invariant.js';
+import { guarantee as balancersConverge } from './balancers-converge.js';
 import { guarantee as bytesAreIdentical } from './bytes-are-identical.js';
 import { guarantee as converges } from './converges.js';
 import { guarantee as gapsAreSurfaced } from './gaps-are-surfaced.js';
@@ -8,7 +9,9 @@ import { guarantee as mapEqualsItsModel } from './map-equals-its-model.js';
 import { guarantee as nothingExpiredIsCurrent } from './nothing-expired-is-current.js';
 import { guarantee as nothingOutlivesItsTtl } from './nothing-outlives-its-ttl.js';
 import { guarantee as oneEpochWins } from './one-epoch-wins.js';
+import { guarantee as poolsFollowLocalHealth } from './pools-follow-local-health.js';
 import { guarantee as relaysNeverExtendATtl } from './relays-never-extend-a-ttl.js';
+import { guarantee as slotsAgree } from './slots-agree.js';
 import { guarantee as subscribersConverge } from './subscribers-converge.js';
 import { guarantee as thenTheDefaultOnce } from './then-the-default-once.js';
 import { guarantee as versionNeverGoesBack } from './version-never-goes-back.js';
@@ -28,4 +31,7 @@ export const guarantees: readonly Guarantee[] = [
   invalidNeverReplacesLastGood,
   converges,
   subscribersConverge,
+  balancersConverge,
+  poolsFollowLocalHealth,
+  slotsAgree,
 ];

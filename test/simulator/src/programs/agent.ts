@@ -33,11 +33,15 @@ export function agentProgram(options: AgentProgramOptions): Program {
     await target.repair();
     const agent = await ListAgent.open({
       core: new AgentCore(tracks.map((track) => ({ id: track, track }))),
-      ...{ target, runtime, log: logOf(context) },
+      ...{ target, runtime, log: logOf(context, 'agent') },
       bus: { transport, relays, pop, tracks },
     });
     const client = agent.bus?.client;
-    if (client !== undefined) for (const list of lists) void witness(client, list, context);
+    if (client !== undefined) {
+      context.show(client);
+      context.watch('agent', client.counters);
+      for (const list of lists) void witness(client, list, context);
+    }
     agent.start();
   };
 }

@@ -114,7 +114,9 @@ function addPops(simulation: Simulation, options: TwoTierOptions, author: ListAu
         context,
       );
     });
-    kernels.set(pop, new VirtualKernel(node.machine));
+    const kernel = new VirtualKernel(node.machine);
+    kernels.set(pop, kernel);
+    node.target = kernel;
   }
   return kernels;
 }
