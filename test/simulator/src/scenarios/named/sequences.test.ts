@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { scheduleFaults } from '../../frame/faults.js';
+import { PUBLISHER } from '../../topologies/two-tiers.js';
+import { listOf, Stage } from './stage.fixture.js';
+import { converge, established } from './two-tiers.fixture.js';
+
+describe('sequences', () => {
+  it('BUS-09: Group IDs rise while the publisher crashes again and again', async () => {
+    const stage = await established({ authorUntilMs: 120_000 });
+    const { simulation, topology } = stage;
+    scheduleFaults(
+      simulation,
+      Array.from({ length: 12 }, (_, index) => ({
+        kind: 'crash',
+        node: PUBLISHER,
+        atMs: 10_000 + index * 9000,
+        durationMs: 700,
+      })),
+    );
+    await simulation.run(120_000);
+    await converge(stage);
+    expect(topology.author.lists.every(({ track }) => topology.author.version(track) > 5)).toBe(true);
+  });
+
+  it('BUS-12: who joins late, over a restarted relay or after a cut, holds what those hold who listened from the start', async () => {
+    const stage = new Stage(12);
+    stage.relay('origin');
+    const edge = stage.relay('edge', ['origin']);
+    const publisher = await stage.participant('publisher', ['origin']);
+    const first = (await stage.participant('first', ['edge', 'origin'])).follow();
+    const all = [first];
+    for (let version = 1; version <= 10; version += 1) {
+      await publisher.publishList(version, 60_000);
+      if (version === 4) edge.crash();
+      if (version === 6) edge.start();
+      if (version === 8) stage.simulation.network.partition('origin', 'edge');
+      if (version === 9) stage.simulation.network.healAll();
+      all.push((await stage.participant(`late-${version}`, ['edge', 'origin'])).follow());
+      await stage.run(700);
+    }
+    await stage.until('all hold the newest version', () => all.every(({ now }) => now()?.version === 10));
+    for (const { now } of all) expect(now()).toMatchObject({ value: listOf(10), group: first.now()?.group });
+    // Each was told a rising part of the sequence that the first one could have been told.
+    for (const { versions } of all) expect(versions()).toEqual(versions().toSorted((left, right) => left - right));
+  });
+});
