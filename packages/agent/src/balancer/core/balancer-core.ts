@@ -2,9 +2,10 @@ import type { ServiceCounters } from '../../targets/maglev/model.js';
 import type { BalancerAction } from './actions.js';
 import { Administration } from './administration.js';
 import type { BalancerState } from './balancer-state.js';
-import { CheckBook } from './check-book.js';
+import { CheckBook, type CheckPlan } from './check-book.js';
 import { type ConfigurationRequest, Configurations } from './configurations.js';
 import type { CheckResult, ResolutionResult } from './contract.js';
+import { DirectBook } from './direct-book.js';
 import { DrainWatch } from './drain-watch.js';
 import { shortened } from './event-queue.js';
 import type { BalancerOccurrence } from './events.js';
@@ -31,6 +32,8 @@ export interface BalancerCoreOptions {
   /** What an earlier life left, on the clock of this boot (`rebased`); null: nothing. */
   readonly saved: SavedState | null;
   readonly now: Now;
+  /** Whether checks of direct server return can be carried out; if not, members are not held back. Default false. */
+  readonly looks?: boolean;
   /** This node, and the nodes of its PoP that may share limits with it; default: it is alone. */
   readonly pop?: { readonly node: string; readonly nodes: readonly string[] };
 }
@@ -53,9 +56,10 @@ export class BalancerCore {
   readonly #ledger: Ledger;
   readonly #sampler: FlowSampler;
   readonly #drainWatch = new DrainWatch();
+  readonly #direct = new DirectBook();
   readonly #bootId: string;
 
-  constructor({ random, bootId, saved, now, pop = { node: '', nodes: [] } }: BalancerCoreOptions) {
+  constructor({ random, bootId, saved, now, looks = false, pop = { node: '', nodes: [] } }: BalancerCoreOptions) {
     this.names = new NameBook(random, saved?.names);
     this.checks = new CheckBook(random);
     this.#sampler = new FlowSampler(now);
@@ -63,7 +67,7 @@ export class BalancerCore {
     this.loads = new FlowLoads(this.#sampler, this.checks, this.nodes);
     this.kernel = new KernelLane(random, saved?.flushed ?? false, now);
     const pools = new Map(saved?.pools.map(({ key, members }) => [key, restorableMembers(members)] as const));
-    this.configurations = new Configurations(this.names, saved?.seeds ?? [], pools);
+    this.configurations = new Configurations(this.names, saved?.seeds ?? [], pools, looks);
     this.#ledger = new Ledger(this.configurations, this.checks);
     this.administration = new Administration(this.configurations, this.#ledger, saved?.drains ?? []);
     this.#bootId = bootId;
@@ -84,6 +88,10 @@ export class BalancerCore {
   checked(key: string, result: CheckResult, now: Now): void {
     const plan = this.checks.done(key, result, now);
     if (plan === null) return;
+    if (plan.direct !== undefined) {
+      this.#checkedDirect(plan, plan.direct, result, now);
+      return;
+    }
     let suspicious = false;
     for (const [state, pool] of this.configurations.poolsOf(plan.pool)) {
       if (pool.instances.get(plan.member)?.check?.key !== key) continue;
@@ -291,6 +299,26 @@ export class BalancerCore {
     return this.#ledger.saver.take(now) ? { kind: 'persist', state: this.saved(now) } : null;
   }
 
+  /** What was found out about a member's setup for direct server return. */
+  #checkedDirect(
+    plan: CheckPlan,
+    { enforce, listener }: NonNullable<CheckPlan['direct']>,
+    result: CheckResult,
+    now: Now,
+  ): void {
+    const { key, member } = plan;
+    const pools = this.configurations.poolsOf(plan.pool).filter(([, pool]) => pool.instances.has(member));
+    const serves = enforce && pools.some(([, pool]) => pool.isFit(member) === true);
+    const news = this.#direct.took(plan, result, serves);
+    for (const [state, pool] of pools) {
+      if (news !== undefined) this.#ledger.direct(state, pool, member, { listener, failure: news }, now);
+      const enforced = state.directChecks(pool, member).filter(({ direct }) => direct?.enforce);
+      const fit = this.#direct.areFit(enforced);
+      if (fit !== null) this.#ledger.took(state, pool, pool.setFit(member, fit, now), now);
+    }
+    this.checks.schedule(key, this.#direct.isSuspicious(key));
+  }
+
   #advance(now: Now): void {
     for (const [state, pool] of this.configurations.pools()) {
       if (!pool.isDue(now)) continue;
@@ -363,6 +391,7 @@ export class BalancerCore {
     const states = this.configurations.states;
     const keys = new Set(states.flatMap((state) => [...state.checks()].map(({ key }) => key)));
     this.checks.retain(keys);
+    this.#direct.retain(keys);
     this.#ledger.retainChecks(keys);
   }
 

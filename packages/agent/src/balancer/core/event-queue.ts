@@ -56,6 +56,7 @@ function severityOf(occurrence: BalancerOccurrence): Severity {
     case 'configuration-stale':
     case 'kernel-drift':
     case 'certificate-ending':
+    case 'direct-return-failed':
     case 'conntrack-high':
     case 'name-stale':
       return 'warning';

@@ -35,6 +35,17 @@ export type BalancerOccurrence =
       readonly restoreAtWallMs: number | null;
     } & MemberName)
   | ({ readonly kind: 'pool'; readonly from: PoolMode; readonly to: PoolMode } & PoolName)
+  /**
+   * A member is not set up for a listener with direct server return, and why: the reason begins with a word for it and a
+   * colon. By the listener's `dsrCheck` it gets no packets, or is only told of.
+   */
+  | ({
+      readonly kind: 'direct-return-failed';
+      readonly listener: string;
+      readonly address: string;
+      readonly reason: string;
+    } & MemberName)
+  | ({ readonly kind: 'direct-return-restored'; readonly listener: string; readonly address: string } & MemberName)
   | ({
       readonly kind: 'drain-progress';
       readonly connections: number;

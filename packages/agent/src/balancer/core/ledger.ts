@@ -5,7 +5,7 @@ import { CertificateWatch } from './certificate-watch.js';
 import type { CheckBook, CheckPlan } from './check-book.js';
 import type { Configurations } from './configurations.js';
 import { CutBook } from './cut-book.js';
-import { EventQueue, occurrenceOf } from './event-queue.js';
+import { EventQueue, occurrenceOf, shortened } from './event-queue.js';
 import type { BalancerOccurrence } from './events.js';
 import { leavers, leavesBehind } from './leavers.js';
 import type { Instance } from './members.js';
@@ -40,13 +40,28 @@ export class Ledger {
     if (transitions.length === 0 || state !== this.#configurations.current) return;
     for (const transition of transitions) {
       const instance = transition.kind === 'member' ? pool.instances.get(transition.member) : undefined;
-      const failure = instance?.check ? this.#checks.lastFailure(instance.check.key) : null;
-      const occurrence = occurrenceOf(transition, pool.plan.name, instance, failure, now);
+      const failure = instance && this.#failureOf(state, pool, transition, instance);
+      const occurrence = occurrenceOf(transition, pool.plan.name, instance, failure ?? null, now);
       if (occurrence !== null) this.note(occurrence, now);
       if (transition.kind === 'member') for (const cut of leavers(state, pool, transition)) this.cuts.add(cut);
     }
     this.#publications.changed(pool.plan.name);
     this.saver.changed();
+  }
+
+  /** A member turned out not to be set up for a listener with direct server return, or to be so again: null. */
+  direct(
+    state: BalancerState,
+    pool: PoolRuntime,
+    member: string,
+    { listener, failure }: { readonly listener: string; readonly failure: string | null },
+    now: Now,
+  ): void {
+    const instance = pool.instances.get(member);
+    if (instance === undefined || state !== this.#configurations.current) return;
+    const named = { ...pool.plan.name, member, listener, address: instance.address };
+    if (failure === null) this.note({ kind: 'direct-return-restored', ...named }, now);
+    else this.note({ kind: 'direct-return-failed', ...named, reason: shortened(failure) }, now);
   }
 
   /** A name was resolved, or was not. */
@@ -91,6 +106,19 @@ export class Ledger {
   nextEvent(): Extract<BalancerAction, { kind: 'event' }> | null {
     const event = this.#events.take();
     return event && { kind: 'event', event };
+  }
+
+  /** What the check said that a member's state comes from. */
+  #failureOf(
+    state: BalancerState,
+    pool: PoolRuntime,
+    transition: Transition,
+    { name, check }: Instance,
+  ): string | null {
+    const isDirect = transition.kind === 'member' && transition.to.reason === 'direct-return-failure';
+    if (!isDirect) return check && this.#checks.lastFailure(check.key);
+    const failures = state.directChecks(pool, name).map(({ key }) => this.#checks.lastFailure(key));
+    return failures.find((failure) => failure !== null) ?? null;
   }
 
   /** The next thing to publish. */

@@ -7,6 +7,7 @@ import type { PoolRuntime } from './pool-runtime.js';
 import type {
   BalancerStatus,
   ConfigurationStatus,
+  DirectReturnStatus,
   DrainStatus,
   KernelStatus,
   MemberStatusReport,
@@ -28,7 +29,7 @@ export function reportOf(core: BalancerCore, now: Now): CoreStatus {
     configuration: { revision, appliedWallMs, refused },
     kernel: kernelOf(core),
     services: state === null ? [] : state.layout.services.flatMap((plan) => serviceOf(core, state, plan) ?? []),
-    pools: [...(state?.pools.values() ?? [])].map((pool) => poolOf(core, pool, now)),
+    pools: state === null ? [] : [...state.pools.values()].map((pool) => poolOf(core, state, pool, now)),
     names: core.names.status(now),
   };
 }
@@ -86,10 +87,13 @@ function membersOf(core: BalancerCore, state: BalancerState, plan: ServicePlan):
   });
 }
 
-function poolOf(core: BalancerCore, pool: PoolRuntime, now: Now): PoolStatus {
+function poolOf(core: BalancerCore, state: BalancerState, pool: PoolRuntime, now: Now): PoolStatus {
   const rotation = pool.rotation(now);
   const shares = new Map(rotation.members.map(({ name, sharePercent = 100 }) => [name, sharePercent]));
-  const members = pool.report().map((report) => memberOf(core, pool, report, shares.get(report.member.name) ?? 0, now));
+  const members = pool.report().map((report) => ({
+    ...memberOf(core, pool, report, shares.get(report.member.name) ?? 0, now),
+    directReturn: directReturnOf(core, state, pool, report.member.name, now),
+  }));
   const available = members.filter(({ state }) => state === 'active' || state === 'on-trial').length;
   return { ...pool.plan.name, algorithm: pool.plan.pool.algorithm, mode: rotation.mode, available, members };
 }
@@ -100,7 +104,7 @@ function memberOf(
   { member, status, sinceMs, restoreAtMs, record }: MemberReport,
   sharePercent: number,
   now: Now,
-): MemberStatusReport {
+): Omit<MemberStatusReport, 'directReturn'> {
   const instance = pool.instances.get(member.name)!;
   return {
     ...{ member: member.name, host: instance.member.host, address: instance.address, port: instance.member.port },
@@ -110,6 +114,21 @@ function memberOf(
     drain: status.state === 'draining' ? drainOf(core, pool, { member, record }, now) : null,
     check: instance.check === null ? null : core.checks.status(instance.check.key, now),
   };
+}
+
+function directReturnOf(
+  core: BalancerCore,
+  state: BalancerState,
+  pool: PoolRuntime,
+  member: string,
+  now: Now,
+): DirectReturnStatus[] {
+  return state.directChecks(pool, member).flatMap(({ key, direct }) => {
+    const status = core.checks.status(key, now);
+    if (direct === undefined || status === null) return [];
+    const { lastWallMs, lastFailure: failure } = status;
+    return [{ listener: direct.listener, enforced: direct.enforce, lastWallMs, failure }];
+  });
 }
 
 function drainOf(

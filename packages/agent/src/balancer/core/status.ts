@@ -179,6 +179,19 @@ export interface MemberStatusReport {
   readonly drain: DrainStatus | null;
   /** Null if it is not checked. */
   readonly check: CheckStatus | null;
+  /** Whether it is set up for direct server return, by listener; those that nobody looks at are left out. */
+  readonly directReturn: readonly DirectReturnStatus[];
+}
+
+/** What was found out about a member's setup for a listener with direct server return. */
+export interface DirectReturnStatus {
+  readonly listener: string;
+  /** Whether packets are held back from a member that fails. */
+  readonly enforced: boolean;
+  /** When it was looked at last; null: not yet. */
+  readonly lastWallMs: number | null;
+  /** What was wrong then: a word for it, a colon, and a sentence; null if nothing was. */
+  readonly failure: string | null;
 }
 
 /** How far a drain is. */

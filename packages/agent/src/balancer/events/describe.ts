@@ -10,6 +10,10 @@ const SENTENCES: { readonly [Kind in EventKind]: Describe<Kind> } = {
   member: ({ from, to, reason, address, port, ...name }) =>
     `${memberText(name)} at ${endpoint(address, port)} turned from ${from} to ${to}${because(reason)}`,
   pool: ({ from, to, ...name }) => `${poolText(name)} turned from ${POOL_MODES[from]} to ${POOL_MODES[to]}`,
+  'direct-return-failed': ({ listener, address, reason, ...name }) =>
+    `${memberText(name)} at ${address} is not set up for listener ${listener}: ${reason}`,
+  'direct-return-restored': ({ listener, address, ...name }) =>
+    `${memberText(name)} at ${address} is set up for listener ${listener}`,
   'drain-progress': ({ connections, ...name }) => `${memberText(name)} drains, ${connections} connections are left`,
   'flows-cut': ({ flows, ...name }) => `${flows} flows to ${memberText(name)} were ended`,
   'configuration-applied': ({ source, revision }) => `revision ${revision} of ${source} is in force`,

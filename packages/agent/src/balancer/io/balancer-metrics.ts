@@ -10,6 +10,7 @@ const SERVICE = ['owner', 'load_balancer', 'listener', 'family'] as const;
 const SERVICE_MEMBER = [...SERVICE, 'member'] as const;
 const POOL = ['owner', 'load_balancer', 'pool', 'family'] as const;
 const POOL_MEMBER = [...POOL, 'member'] as const;
+const DIRECT = [...POOL_MEMBER, 'listener'] as const;
 const MODES = ['normal', 'backup', 'panic', 'fail-open', 'reject'] as const;
 
 type Sample<Label extends string> = readonly [labels: Readonly<Record<Label, string | number>>, value: number];
@@ -186,6 +187,17 @@ export class BalancerMetrics {
       'Checks that succeeded',
       POOL_MEMBER,
       each(({ check }) => check?.succeeded),
+    );
+    this.#values('member_direct_return', '1 while a member is set up for direct server return', DIRECT, () =>
+      this.#status.pools.flatMap((pool) =>
+        pool.members.flatMap(({ member, directReturn }) =>
+          directReturn
+            .filter(({ lastWallMs }) => lastWallMs !== null)
+            .map(
+              ({ listener, failure }) => [{ ...poolLabels(pool), member, listener }, failure === null ? 1 : 0] as const,
+            ),
+        ),
+      ),
     );
     this.#values('pool_available_members', 'Members that may take new flows', POOL, () =>
       this.#status.pools.map((pool) => [poolLabels(pool), pool.available] as const),

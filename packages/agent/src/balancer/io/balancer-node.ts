@@ -48,6 +48,8 @@ export interface BalancerNodeOptions {
   readonly bus: BusLink | null;
   readonly target: BalancerTarget;
   readonly checker: Checker;
+  /** Finds out whether members are set up for direct server return; null or absent: nobody does, and all count as such. */
+  readonly directChecker?: Checker | null;
   readonly resolver: Resolver;
   /** What is absent is not there. */
   readonly host?: Partial<BalancerHost>;
@@ -67,7 +69,8 @@ export class BalancerNode implements AsyncDisposable {
   readonly #runner: BalancerRunner;
 
   private constructor(options: BalancerNodeOptions, core: BalancerCore, desired: BalancerConfiguration | null) {
-    const { log, source, node, runtime, target, checker, resolver } = options;
+    const { log, source, node, runtime, target, resolver } = options;
+    const checker = checkerOf(options);
     const host = { ...BARE_HOST, ...options.host };
     this.#options = options;
     this.#host = host;
@@ -83,7 +86,7 @@ export class BalancerNode implements AsyncDisposable {
 
   /** Reads what an earlier life left on disk; nothing happens yet. @throws Error if the desired state can't be used. */
   static async open(options: BalancerNodeOptions): Promise<BalancerNode> {
-    const { runtime, log, source, node, nodes = [] } = options;
+    const { runtime, log, source, node, nodes = [], directChecker = null } = options;
     const now = () => ({ bootMs: runtime.bootMs(), wallMs: runtime.wallMs() });
     const saved = await readState(runtime.disk, (reason) => log.warn({ reason }, 'saved state is not used'));
     const core = new BalancerCore({
@@ -91,6 +94,7 @@ export class BalancerNode implements AsyncDisposable {
       bootId: runtime.bootId,
       saved: saved && rebased(saved, runtime.bootId, now()),
       now: now(),
+      looks: directChecker !== null,
       pop: { node, nodes },
     });
     return new BalancerNode(options, core, await source.open());
@@ -158,10 +162,18 @@ export class BalancerNode implements AsyncDisposable {
         host.programFailed();
         log.debug({ generation: program.number, reason }, 'the kernel refused a state');
       },
-      checked: (_pool, result) => host.checked(result),
+      checked: (order, result) => {
+        if (order.direct === undefined) host.checked(result);
+      },
       failed: (what, error) => log.warn({ reason: reasonOf(error) }, `${what} failed`),
     };
   }
+}
+
+/** Each order to whom it is for. */
+function checkerOf({ checker, directChecker = null }: BalancerNodeOptions): Checker {
+  if (directChecker === null) return checker;
+  return { run: (order, signal) => (order.direct === undefined ? checker : directChecker).run(order, signal) };
 }
 
 /** A host that adds nothing. */

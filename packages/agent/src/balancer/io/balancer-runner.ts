@@ -2,7 +2,7 @@ import type { Runtime } from '@higgins/runtime';
 import { withinTime } from '../../io/within-time.js';
 import type { BalancerAction, ConfigurationOutcome } from '../core/actions.js';
 import type { BalancerCore } from '../core/balancer-core.js';
-import type { BalancerTarget, Checker, CheckResult, Programmed, Resolver } from '../core/contract.js';
+import type { BalancerTarget, Checker, CheckOrder, CheckResult, Programmed, Resolver } from '../core/contract.js';
 import type { Now } from '../core/now.js';
 import type { Program } from '../core/programmer.js';
 import type { SavedState } from '../core/saved-state.js';
@@ -25,7 +25,7 @@ export interface RunnerSinks {
   kernelChanged(): void;
   /** Everything was removed from the kernel, or, with a reason, was not. */
   flushed(reason: string | null): void;
-  checked(pool: string, result: CheckResult): void;
+  checked(order: CheckOrder, result: CheckResult): void;
   /** Something of little weight went wrong: it is logged, and tried again by itself. */
   failed(what: string, error: unknown): void;
 }
@@ -186,13 +186,13 @@ export class BalancerRunner implements AsyncDisposable {
     this.#options.core.sampled(connections, this.now());
   }
 
-  async #check({ key, pool, order }: Action<'check'>): Promise<void> {
+  async #check({ key, order }: Action<'check'>): Promise<void> {
     const { core, checker, sinks } = this.#options;
     const result = await checker.run(order, this.#stopping.signal).catch((error: unknown) => {
       return { ok: false, latencyMs: 0, reason: reasonOf(error), inconclusive: true } as const;
     });
     if (this.#stopping.signal.aborted) return;
-    sinks.checked(pool, result);
+    sinks.checked(order, result);
     core.checked(key, result, this.now());
   }
 

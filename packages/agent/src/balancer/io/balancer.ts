@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { formatPrefix } from '@higgins/ipdata';
-import { Netlink } from '@higgins/netlink';
+import { Netlink, probeObstacle } from '@higgins/netlink';
 import { QuicTransport } from '@higgins/quic';
 import { NodeRuntime } from '@higgins/runtime/node';
 import { createLogger, type Logger, serveOperations } from '@higgins/service';
@@ -8,6 +8,7 @@ import { claimExclusively } from '../../io/exclusive.js';
 import { type AnnouncementState, announcedRoutes } from '../../targets/bgp/announced.js';
 import { RouteKeeper } from '../../targets/bgp/route-keeper.js';
 import { BirdTarget, type BirdTargetOptions } from '../../targets/bgp/target.js';
+import { DirectReturnChecker } from '../../targets/maglev/direct-checker.js';
 import { MaglevTarget } from '../../targets/maglev/target.js';
 import { NetworkChecker } from '../checks/index.js';
 import type { BalancerCore } from '../core/balancer-core.js';
@@ -56,7 +57,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   const node = options.node ?? hostname();
   const bus = options.bus ? resources.use(await openBus(options.bus, { node, runtime, log: logger })) : null;
   const source = resources.use(openSource(options, runtime, bus, logger));
-  const { target, checker, resolver, warnings } = openParts(options, runtime);
+  const { target, checker, directChecker, resolver, warnings } = openParts(options, runtime);
   const metrics = new BalancerMetrics(
     () => balancer.control.read(),
     () => runtime.bootMs(),
@@ -91,7 +92,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
     },
   };
   const nodes = options.bus?.nodes ?? [];
-  const parts = { node, nodes, runtime, log: logger, source, bus, target, checker, resolver, host };
+  const parts = { node, nodes, runtime, log: logger, source, bus, target, checker, directChecker, resolver, host };
   const balancer: BalancerNode = await BalancerNode.open(parts);
   const kernel = options.parts?.target === undefined ? await KernelCheck.open() : null;
   const conntrack = resources.use(new ConntrackWatch(runtime, (occurrence) => balancer.note(occurrence)));
@@ -137,6 +138,8 @@ function openSource(
 interface Parts {
   readonly target: BalancerTarget;
   readonly checker: Checker;
+  /** Null where nothing can be found out about members of direct server return. */
+  readonly directChecker: Checker | null;
   readonly resolver: Resolver;
   readonly warnings: () => readonly string[];
 }
@@ -144,12 +147,16 @@ interface Parts {
 function openParts({ parts, table, checkTypes }: BalancerOptions, runtime: NodeRuntime): Parts {
   const checker = parts?.checker ?? new NetworkChecker({ clock: runtime, ...(checkTypes && { types: checkTypes }) });
   const resolver = parts?.resolver ?? new DnsResolver({ clock: runtime });
-  if (parts?.target !== undefined) return { target: parts.target, checker, resolver, warnings: () => [] };
+  if (parts?.target !== undefined) {
+    return { target: parts.target, checker, directChecker: null, resolver, warnings: () => [] };
+  }
   const bootMs = () => runtime.bootMs();
   const target = new MaglevTarget({ netlink: new Netlink(), bootMs, ...(table !== undefined && { table }) });
   const warnings = () =>
     [...target.notAccelerated].map(([id, reason]) => `service ${id} is not accelerated: ${reason}`);
-  return { target, checker, resolver, warnings };
+  // What is missing is among the findings about the node.
+  const directChecker = probeObstacle() === null ? new DirectReturnChecker(bootMs) : null;
+  return { target, checker, directChecker, resolver, warnings };
 }
 
 /** Receivers hear of every event; whatever becomes of them delays nobody. */

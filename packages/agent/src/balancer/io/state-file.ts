@@ -12,6 +12,8 @@ const recordSchema = z.object({
   admin: z.enum(['enabled', 'disabled', 'draining', 'drained']),
   drainDeadlineMs: time,
   passing: z.boolean().nullable(),
+  // States of before members were looked at have none: who served goes on.
+  fit: z.boolean().nullable().default(true),
   checkRun: z.int(),
   breaker: z.enum(['closed', 'open', 'half-open']),
   failureRun: z.int().min(0),

@@ -59,7 +59,8 @@ async function rightsMissing(proc: string): Promise<KernelFinding[]> {
     findings.push({ severity: 'fatal', about: 'CAP_NET_ADMIN', message, remedy: remedyFor('CAP_NET_ADMIN') });
   }
   if (!has('CAP_NET_RAW')) {
-    const message = 'check types of the operator that send packets of their own kind will fail';
+    const message =
+      'members of direct server return get packets before anybody knows whether they are set up for it, and check types of the operator that send packets of their own kind will fail';
     findings.push({ severity: 'warning', about: 'CAP_NET_RAW', message, remedy: remedyFor('CAP_NET_RAW') });
   }
   return findings;

@@ -31,6 +31,7 @@ const ANSWER_MS_MAX = 1_000;
 const LOOK_EVERY_MS = 10;
 /** Discard (RFC 863): what is sent there only makes the kernel ask for the neighbour's MAC address. */
 const DISCARD_PORT = 9;
+const MAC_CHARACTERS = 17;
 
 /**
  * Looks around for these services. A MAC address that the kernel has forgotten since `previous`, as it does where nothing
@@ -51,6 +52,21 @@ export async function surroundingsOf(
   if (unknown.length === 0) return remembering(seen, previous);
   await answered(unknown);
   return remembering(look(addresses), previous);
+}
+
+/** The ways to these addresses; those that can't be reached are missing. Waits for neighbours that nobody knows yet. */
+export async function hopsTo(addresses: readonly string[]): Promise<ReadonlyMap<string, Hop>> {
+  const { hops } = look(addresses);
+  const silent = [...hops.values()].filter(isSilent).map(({ gateway }) => gateway);
+  if (silent.length === 0) return hops;
+  ask(silent);
+  await answered(silent);
+  return look(addresses).hops;
+}
+
+/** Whether the next hop ought to tell its MAC address and does not: devices without Ethernet's frames need none. */
+export function isSilent({ mac, deviceMac }: Hop): boolean {
+  return mac === null && deviceMac.length === MAC_CHARACTERS;
 }
 
 /** Whether both are the same as far as the ruleset is concerned. */
