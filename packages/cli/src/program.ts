@@ -6,6 +6,7 @@ import { addLbCommand } from './commands/lb/index.js';
 import { addListsCommand } from './commands/lists.js';
 import { addPublishCommand } from './commands/publish.js';
 import { addRelayCommand } from './commands/relay.js';
+import { addSimulateCommand } from './commands/simulate.js';
 import { addStatusCommand } from './commands/status.js';
 import { addSubscribeCommand } from './commands/subscribe.js';
 import { addValidateConfigCommand } from './commands/validate-config.js';
@@ -31,6 +32,7 @@ export function createProgram(): Command {
   addCertsCommand(program);
   addValidateConfigCommand(program);
   addInteropCommand(program);
+  addSimulateCommand(program);
   // Subcommands inherit neither of these.
   for (const command of descendants(program)) command.exitOverride().showHelpAfterError('(see --help)');
   return program;

@@ -6,6 +6,7 @@ import { LinkConditions } from './link-conditions.js';
 import { type NodeOptions, type Program, SimulatedNode } from './node.js';
 import { describe, type Observation } from './observation.js';
 import { RenewableIdentity } from './renewable-identity.js';
+import type { Recorded } from './timeline.js';
 
 /** How many observations are kept for the report of a violation, unless a run asks for more. */
 const HISTORY_MAX = 400;
@@ -29,7 +30,7 @@ export class Simulation {
   readonly #watching: Invariant[] = [];
   /** Those that judge observations. */
   readonly #listening: Invariant[] = [];
-  readonly #history: { readonly atMs: number; readonly observation: Observation }[] = [];
+  readonly #history: Recorded[] = [];
   readonly #failures: unknown[] = [];
   #checks = 0;
 
@@ -121,6 +122,11 @@ export class Simulation {
       this.#checks += 1;
       invariant.finish?.(this.world.nowMs);
     }
+  }
+
+  /** The last things that happened. */
+  get records(): readonly Recorded[] {
+    return this.#history;
   }
 
   /** The last things that happened, one line each; of the nodes named, or of all. */
