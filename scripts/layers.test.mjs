@@ -39,6 +39,24 @@ it.each([
   ['a clock in a core', 'protocol/src/a.ts', 'export const now = () => Date.now();', 'Date'],
   ['randomness in a core', 'packages/client/src/a.ts', 'export const r = Math.random();', 'Math.random'],
   ['a timer in a core', 'packages/agent/src/core/a.ts', 'setTimeout(() => {}, 1);', 'setTimeout'],
+  ['a clock in the names of signals', 'packages/signals/src/a.ts', 'const at = Date.now();', 'Date'],
+  ['randomness in the balancing', 'packages/balancing/src/a.ts', 'const { random } = Math;', 'Math'],
+  ['randomness behind a name', 'relay/src/core/a.ts', "const r = Math['random']();", 'Math['],
+  [
+    'a timer of the platform in a core',
+    'relay/src/core/a.ts',
+    'const s = AbortSignal.timeout(5);',
+    'AbortSignal.timeout',
+  ],
+  [
+    'a global behind another',
+    'packages/agent/src/balancer/core/a.ts',
+    'globalThis.setTimeout(() => {}, 1);',
+    'globalThis',
+  ],
+  ['a random UUID in a core', 'packages/client/src/a.ts', 'const id = crypto.randomUUID();', 'crypto'],
+  ['the collector of garbage in a core', 'protocol/src/a.ts', 'const w = new WeakRef({});', 'WeakRef'],
+  ['a clock in an invariant', 'test/simulator/src/invariants/a.ts', 'const at = performance.now();', 'performance'],
   ['a foreign package in a core', 'protocol/src/a.ts', "import x from 'left-pad';", 'left-pad'],
 ])('finds %s', (_what, file, text, named) => {
   const violations = planted(file, text);
