@@ -31,7 +31,7 @@ export function drawFaults(random: RandomStream, space: FaultSpace): Fault[] {
 
 const KINDS: readonly FaultKind[] = [
   ...(['partition', 'crash', 'disk-loss', 'pause', 'reboot', 'sleep', 'reset', 'loss', 'wall-clock-step'] as const),
-  ...(['bandwidth', 'delay', 'reordering', 'mtu', 'slow-reader', 'stalled-reader', 'mass-reconnect'] as const),
+  ...(['bandwidth', 'delay', 'reordering', 'mtu', 'slow-reader', 'stalled-reader', 'mass-reconnect', 'drain'] as const),
   ...(['wall-clock-rate', 'disk-full', 'torn-disk', 'old-disk', 'certificate-expiry'] as const),
   ...(['hostile-peer', 'zombie', 'target-refuses', 'target-slow', 'target-drift', 'service-refuses'] as const),
 ];

@@ -5,7 +5,14 @@ export function faultWords(fault: Fault): string {
   return 'node' in fault ? nodeWords(fault) : linkWords(fault);
 }
 
-/** How long it lasts, or that it is over at once. */
+/** What is so again once it is over. */
+export function healedWords(fault: Fault): string {
+  if (!('node' in fault)) return `${fault.left} and ${fault.right} reach each other as before`;
+  if (STARTS_AGAIN.has(fault.kind)) return `${fault.node} starts again`;
+  return STOOD_STILL.has(fault.kind) ? `${fault.node} goes on` : `${fault.node} is as it was`;
+}
+
+/** A time span for people. */
 export function durationWords(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   const seconds = milliseconds / 1000;
@@ -23,12 +30,18 @@ const PLAIN: Partial<Record<FaultKind, string>> = {
   'disk-full': 'cannot write to its disk',
   'stalled-reader': 'reads nothing that arrives',
   'mass-reconnect': 'loses every connection at once',
+  drain: 'sends everybody away and ends',
   'hostile-peer': 'comes to do harm',
   'target-refuses': 'has a kernel that refuses every transaction',
   'target-drift': 'has its kernel emptied by somebody else',
   'service-refuses': 'refuses whoever comes, although it works',
   'torn-disk': 'loses its power, and its last write with it',
 };
+
+const STARTS_AGAIN: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  ...(['crash', 'reboot', 'disk-loss', 'torn-disk', 'old-disk', 'drain'] as const),
+]);
+const STOOD_STILL: ReadonlySet<FaultKind> = new Set<FaultKind>(['pause', 'sleep', 'zombie']);
 
 function nodeWords(fault: Extract<Fault, { node: string }>): string {
   const { node, kind } = fault;

@@ -35,6 +35,8 @@ export type NodeFault = Times & { readonly node: string } & (
           | 'stalled-reader'
           /** Everybody who is connected loses the connection at the same moment. */
           | 'mass-reconnect'
+          /** Its relay sends everybody away, and ends when they have gone; it starts again at the end. */
+          | 'drain'
           /** A node that stands by for nothing else starts, and does harm until the end. */
           | 'hostile-peer'
           /** What its program drives (a kernel) refuses every transaction. */

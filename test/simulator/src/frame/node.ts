@@ -110,6 +110,15 @@ export class SimulatedNode {
     this.machine.reboot();
   }
 
+  /** Has what can be drained send everybody away, for so long at most; then the process ends. */
+  drain(timeoutMs: number): void {
+    const runtime = this.#process;
+    const drained = this.parts.filter(isDrainable).map((part) => part.drain(timeoutMs));
+    void Promise.all(drained).then(() => {
+      if (this.#process === runtime) this.crash();
+    });
+  }
+
   pause(): void {
     this.#process?.pause();
   }
@@ -133,4 +142,8 @@ export class SimulatedNode {
       },
     };
   }
+}
+
+function isDrainable(part: object): part is { drain(timeoutMs: number): Promise<void> } {
+  return 'drain' in part && typeof part.drain === 'function';
 }

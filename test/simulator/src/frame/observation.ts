@@ -104,6 +104,10 @@ export type Observation =
       readonly track: string;
       readonly version: number;
     }
+  /** What the SDK says of how a value stands has changed. */
+  | { readonly kind: 'condition'; readonly node: string; readonly track: string; readonly condition: string }
+  /** A subscription ended by itself, for good. */
+  | { readonly kind: 'ended'; readonly node: string; readonly track: string; readonly reason: string }
   /** A process began; it knows nothing but what is on its disk. */
   | { readonly kind: 'started'; readonly node: string }
   /** A fault begins or ends. `stalls`: it can hold deliveries up without a relay that notices. */
@@ -150,6 +154,10 @@ export function describe(observation: Observation): string {
       return `${node} lets ${observation.track} version ${observation.version} go: its time is up`;
     case 'acknowledged':
       return `${node} saw ${observation.pop} acknowledge ${observation.track} version ${observation.version}`;
+    case 'condition':
+      return `${node}: ${observation.track} is ${observation.condition}`;
+    case 'ended':
+      return `${node} follows ${observation.track} no more: ${observation.reason}`;
     case 'forgot':
       return `${node} lost its disk`;
     case 'started':

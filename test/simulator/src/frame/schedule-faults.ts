@@ -69,6 +69,9 @@ function beginOnNode(simulation: Simulation, fault: NodeFault, undo: Undo): void
     case 'sleep':
       machine.sleep();
       break;
+    case 'drain':
+      node.drain(fault.durationMs);
+      break;
     case 'hostile-peer':
       node.start();
       break;

@@ -60,23 +60,24 @@ describe('timeline', () => {
     );
     expect(timeline(records, [PARTITION, STEP])).toEqual([
       '    0.000          edge, pop-1 and pop-2 started',
-      `    1.000          publisher publishes ${TRACK} version 1`,
-      `    1.044          pop-1 and pop-2 enforce ${TRACK} version 1, 44 ms to 60 ms after it was published`,
-      `    1.200          publisher knows that pop-1 and pop-2 enforce ${TRACK} version 1`,
+      `    1.000          publisher publishes ${TRACK} version 1: pop-1 and pop-2 enforce it after 44 ms to 60 ms, acknowledged after 210 ms`,
       '    5.000        ┌ fault 0: edge and pop-2 cannot reach each other, for 9.0 s',
       '    9.000   +4.0 │ pop-2: lost edge: nothing came for 4 s',
       '    9.100   +4.1 │ pop-2: cannot connect to edge (2 times until 12.0 s)',
       `   12.500   +7.5 │ ${TRACK} version 1 expires at pop-2, which falls back to "open"`,
-      '   14.000        └ fault 0 is over: edge and pop-2 cannot reach each other, no more',
+      '   14.000        └ fault 0 is over: edge and pop-2 reach each other as before',
       `   14.500   +0.5   pop-2 enforces ${TRACK} version 1, 13.5 s after it was published`,
       '   20.000        • fault 1: the wall clock of pop-1 jumps back by 90.0 s',
     ]);
   });
 
   it('tells what it has no words for as it was noted', () => {
-    const records = at([10, { kind: 'forgot', node: 'pop-1' }], [20, received('pop-9', 7)]);
+    const records = at(
+      [10, { kind: 'spoiled', node: 'writer', track: TRACK, group: 4, object: 0, fault: 'a bit' }],
+      [20, received('pop-9', 7)],
+    );
     expect(timeline(records, [])).toEqual([
-      '    0.010          pop-1 lost its disk',
+      `    0.010          writer published ${TRACK} group 4 object 0 with a fault: a bit`,
       `    0.020          pop-9 gets ${TRACK}`,
     ]);
   });

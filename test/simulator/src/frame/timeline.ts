@@ -1,5 +1,5 @@
 import { describeFault, type Fault, isMomentary } from './fault.js';
-import { durationWords, faultWords } from './fault-words.js';
+import { durationWords, faultWords, healedWords } from './fault-words.js';
 import { describe, type Observation } from './observation.js';
 
 /** Something that happened, and when. */
@@ -8,10 +8,12 @@ export interface Recorded {
   readonly observation: Observation;
 }
 
-/** Nodes that do the same within this time are told in one line. */
+/** What happens within this time of the first of its kind is told in its line. */
 const TOGETHER_MS = 1000;
-/** What a node repeats with pauses of up to this is told once, with how often. */
+/** What is repeated with pauses of up to this is told once, with how often. */
 const REPEATED_MS = 15_000;
+/** What only says that all is as it should be, or what another line tells. */
+const UNREMARKABLE = /^(takes a session of|announced|follows|list enforced)\b/;
 
 /**
  * A run for people: what happened, when, and how long after the last fault began or ended. What many nodes do together,
@@ -22,6 +24,8 @@ export function timeline(records: readonly Recorded[], faults: readonly Fault[])
   for (const record of records) story.tell(record);
   return story.lines();
 }
+
+type Of<Kind extends Observation['kind']> = Extract<Observation, { kind: Kind }>;
 
 /** One line that may still take up more of the same. */
 interface Line {
@@ -34,10 +38,21 @@ interface Line {
   readonly says: (line: Line) => string;
 }
 
-interface Value {
-  readonly version: number | null;
+/** A version that was published, and what became of it so soon that it needs no line of its own. */
+interface Version {
   readonly atMs: number;
+  readonly enforced: Arrivals;
+  readonly received: Arrivals;
+  readonly acknowledged: Arrivals;
 }
+
+interface Arrivals {
+  readonly who: Set<string>;
+  firstMs: number;
+  lastMs: number;
+}
+
+type Step = 'enforced' | 'received' | 'acknowledged';
 
 class Story {
   readonly #lines: Line[] = [];
@@ -46,11 +61,10 @@ class Story {
   readonly #open = new Map<string, Line>();
   /** Faults that have begun and are not over, by number. */
   readonly #active = new Set<number>();
-  /** When each version of a track was published first. */
-  readonly #published = new Map<string, number>();
-  /** What each group of a track holds. */
-  readonly #values = new Map<string, Value>();
-  /** What each node was last told to have of a track. */
+  readonly #versions = new Map<string, Version>();
+  /** The version of each group of a track. */
+  readonly #groups = new Map<string, number | null>();
+  /** What each node was last told to have of a track; null: nothing any more. */
   readonly #known = new Map<string, number | null>();
   /** What is enforced needs no line that it was received. */
   readonly #enforced: ReadonlySet<string>;
@@ -84,66 +98,79 @@ class Story {
         this.#received(atMs, observation);
         break;
       case 'enforced':
-        this.#enforcedNow(atMs, observation);
-        break;
-      case 'expired':
-        this.#expired(atMs, observation);
+        this.#arrived(atMs, 'enforced', observation.node, observation);
         break;
       case 'acknowledged':
         this.#acknowledged(atMs, observation);
         break;
+      case 'expired':
+        this.#expired(atMs, observation);
+        break;
       case 'started':
+        // The end of a fault has said so.
+        if (atMs === this.#boundaryMs) break;
         this.#fold(atMs, 'started', observation.node, TOGETHER_MS, ({ who }) => `${names(who)} started`);
         break;
       case 'note':
-        this.#note(atMs, observation.node, observation.what);
+        this.#note(atMs, observation);
+        break;
+      case 'forgot':
+        // The fault says what became of the disk.
         break;
       default:
         this.#other(atMs, observation);
     }
   }
 
-  #fault(atMs: number, { phase, what, node }: Extract<Observation, { kind: 'fault' }>): void {
+  #fault(atMs: number, { phase, what, node }: Of<'fault'>): void {
     const plain = what.replace(/^(begin|end) /, '');
     const number = this.#faults.findIndex((fault) => describeFault(fault) === plain);
     const fault = this.#faults[number];
-    const words = fault === undefined ? plain : faultWords(fault);
     this.#open.clear();
     this.#boundaryMs = atMs;
     if (phase === 'end') {
       this.#active.delete(number);
-      this.#add(atMs, '└', node, () => `fault ${number} is over: ${words}, no more`);
-    } else if (fault !== undefined && isMomentary(fault)) {
-      this.#add(atMs, '•', node, () => `fault ${number}: ${words}`);
-    } else {
-      const forWords = fault === undefined ? '' : `, for ${durationWords(fault.durationMs)}`;
-      this.#add(atMs, '┌', node, () => `fault ${number}: ${words}${forWords}`);
-      this.#active.add(number);
+      this.#add(
+        atMs,
+        '└',
+        node,
+        () => `fault ${number} is over${fault === undefined ? '' : `: ${healedWords(fault)}`}`,
+      );
+      return;
     }
+    const words = fault === undefined ? plain : faultWords(fault);
+    if (fault === undefined || isMomentary(fault)) {
+      this.#add(atMs, '•', node, () => `fault ${number}: ${words}`);
+      return;
+    }
+    this.#add(atMs, '┌', node, () => `fault ${number}: ${words}, for ${durationWords(fault.durationMs)}`);
+    this.#active.add(number);
   }
 
-  #committed(atMs: number, { node, track, group, version }: Extract<Observation, { kind: 'committed' }>): void {
-    this.#values.set(`${track} ${group}`, { version, atMs });
+  #committed(atMs: number, { node, track, group, version }: Of<'committed'>): void {
+    this.#groups.set(`${track} ${group}`, version);
     const key = `${track} ${version}`;
     // A renewal, or what a restart brings back.
-    if (this.#published.has(key)) return;
-    this.#published.set(key, atMs);
-    this.#add(atMs, null, node, () => `${node} publishes ${label(track, version)}`);
+    if (this.#versions.has(key)) return;
+    const published = { atMs, enforced: noArrivals(), received: noArrivals(), acknowledged: noArrivals() };
+    this.#versions.set(key, published);
+    const line = this.#add(atMs, null, node, () => {
+      return `${node} publishes ${label(track, version)}${outcomeOf(published)}`;
+    });
+    this.#open.set(`published ${key}`, line);
   }
 
-  #received(atMs: number, { node, track, group }: Extract<Observation, { kind: 'received' }>): void {
+  #received(atMs: number, { node, track, group }: Of<'received'>): void {
     if (this.#enforced.has(`${node} ${track} ${group}`)) return;
-    const { version = null } = this.#values.get(`${track} ${group}`) ?? {};
-    if (this.#isKnown(node, track, version)) return;
-    this.#value(atMs, 'received', node, track, version, (who) => `${names(who)} ${verb(who, 'gets', 'get')}`);
+    const version = this.#groups.get(`${track} ${group}`) ?? null;
+    this.#arrived(atMs, 'received', node, { track, version });
   }
 
-  #enforcedNow(atMs: number, { node, track, version }: Extract<Observation, { kind: 'enforced' }>): void {
-    if (this.#isKnown(node, track, version)) return;
-    this.#value(atMs, 'enforced', node, track, version, (who) => `${names(who)} ${verb(who, 'enforces', 'enforce')}`);
+  #acknowledged(atMs: number, { node, pop, track, version }: Of<'acknowledged'>): void {
+    this.#arrived(atMs, 'acknowledged', pop, { track, version }, node);
   }
 
-  #expired(atMs: number, { node, track, version, mode }: Extract<Observation, { kind: 'expired' }>): void {
+  #expired(atMs: number, { node, track, version, mode }: Of<'expired'>): void {
     if (this.#known.get(`${node} ${track}`) === null) return;
     // The same version again would be news.
     this.#known.set(`${node} ${track}`, null);
@@ -152,15 +179,8 @@ class Story {
     });
   }
 
-  #acknowledged(atMs: number, seen: Extract<Observation, { kind: 'acknowledged' }>): void {
-    const { node, pop, track, version } = seen;
-    if (this.#isKnown(`${node} about ${pop}`, track, version)) return;
-    this.#fold(atMs, `acknowledged ${node} ${track} ${version}`, pop, TOGETHER_MS, ({ who }) => {
-      return `${node} knows that ${names(who)} ${verb(who, 'enforces', 'enforce')} ${label(track, version)}`;
-    });
-  }
-
-  #note(atMs: number, node: string, what: string): void {
+  #note(atMs: number, { node, what }: Of<'note'>): void {
+    if (UNREMARKABLE.test(what)) return;
     this.#fold(atMs, `note ${what}`, node, REPEATED_MS, (line) => repeated(`${names(line.who)}: ${what}`, line));
   }
 
@@ -169,29 +189,30 @@ class Story {
     this.#fold(atMs, text, observation.node, REPEATED_MS, (line) => repeated(text, line));
   }
 
-  /** A value that came somewhere, with how long that took since it was published first. */
-  #value(
+  /** A version came somewhere: soon after it was published that is told in the line of then, later in one of its own. */
+  #arrived(
     atMs: number,
-    what: string,
-    node: string,
-    track: string,
-    version: number | null,
-    does: (who: ReadonlySet<string>) => string,
+    step: Step,
+    who: string,
+    { track, version }: { readonly track: string; readonly version: number | null },
+    witness = '',
   ): void {
-    const publishedMs = this.#published.get(`${track} ${version}`);
-    this.#fold(atMs, `${what} ${track} ${version}`, node, TOGETHER_MS, (line) => {
-      const text = `${does(line.who)} ${label(track, version)}`;
-      if (publishedMs === undefined) return text;
-      const [from, to] = [line.atMs - publishedMs, line.lastMs - publishedMs].map(durationWords);
-      return `${text}, ${from === to ? from : `${from} to ${to}`} after it was published`;
+    const place = `${witness}${who} ${track}`;
+    if (version !== null && this.#known.get(place) === version) return;
+    this.#known.set(place, version);
+    const key = `${track} ${version}`;
+    const published = this.#versions.get(key);
+    const line = this.#open.get(`published ${key}`);
+    if (published !== undefined && line !== undefined && atMs - line.atMs <= TOGETHER_MS) {
+      arrive(published[step], who, atMs);
+      return;
+    }
+    this.#fold(atMs, `${step} ${key}`, who, TOGETHER_MS, (folded) => {
+      const does = `${sentence(step, folded.who, witness)} ${label(track, version)}`;
+      return published === undefined
+        ? does
+        : `${does}, ${spanWords(folded.atMs, folded.lastMs, published)} after it was published`;
     });
-  }
-
-  #isKnown(who: string, track: string, version: number | null): boolean {
-    const key = `${who} ${track}`;
-    if (this.#known.get(key) === version && version !== null) return true;
-    this.#known.set(key, version);
-    return false;
   }
 
   #fold(atMs: number, key: string, who: string, withinMs: number, says: (line: Line) => string): void {
@@ -212,6 +233,47 @@ class Story {
     this.#lines.push(line);
     return line;
   }
+}
+
+function noArrivals(): Arrivals {
+  return { who: new Set(), firstMs: 0, lastMs: 0 };
+}
+
+function arrive(arrivals: Arrivals, who: string, atMs: number): void {
+  if (arrivals.who.size === 0) arrivals.firstMs = atMs;
+  arrivals.who.add(who);
+  arrivals.lastMs = atMs;
+}
+
+/** What became of a version at once. */
+function outcomeOf(version: Version): string {
+  const { enforced, received, acknowledged } = version;
+  const parts = (
+    [
+      ['enforced', enforced],
+      ['received', received],
+    ] as const
+  )
+    .filter(([, { who }]) => who.size > 0)
+    .map(
+      ([step, { who, firstMs, lastMs }]) =>
+        `${sentence(step, who, '')} it after ${spanWords(firstMs, lastMs, version)}`,
+    );
+  if (acknowledged.who.size > 0) {
+    const by = acknowledged.who.size === enforced.who.size ? '' : ` by ${names(acknowledged.who)}`;
+    parts.push(`acknowledged${by} after ${spanWords(acknowledged.lastMs, acknowledged.lastMs, version)}`);
+  }
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+}
+
+function sentence(step: Step, who: ReadonlySet<string>, witness: string): string {
+  if (step === 'acknowledged') return `${witness} hears that ${names(who)} ${verb(who, 'enforces', 'enforce')}`;
+  return `${names(who)} ${step === 'enforced' ? verb(who, 'enforces', 'enforce') : verb(who, 'gets', 'get')}`;
+}
+
+function spanWords(fromMs: number, toMs: number, { atMs }: Version): string {
+  const [from, to] = [durationWords(fromMs - atMs), durationWords(toMs - atMs)];
+  return from === to ? from : `${from} to ${to}`;
 }
 
 function label(track: string, version: number | null): string {

@@ -4,6 +4,7 @@ import type { Identity } from '@higgins/transport';
 import type { ProcessContext, Program } from '../frame/node.js';
 import { type AuthoredList, type ListAuthor, versionOf } from './list-author.js';
 import { CONNECTION_LIMITS } from './relay.js';
+import { clientWords } from './words.js';
 
 export interface PublisherProgramOptions {
   readonly identity: Identity;
@@ -34,10 +35,11 @@ export function publisherProgram(options: PublisherProgramOptions): Program {
       writerId: node.name,
       relays: relays.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
       onEvent(event) {
-        note(event.kind);
+        note(clientWords(event));
         mark('publisher', event.kind);
       },
     });
+    context.show(client);
     watch('publisher', client.counters);
     observeCommits(client, context, options);
     for (const pop of options.pops) void watchAcknowledgements(client, pop, context);

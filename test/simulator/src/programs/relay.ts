@@ -34,7 +34,7 @@ const FIGURES = [
 /** A relay, as its binary runs it, on the virtual world. */
 export function relayProgram(options: RelayProgramOptions): Program {
   const { identity, authoritiesPem, upstreams, limits, authorizer } = options;
-  return async ({ node, runtime, transport, note, mark, watch }) => {
+  return async ({ node, runtime, transport, note, mark, watch, show }) => {
     const relay = new RelayNode({
       runtime,
       transport,
@@ -47,6 +47,7 @@ export function relayProgram(options: RelayProgramOptions): Program {
       },
     });
     watch('relay', relay.core.counters, FIGURES);
+    show(relay);
     options.onStarted?.(relay);
     await transport.listen({
       host: node.name,
