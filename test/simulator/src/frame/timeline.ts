@@ -289,7 +289,7 @@ function verb(who: ReadonlySet<string>, one: string, several: string): string {
 }
 
 function names(who: ReadonlySet<string>): string {
-  const all = [...who];
+  const all = [...who].sort();
   const last = all.pop() ?? '';
   return all.length === 0 ? last : `${all.join(', ')} and ${last}`;
 }

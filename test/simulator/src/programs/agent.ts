@@ -46,18 +46,25 @@ export function agentProgram(options: AgentProgramOptions): Program {
   };
 }
 
-/** Tells of every object that the agent's client takes for the newest: beside its own subscription, from the same feed. */
+/** Tells of every object that the agent's client takes for the newest, and of its end: beside the agent, from the same feed. */
 async function witness(client: Client, { params, track }: AuthoredList, context: ProcessContext): Promise<void> {
   const subscription = client.subscribe(organisationList, params);
   let known: string | null = null;
+  let expiredGroup: number | null = null;
+  const { node, observe } = context;
   const see = (stored: StoredValue<NamedList> | null) => {
     if (stored === null || stored.value === null) return;
+    const { group, version, freshness, onExpiry } = stored;
+    if (freshness === 'expired' && group !== expiredGroup) {
+      expiredGroup = group;
+      observe({ kind: 'expired', node: node.name, track, group, version, mode: onExpiry });
+    }
     // An update that tells of time passing, not of an object, is nothing that was received.
-    const received = `${stored.group} ${stored.deadlineBootMs}`;
+    const received = `${group} ${stored.deadlineBootMs}`;
     if (received === known) return;
     known = received;
     const payload = payloadOf(client, stored, stored.value);
-    context.observe({ kind: 'received', node: context.node.name, track, group: stored.group, payload });
+    observe({ kind: 'received', node: node.name, track, group, payload });
   };
   see(subscription.current);
   for await (const { current } of subscription) see(current);

@@ -5,6 +5,7 @@ import type { ProcessContext, Program } from '../frame/node.js';
 import { appliedOf, type DataAuthor, dataTracks, EVENT_PARAMS, events, MAP_PARAMS } from './data-content.js';
 import { type AuthoredList, versionOf } from './list-author.js';
 import { CONNECTION_LIMITS } from './relay.js';
+import { clientWords } from './words.js';
 import type { WriterLease } from './writer-lease.js';
 
 export interface DataPublisherOptions {
@@ -15,6 +16,8 @@ export interface DataPublisherOptions {
   /** Shared by all publishers of these tracks. */
   readonly lease: WriterLease;
   readonly ttlMs: number;
+  /** Events are not renewed: theirs decides how long they can be caught up with. */
+  readonly eventTtlMs: number;
   /** Mean pause between two edits of the map; lists change four times as rarely, events come three times as often. */
   readonly editIntervalMs: number;
   /** No edits from this world time on. */
@@ -36,7 +39,7 @@ export function dataPublisherProgram(options: DataPublisherOptions): Program {
       lease,
       writerId: node.name,
       relays: relays.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
-      onEvent: (event) => note(event.kind),
+      onEvent: (event) => note(clientWords(event)),
     });
     observeCommits(client, context, options);
     write(client, context, options, () => options.lease.isHeldBy(lease));
@@ -62,7 +65,7 @@ function observeCommits(client: Client, { node, observe }: ProcessContext, { aut
 function write(
   client: Client,
   context: ProcessContext,
-  { author, ttlMs, editIntervalMs, untilMs }: DataPublisherOptions,
+  { author, ttlMs, eventTtlMs, editIntervalMs, untilMs }: DataPublisherOptions,
   holdsLease: () => boolean,
 ): void {
   const { runtime, note } = context;
@@ -80,7 +83,7 @@ function write(
     const value = appliedOf(serial);
     settle(client.update(applied, MAP_PARAMS, { set: new Map(set.map((key) => [key, value])), removed }, { ttlMs }));
   };
-  const writeEvent = () => settle(client.publish(events, EVENT_PARAMS, author.nextEvent(), { ttlMs }));
+  const writeEvent = () => settle(client.publish(events, EVENT_PARAMS, author.nextEvent(), { ttlMs: eventTtlMs }));
   const repeat = (meanMs: number, run: () => void) => {
     const pauseMs = runtime.random() < BURST_RATE ? 0 : meanMs * 2 * runtime.random();
     runtime.at(runtime.bootMs() + pauseMs, () => {

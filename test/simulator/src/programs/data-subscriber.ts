@@ -5,6 +5,7 @@ import type { ProcessContext, Program } from '../frame/node.js';
 import { EVENT_PARAMS, EVENT_TRACK, events, MAP_PARAMS, MAP_TRACK, textOf } from './data-content.js';
 import type { AuthoredList } from './list-author.js';
 import { CONNECTION_LIMITS } from './relay.js';
+import { clientWords } from './words.js';
 
 /** What the SDK says about a track at this moment. */
 export type View = () => StoredValue<unknown> | null;
@@ -30,7 +31,7 @@ export function dataSubscriberProgram(options: DataSubscriberOptions): Program {
       transport,
       writerId: node.name,
       relays: relays.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
-      onEvent: (event) => note(event.kind),
+      onEvent: (event) => note(clientWords(event)),
     });
     const follower = new Follower(client, context, views);
     for (const list of options.lists) void follower.list(list);

@@ -1,4 +1,5 @@
 import type { ClientEvent } from '@higgins/client';
+import { parseTrackName } from '@higgins/protocol';
 import type { RelayEvent } from '@higgins/relay/core';
 import { formatNamespace, formatPath } from '@higgins/signals';
 
@@ -22,37 +23,67 @@ export function relayWords(event: RelayEvent): string {
 
 /** What a client tells its log, in words. */
 export function clientWords(event: ClientEvent): string {
-  switch (event.kind) {
+  const track = 'name' in event ? formatPath(event.name) : '';
+  const namespace = 'namespace' in event ? formatNamespace(event.namespace) : '';
+  const reason = 'refusal' in event ? event.refusal.reason : 'reason' in event ? event.reason : '';
+  return wordsOf({ ...event, track, namespace, reason });
+}
+
+/** The same of an event as an agent logs it; null if that is something else. */
+export function loggedWords(details: { readonly event?: unknown; readonly name?: unknown }): string | null {
+  if (typeof details.event !== 'string') return null;
+  const name = typeof details.name === 'string' ? parseTrackName(details.name) : null;
+  return wordsOf({ ...details, kind: details.event, ...(name === null ? {} : { track: formatPath(name) }) });
+}
+
+/** An event with names as text. */
+interface Told {
+  readonly kind: string;
+  readonly url?: string;
+  readonly track?: string;
+  readonly namespace?: string;
+  readonly writerId?: string;
+  readonly file?: string;
+  readonly code?: number | null;
+  readonly reason?: string;
+  readonly lost?: boolean;
+}
+
+function wordsOf(told: Told): string {
+  const { kind, url = '', track = '', reason = '', code = null } = told;
+  switch (kind) {
     case 'connected':
-      return `connected to ${hostOf(event.url)}`;
+      return `connected to ${hostOf(url)}`;
     case 'connect-failed':
-      return `cannot connect to ${hostOf(event.url)}: ${event.reason}`;
+      return `cannot connect to ${hostOf(url)}: ${reason}`;
     case 'disconnected':
-      return `lost ${hostOf(event.url)}: ${cause(event.code, event.reason)}`;
+      return `lost ${hostOf(url)}: ${cause(code, reason)}`;
     case 'goaway':
-      return `is asked to leave ${hostOf(event.url)}`;
+      return `is asked to leave ${hostOf(url)}`;
     case 'subscribed':
-      return `follows ${formatPath(event.name)}`;
+      return `follows ${track}`;
     case 'subscription-failed':
-      return `cannot follow ${formatPath(event.name)}: ${cause(event.code, event.reason)}`;
+      return `cannot follow ${track}: ${cause(code, reason)}`;
     case 'object-refused':
-      return `refused an object of ${formatPath(event.name)}: ${event.refusal.reason}`;
+      return `refused an object of ${track}: ${reason}`;
     case 'gap':
-      return `missed objects of ${formatPath(event.name)}${event.lost ? ', for good' : ''}`;
+      return `missed objects of ${track}${told.lost ? ', for good' : ''}`;
     case 'announced':
-      return `announced ${formatNamespace(event.namespace)}`;
+      return `announced ${told.namespace}`;
     case 'announce-failed':
-      return `could not announce ${formatNamespace(event.namespace)}: ${event.reason}`;
+      return `could not announce ${told.namespace}: ${reason}`;
     case 'publisher-lost':
-      return `hears nothing more of the writer ${event.writerId}`;
+      return `hears nothing more of the writer ${told.writerId}`;
     case 'publisher-back':
-      return `hears the writer ${event.writerId} again`;
+      return `hears the writer ${told.writerId} again`;
     case 'heartbeat-failed':
-      return `could not say that it lives: ${event.reason}`;
+      return `could not say that it lives: ${reason}`;
     case 'renewal-failed':
-      return `could not renew ${formatPath(event.name)}: ${event.reason}`;
+      return `could not renew ${track}: ${reason}`;
     case 'storage-failed':
-      return `${event.file}: ${event.reason}`;
+      return `${told.file}: ${reason}`;
+    default:
+      return reason === '' ? kind : `${kind}: ${reason}`;
   }
 }
 
