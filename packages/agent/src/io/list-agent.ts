@@ -5,6 +5,7 @@ import type { ListObserver } from '../core/list.js';
 import type { ListTarget } from '../core/list-target.js';
 import { BusListSource, type BusSourceOptions } from './bus-source.js';
 import { logClientEvent, runnerEvents, sourceObserver, type Telling } from './events.js';
+import { Outbox } from './outbox.js';
 import { Runner } from './runner.js';
 
 /** What a list agent works with. */
@@ -30,11 +31,17 @@ export class ListAgent implements AsyncDisposable {
   readonly bus: BusListSource | null;
   readonly #options: ListAgentOptions;
   readonly #runner: Runner;
+  readonly #acknowledgements: Outbox<Applied>;
 
   private constructor(options: ListAgentOptions, bus: BusListSource | null) {
-    const { core, target, runtime } = options;
+    const { core, target, runtime, log } = options;
     this.bus = bus;
     this.#options = options;
+    this.#acknowledgements = new Outbox({
+      runtime,
+      publish: async (track, applied) => bus?.acknowledge(track, applied),
+      failed: (track, reason) => log.error({ track, reason }, 'acknowledgement not published'),
+    });
     const acknowledge = (track: string, applied: Applied) => this.#acknowledge(track, applied);
     this.#runner = new Runner({ core, target, runtime, events: runnerEvents(options), acknowledge });
   }
@@ -60,15 +67,13 @@ export class ListAgent implements AsyncDisposable {
   /** Stops after the transaction under way; what is in force stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#runner[Symbol.asyncDispose]();
+    this.#acknowledgements[Symbol.dispose]();
     await this.bus?.[Symbol.asyncDispose]();
   }
 
   #acknowledge(track: string, applied: Applied): void {
-    const { acknowledged, publishesAcknowledgements = true, log } = this.#options;
+    const { acknowledged, publishesAcknowledgements = true } = this.#options;
     acknowledged?.(track, applied);
-    if (!publishesAcknowledgements) return;
-    this.bus?.acknowledge(track, applied).catch((error: unknown) => {
-      log.error({ track, reason: String(error) }, 'acknowledgement not published');
-    });
+    if (publishesAcknowledgements) this.#acknowledgements.put(track, applied);
   }
 }

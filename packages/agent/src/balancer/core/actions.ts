@@ -10,7 +10,8 @@ import type { ReloadResult } from './status.js';
 /** What became of a configuration. */
 export type ConfigurationOutcome =
   | ({ readonly ok: true } & ReloadResult)
-  | { readonly ok: false; readonly reason: string };
+  /** `transient`: nothing is wrong with it; the kernel did not take it now, and may take it later. */
+  | { readonly ok: false; readonly reason: string; readonly transient: boolean };
 
 /**
  * What the shell has to do. Each of `program`, `verify`, `count`, `flush` is answered before the next of them is given,

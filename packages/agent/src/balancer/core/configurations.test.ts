@@ -20,7 +20,7 @@ describe('reload', () => {
     driver.world.kernelRefuses = 'nft: no space';
     const ticket = driver.configure(configuration(pool([member('a')])));
     driver.run(10);
-    expect(driver.outcomes.get(ticket)).toEqual({ ok: false, reason: 'nft: no space' });
+    expect(driver.outcomes.get(ticket)).toEqual({ ok: false, reason: 'nft: no space', transient: true });
     expect(driver.events).toContainEqual(
       expect.objectContaining({ kind: 'configuration-refused', reason: 'nft: no space' }),
     );
@@ -56,7 +56,7 @@ describe('reload', () => {
     const programs = driver.programs.length;
     const ticket = driver.configure(bad);
     driver.run(1);
-    expect(driver.outcomes.get(ticket)).toEqual({ ok: false, reason: expect.stringMatching(reason) });
+    expect(driver.outcomes.get(ticket)).toEqual({ ok: false, reason: expect.stringMatching(reason), transient: false });
     expect(driver.programs).toHaveLength(programs);
     expect(driver.serving()).toBe('a b c');
   });

@@ -179,7 +179,7 @@ export class Configurations {
     this.#candidate = null;
     this.#current = this.#previous;
     this.#previous = null;
-    this.#refuse(candidate.request, reason, now);
+    this.#refuse(candidate.request, reason, true, now);
     this.#followNames(now);
     return candidate.request;
   }
@@ -215,7 +215,7 @@ export class Configurations {
       return run();
     } catch (error) {
       if (!(error instanceof ConfigurationError || error instanceof BalancingError)) throw error;
-      this.#refuse(request, error.message, now);
+      this.#refuse(request, error.message, false, now);
       throw new ConfigurationError(error.message, { cause: error });
     }
   }
@@ -225,9 +225,9 @@ export class Configurations {
     this.#staged = null;
   }
 
-  #refuse(request: ConfigurationRequest, reason: string, now: Now): void {
+  #refuse(request: ConfigurationRequest, reason: string, transient: boolean, now: Now): void {
     this.refused = { reason, atWallMs: Math.round(now.wallMs) };
-    this.#answer(request, { ok: false, reason });
+    this.#answer(request, { ok: false, reason, transient });
   }
 
   #answer({ ticket }: ConfigurationRequest, outcome: ConfigurationOutcome): void {
@@ -253,7 +253,7 @@ function union(one: NamePlan | undefined, other: NamePlan): NamePlan {
 }
 
 function overtaken(): ConfigurationOutcome {
-  return { ok: false, reason: 'a newer configuration came before this one was in force' };
+  return { ok: false, reason: 'a newer configuration came before this one was in force', transient: false };
 }
 
 function textOf(configuration: BalancerConfiguration): string {

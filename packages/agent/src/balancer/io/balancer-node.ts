@@ -121,6 +121,7 @@ export class BalancerNode implements AsyncDisposable {
 
   /** Stops after the transaction that is under way, and saves the state; the kernel keeps what is in force. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.control[Symbol.dispose]();
     await this.#runner[Symbol.asyncDispose]();
   }
 

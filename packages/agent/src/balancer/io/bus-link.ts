@@ -51,11 +51,12 @@ export class BusLink implements AsyncDisposable {
     close: () => Promise<void>,
   ) {
     this.#observer = observer;
-    const { node, log } = parts;
+    const { node, runtime, log } = parts;
     this.client = client;
     this.#parts = parts;
     this.#close = close;
-    this.#publisher = new PoolPublisher(client, node, (reason) => log.warn({ reason }, 'pool state not published'));
+    const failed = (reason: string) => log.warn({ reason }, 'pool state not published');
+    this.#publisher = new PoolPublisher({ client, node, runtime, failed });
     const heard: NodeHeard = (...news) => observer.current?.heard(...news);
     this.#watch = new NodeWatch({ client, nodes: nodes.filter((name) => name !== node), heard });
   }
@@ -100,6 +101,7 @@ export class BusLink implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#publisher[Symbol.dispose]();
     await this.#watch[Symbol.asyncDispose]();
     await this.client[Symbol.asyncDispose]();
     await this.#close();

@@ -6,6 +6,8 @@ import { diffOf } from '../core/diff.js';
 import { shortened } from '../core/event-queue.js';
 import type { MemberName } from '../core/events.js';
 import { explainFlow } from '../core/explain.js';
+import { ConfigurationError } from '../core/layout.js';
+import { PROGRAM_RETRY_MS, PROGRAM_RETRY_MS_MAX } from '../core/limits.js';
 import type { Now } from '../core/now.js';
 import { reportOf } from '../core/report.js';
 import {
@@ -43,13 +45,16 @@ interface Waiting {
 }
 
 /** The operator's side of a balancer in this process, and the link between the source of its configuration and its core. */
-export class LocalControl implements BalancerControl {
+export class LocalControl implements BalancerControl, Disposable {
   readonly #options: LocalControlOptions;
   readonly #startedWallMs: number;
   readonly #waiting = new Map<number, Waiting>();
   readonly #flushes: ((reason: string | null) => void)[] = [];
   readonly #unsaved: { readonly change: number; readonly answer: (worked: boolean) => void }[] = [];
   #tickets = 0;
+  /** What the source told last, and when it is tried again after the kernel refused it. */
+  #wanted: BalancerConfiguration | null = null;
+  #retry: Disposable | null = null;
   #stale: { readonly reason: string; readonly sinceWallMs: number } | null = null;
 
   constructor(options: LocalControlOptions) {
@@ -60,11 +65,17 @@ export class LocalControl implements BalancerControl {
   /** Takes what the source tells. */
   get observer(): DesiredObserver {
     return {
-      changed: (configuration) => void this.#configure(configuration, true),
+      changed: (configuration) => void this.#follow(configuration),
       refused: (reason) =>
         this.#note({ kind: 'configuration-refused', source: this.#source, reason: shortened(reason) }),
       stale: (reason) => this.#staleness(reason),
     };
+  }
+
+  /** Tries nothing again from now on. */
+  [Symbol.dispose](): void {
+    this.#wanted = null;
+    this.#retry?.[Symbol.dispose]();
   }
 
   /** Takes up the configuration of the start, which does not end what a flush began in an earlier life. */
@@ -190,6 +201,27 @@ export class LocalControl implements BalancerControl {
     if (!worked) throw new ControlError('failed', 'it is done, but not on disk: a restart would forget it');
   }
 
+  /** Puts in force what the source tells. If the kernel refuses it, it is tried again: the source may never say it again. */
+  async #follow(configuration: BalancerConfiguration): Promise<void> {
+    this.#wanted = configuration;
+    this.#retry?.[Symbol.dispose]();
+    let outcome = await this.#configure(configuration, true);
+    for (let pauseMs = PROGRAM_RETRY_MS; !outcome.ok && outcome.transient; pauseMs *= 2) {
+      if (this.#wanted !== configuration) return;
+      await this.#pause(Math.min(pauseMs, PROGRAM_RETRY_MS_MAX));
+      // A flush that came meanwhile is not ended by what was said before it.
+      outcome = await this.#configure(configuration, false);
+    }
+  }
+
+  /** Never ends if something newer comes. */
+  async #pause(pauseMs: number): Promise<void> {
+    const { runtime } = this.#options;
+    await new Promise<void>((resolve) => {
+      this.#retry = runtime.at(runtime.bootMs() + pauseMs * (0.5 + runtime.random() / 2), resolve);
+    });
+  }
+
   #note(occurrence: Parameters<BalancerCore['note']>[0]): void {
     this.#options.core.note(occurrence, this.#now());
     this.#options.turn();
@@ -201,7 +233,8 @@ export class LocalControl implements BalancerControl {
     } catch (error) {
       const reason = reasonOf(error);
       this.observer.refused(reason);
-      return { ok: false, reason };
+      // A kernel that does not take the lists of listeners now may take them later.
+      return { ok: false, reason, transient: !(error instanceof ConfigurationError) };
     }
     const ticket = ++this.#tickets;
     return new Promise((answer) => {

@@ -1,5 +1,7 @@
 import type { Client } from '@higgins/client';
+import type { Runtime } from '@higgins/runtime';
 import { type NodePools, nodePools } from '@higgins/signals';
+import { Outbox } from '../../io/outbox.js';
 
 /** Whose pools are told of. */
 export interface PublishedGateway {
@@ -7,34 +9,42 @@ export interface PublishedGateway {
   readonly gateway: string;
 }
 
-interface Line {
-  /** What is to be published next; null: that there is nothing any more. */
-  pending: { readonly pools: NodePools | null } | null;
-  working: boolean;
+/** Null: that there is nothing any more. */
+interface Publication {
+  readonly gateway: PublishedGateway;
+  readonly pools: NodePools | null;
+}
+
+/** What a publisher works with. */
+export interface PoolPublisherOptions {
+  readonly client: Client;
+  readonly node: string;
+  readonly runtime: Runtime;
+  /** Hears of every attempt that failed; it is made again. */
+  readonly failed: (reason: string) => void;
 }
 
 /**
  * Publishes the pools of gateways as this node sees them. One value per gateway is on its way and the newest waits; nobody
  * waits for it. The client renews what is published, keeps it for relays that are away, and fences earlier lives.
  */
-export class PoolPublisher {
+export class PoolPublisher implements Disposable {
   readonly #client: Client;
   readonly #node: string;
-  readonly #failed: (reason: string) => void;
-  readonly #lines = new Map<string, Line>();
+  readonly #outbox: Outbox<Publication>;
 
-  constructor(client: Client, node: string, failed: (reason: string) => void) {
+  constructor({ client, node, runtime, failed }: PoolPublisherOptions) {
     this.#client = client;
     this.#node = node;
-    this.#failed = failed;
+    this.#outbox = new Outbox({
+      runtime,
+      publish: (_key, publication) => this.#publish(publication),
+      failed: (_key, reason) => failed(reason),
+    });
   }
 
   publish({ org, gateway }: PublishedGateway, pools: NodePools | null): void {
-    const key = JSON.stringify([org, gateway]);
-    const line = this.#lines.get(key) ?? { pending: null, working: false };
-    this.#lines.set(key, line);
-    line.pending = { pools };
-    if (!line.working) void this.#work({ org, gateway }, line);
+    this.#outbox.put(JSON.stringify([org, gateway]), { gateway: { org, gateway }, pools });
   }
 
   /** Ends what an earlier life published of gateways that this node has no more. */
@@ -47,19 +57,13 @@ export class PoolPublisher {
     }
   }
 
-  async #work(gateway: PublishedGateway, line: Line): Promise<void> {
-    line.working = true;
-    while (line.pending !== null) {
-      const { pools } = line.pending;
-      line.pending = null;
-      const params = { ...gateway, node: this.#node };
-      try {
-        if (pools === null) await this.#client.remove(nodePools, params);
-        else await this.#client.publish(nodePools, params, pools);
-      } catch (error) {
-        this.#failed(error instanceof Error ? error.message : String(error));
-      }
-    }
-    line.working = false;
+  [Symbol.dispose](): void {
+    this.#outbox[Symbol.dispose]();
+  }
+
+  #publish({ gateway, pools }: Publication): Promise<unknown> {
+    const params = { ...gateway, node: this.#node };
+    if (pools === null) return this.#client.remove(nodePools, params);
+    return this.#client.publish(nodePools, params, pools);
   }
 }
