@@ -15,6 +15,9 @@ import type { BalancerEvent } from './events.js';
 import type { Now } from './now.js';
 import { rebased, type SavedState } from './saved-state.js';
 
+/** How long a look at a member of direct server return takes. */
+const LOOK_MS = 600;
+
 /** A wall clock that is told apart from the boot clock at a glance. */
 const WALL_MS = 1_000_000;
 
@@ -24,6 +27,8 @@ export interface World {
   readonly names: Map<string, { addresses: readonly string[]; ttlMs: number | null }>;
   /** Members, by address, whose checks fail. */
   readonly dead: Set<string>;
+  /** What looks at members of direct server return find wrong, by address. */
+  readonly faults: Map<string, string>;
   /** Latency of checks by address; default 10 ms. */
   readonly latencyMs: Map<string, number>;
   /** Why the kernel refuses programs; null: it takes them. */
@@ -42,6 +47,7 @@ export interface World {
 export class Driver {
   readonly world: World = {
     ...{ names: new Map(), dead: new Set(), latencyMs: new Map(), flows: new Map(), counters: new Map() },
+    faults: new Map(),
     ...{ kernelRefuses: null, programMs: 1, dnsHangs: false },
   };
   readonly core: BalancerCore;
@@ -50,6 +56,7 @@ export class Driver {
   readonly programs: DesiredBalancer[] = [];
   readonly cuts: string[] = [];
   readonly checks: { readonly atMs: number; readonly address: string }[] = [];
+  readonly looks: { readonly atMs: number; readonly address: string }[] = [];
   readonly resolutions: { readonly atMs: number; readonly host: string }[] = [];
   readonly published: Extract<BalancerAction, { kind: 'publish' }>[] = [];
   saved: SavedState | null = null;
@@ -64,15 +71,17 @@ export class Driver {
     saved = null,
     nowMs = 0,
     pop = { node: 'n1', nodes: [] },
+    looks = false,
   }: {
     seed?: number;
     saved?: SavedState | null;
     nowMs?: number;
     pop?: NonNullable<BalancerCoreOptions['pop']>;
+    looks?: boolean;
   } = {}) {
     this.nowMs = nowMs;
     this.#random = seed;
-    const options = { random: () => this.#next(), bootId: 'boot', now: this.now(), pop };
+    const options = { random: () => this.#next(), bootId: 'boot', now: this.now(), pop, looks };
     this.core = new BalancerCore({ ...options, saved: saved && rebased(saved, 'boot', this.now()) });
   }
 
@@ -160,6 +169,10 @@ export class Driver {
         break;
       }
       case 'check':
+        if (action.order.direct !== undefined) {
+          this.#look(action.key, action.order.address);
+          break;
+        }
         this.checks.push({ atMs: this.nowMs, address: action.order.address });
         this.#check(action.key, action.order.address, action.order.check.timeoutMs);
         break;
@@ -201,6 +214,13 @@ export class Driver {
     const latencyMs = ok ? (this.world.latencyMs.get(address) ?? 10) : timeoutMs;
     const result: CheckResult = { ok, latencyMs, reason: ok ? null : 'no answer' };
     this.#after(latencyMs, () => this.core.checked(key, result, this.now()));
+  }
+
+  #look(key: string, address: string): void {
+    this.looks.push({ atMs: this.nowMs, address });
+    const reason = this.world.faults.get(address) ?? null;
+    const result: CheckResult = { ok: reason === null, latencyMs: LOOK_MS, reason };
+    this.#after(LOOK_MS, () => this.core.checked(key, result, this.now()));
   }
 
   #resolve(key: string, host: string): void {
@@ -278,7 +298,7 @@ export function listener(options: Partial<Listener> = {}): Listener {
     ...{ rules: [{ match: null, pool: 'web' }], clientAddress: 'keep', sourceAddresses: [], allow: null, block: null },
     limits: { connectionsPerMember: null, connectionsPerSecond: null, burst: 5, connections: null },
     timeouts: { connectMs: null, idleMs: null, onIdle: 'release', memberConnectMs: null },
-    ...{ mirror: null, localTraffic: false },
+    ...{ mirror: null, localTraffic: false, dsrCheck: 'enforce' },
     ...options,
   };
 }

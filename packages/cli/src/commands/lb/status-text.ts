@@ -98,13 +98,17 @@ function checkText({ check }: MemberStatusReport): string {
   return check.run >= 0 ? `${check.type}${latency}` : `${check.type}, ${-check.run} failed in a row`;
 }
 
-function noteText({ reason, restoreAtWallMs, drain, check }: MemberStatusReport, nowWallMs: number): string {
+function noteText(member: MemberStatusReport, nowWallMs: number): string {
+  const { reason, restoreAtWallMs, drain, check, directReturn } = member;
   if (drain !== null) {
     const left = drain.connections === null ? '' : `${drain.connections} flows left`;
     const ends = drain.endsAtWallMs === null ? '' : `cut ${until(drain.endsAtWallMs, nowWallMs)}`;
     return [left, ends].filter((part) => part !== '').join(', ');
   }
-  if (reason === null) return '';
+  // What is found out about direct server return is told whether the member is held back for it or not.
+  const setup = directReturn.flatMap(({ listener, failure }) => (failure === null ? [] : [`${listener}: ${failure}`]));
+  if (reason === null) return setup.join(', ');
+  if (reason === 'direct-return-failure') return `${reason}: ${setup.join(', ')}`;
   const failure = check?.lastFailure ?? null;
   const back = restoreAtWallMs === null ? '' : `, back ${until(restoreAtWallMs, nowWallMs)}`;
   return `${reason}${failure === null ? '' : `: ${failure}`}${back}`;

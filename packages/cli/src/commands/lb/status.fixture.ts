@@ -57,6 +57,7 @@ function memberFixture(member: string, address: string): MemberStatusReport {
     ...{ state: 'active', reason: null, sinceWallMs: NOW - 30_000, restoreAtWallMs: null, breaker: 'closed' },
     drain: null,
     check: { ...check, smoothedLatencyMs: 1.25, lastFailure: null },
+    directReturn: [],
   };
 }
 
