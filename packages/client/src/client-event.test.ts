@@ -31,6 +31,13 @@ async function publish(bench: Bench, node: Node, first: number, last: number) {
   }
 }
 
+async function restart(bench: Bench, node: Node): Promise<Node> {
+  node.runtime.kill();
+  const successor = await bench.start(node.machine.name, []);
+  await bench.listen(successor);
+  return successor;
+}
+
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 describe('Client: events', () => {
@@ -77,6 +84,44 @@ describe('Client: events', () => {
     expect(values[10]).toBeGreaterThan(11);
     expect(updates.reduce((sum, { gaps }) => sum + gaps, 0)).toBeGreaterThan(0);
     expect(edge.client.counters.losses).toBeGreaterThan(0);
+  });
+
+  it('BUS-14, BUS-36: events go on at once when their publisher has crashed in the middle of a group', async () => {
+    const { bench, origin, edge } = await pair(55);
+    const { updates } = collect(edge.client.subscribe(numbers, params));
+    await bench.world.runFor(100);
+    await publish(bench, origin, 1, 10);
+    await bench.world.runFor(100);
+    const successor = await restart(bench, origin);
+    bench.network.resetConnections('edge', 'origin');
+    await bench.until('the loss', () => !edge.client.connected);
+    await bench.until('a session', () => edge.client.connected);
+    await bench.world.runFor(200);
+    await publish(bench, successor, 11, 20);
+    await bench.until('the last event', () => updates.at(-1)?.current?.value === 20, 500);
+    const values = updates.filter(({ valueChanged }) => valueChanged).map(({ current }) => current?.value);
+    expect(values).toEqual(range(1, 20));
+    expect(edge.client.counters).toMatchObject({ losses: 0, gaps: 0 });
+  });
+
+  it('BUS-15: the rest of a group is told as lost though the next group names it', async () => {
+    const { bench, origin, edge } = await pair(56);
+    const { updates } = collect(edge.client.subscribe(numbers, params));
+    await bench.world.runFor(100);
+    await publish(bench, origin, 1, 10);
+    await bench.world.runFor(100);
+    bench.network.partition('edge', 'origin');
+    await publish(bench, origin, 11, 15);
+    // A restart begins a new group, and the publisher keeps its newest group only.
+    await publish(bench, await restart(bench, origin), 16, 20);
+    await bench.until('the loss', () => !edge.client.connected);
+    bench.network.healAll();
+    await bench.until('the last event', () => updates.at(-1)?.current?.value === 20);
+    expect(updates.filter(({ valueChanged }) => valueChanged).map(({ current }) => current?.value)).toEqual([
+      ...range(1, 10),
+      ...range(16, 20),
+    ]);
+    expect([updates.reduce((sum, { gaps }) => sum + gaps, 0), edge.client.counters.losses]).toEqual([1, 1]);
   });
 
   it('a consumer that leaves too many events waiting is told so, and the others go on', async () => {

@@ -47,6 +47,23 @@ describe('Client: time', () => {
     expect(updates.at(-1)?.valueChanged).toBe(false);
   });
 
+  it('BUS-47: what lay at its publisher is as old as it is to who joins late, also after a restart of the publisher', async () => {
+    const { bench, origin } = await pair(24);
+    await publishList(bench, origin, 1, TTL_MS);
+    const publishedMs = bench.world.nowMs;
+    const remainsOfTtl = async (name: string) => {
+      const subscription = (await bench.start(name, ['origin'])).client.subscribe(organisationList, listParams);
+      await bench.until('a value', () => subscription.current !== null);
+      return (subscription.current?.remainingMs ?? 0) - (publishedMs + TTL_MS - bench.world.nowMs);
+    };
+    await bench.world.runFor(12_000);
+    expect(Math.abs(await remainsOfTtl('late'))).toBeLessThan(25);
+    origin.runtime.kill();
+    await bench.world.runFor(3_000);
+    await bench.listen(await bench.start('origin', []));
+    expect(Math.abs(await remainsOfTtl('later'))).toBeLessThan(25);
+  });
+
   it('BUS-39: a silent writer, an own lost connection and an expired value are three different conditions', async () => {
     const { bench, origin, edge } = await pair(23);
     const subscription = edge.client.subscribe(organisationList, listParams);

@@ -108,8 +108,15 @@ describe('Publisher commits', () => {
     await bench.world.runFor(1_000);
     const second = await bench.publish(publisher, 2);
     const [before, after] = bench.seen.map(({ object }) => readObjectProperties(object.properties));
-    expect(before).toEqual({ ttlMs: TTL_MS, publishTimeMs: wallMs, previousGroup: null, ageMs: 0 });
-    expect(after).toEqual({ ttlMs: TTL_MS, publishTimeMs: wallMs + 1_000, previousGroup: first.group, ageMs: 0 });
+    expect(before).toEqual({
+      ttlMs: TTL_MS,
+      publishTimeMs: wallMs,
+      previousGroup: null,
+      previousObject: null,
+      ageMs: 0,
+    });
+    const previous = { previousGroup: first.group, previousObject: 0 };
+    expect(after).toEqual({ ttlMs: TTL_MS, publishTimeMs: wallMs + 1_000, ...previous, ageMs: 0 });
     expect([first.object, second.object]).toEqual([0, 0]);
   });
 

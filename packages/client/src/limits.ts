@@ -4,6 +4,9 @@
 export const LIVE_BUFFER_OBJECTS_MAX = 1024;
 export const LIVE_BUFFER_BYTES_MAX = 8 * 1024 * 1024;
 
+/** How long an event that overtook the group before it waits for the rest of that: streams differ by a retransmission. */
+export const OVERTAKEN_MS_MAX = 1000;
+
 /** Events that wait for a slow consumer before its subscription ends with `queue-full`. */
 export const EVENT_QUEUE_MAX = 1024;
 

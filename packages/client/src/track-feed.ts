@@ -9,7 +9,13 @@ import type { TrackContent } from './core/track-content.js';
 import { type FollowerEvent, TrackFollower } from './core/track-follower.js';
 import type { Place, Way } from './core/track-order.js';
 import { SubscriptionError } from './errors.js';
-import { HEARTBEAT_TTL_MS_MIN, RENDEZVOUS_TIMEOUT_MS, RENEWAL_PART, SILENCE_GRACE_MS } from './limits.js';
+import {
+  HEARTBEAT_TTL_MS_MIN,
+  OVERTAKEN_MS_MAX,
+  RENDEZVOUS_TIMEOUT_MS,
+  RENEWAL_PART,
+  SILENCE_GRACE_MS,
+} from './limits.js';
 import type { Link } from './link.js';
 import type { PublisherWatch } from './publisher-watches.js';
 import type { StateStore } from './state-store.js';
@@ -48,6 +54,8 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
   readonly #routes = new Map<Link, TrackRoute>();
   #connectedSinceBootMs = 0;
   #graceTimer: Disposable | null = null;
+  /** Runs while events wait for one that may still come. */
+  #patience: Disposable | null = null;
   #watch: PublisherWatch | null = null;
   #settling = false;
 
@@ -158,6 +166,7 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
   /** Ends all subscriptions and the requests on the links. */
   close(): void {
     this.#graceTimer?.[Symbol.dispose]();
+    this.#patience?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#watch = null;
     for (const route of this.#routes.values()) route.close();
@@ -228,6 +237,21 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
     this.#settling = true;
     for (let event = this.#follower.next(); event !== undefined; event = this.#follower.next()) this.#on(event);
     this.#settling = false;
+    if (this.every) this.#armPatience();
+  }
+
+  // The end of a group may never come: its publisher died in the middle of it.
+  #armPatience(): void {
+    if (!this.#follower.stalled) {
+      this.#patience?.[Symbol.dispose]();
+      this.#patience = null;
+      return;
+    }
+    this.#patience ??= this.runtime.at(this.runtime.bootMs() + OVERTAKEN_MS_MAX, () => {
+      this.#patience = null;
+      this.#follower.patienceOver();
+      this.#settle();
+    });
   }
 
   #on(event: FollowerEvent): void {

@@ -20,7 +20,7 @@ import {
   readTrackProperties,
 } from './index.js';
 
-const envelope = { ttlMs: 60_000, publishTimeMs: 1_789_000_000_000, previousGroup: 2 ** 41 };
+const envelope = { ttlMs: 60_000, publishTimeMs: 1_789_000_000_000, previousGroup: 2 ** 41, previousObject: 17 };
 const hexOf = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 describe('object properties', () => {
@@ -34,14 +34,15 @@ describe('object properties', () => {
   });
 
   it('BUS-16: have these bytes', () => {
-    expect(hexOf(encodeObjectProperties(envelope))).toBe('0b13b800c0ea6002f9a088b5a20002fa0000000000');
+    expect(hexOf(encodeObjectProperties(envelope))).toBe('0b15b800c0ea6002f9a088b5a20002fa00000000000411');
   });
 
   it('BUS-16: are absent where nobody wrote them', () => {
-    const nothing = { ttlMs: null, publishTimeMs: null, previousGroup: null, ageMs: 0 };
+    const nothing = { ttlMs: null, publishTimeMs: null, previousGroup: null, previousObject: null, ageMs: 0 };
     expect(readObjectProperties(new Uint8Array(0))).toEqual(nothing);
-    const { previousGroup: _, ...first } = envelope;
-    expect(readObjectProperties(encodeObjectProperties(first)).previousGroup).toBeNull();
+    const { previousGroup: _, previousObject: __, ...first } = envelope;
+    const none = { previousGroup: null, previousObject: null };
+    expect(readObjectProperties(encodeObjectProperties(first))).toMatchObject(none);
   });
 
   it('BUS-16: cannot be overridden from outside', () => {

@@ -9,6 +9,7 @@ import {
   type KeyValuePair,
   OBJECT_AGE_MS,
   OBJECT_PREVIOUS_GROUP,
+  OBJECT_PREVIOUS_OBJECT,
   OBJECT_PUBLISH_TIME_MS,
   OBJECT_TTL_MS,
   PropertyType,
@@ -32,6 +33,8 @@ export interface ObjectEnvelope {
   readonly publishTimeMs: number;
   /** On Object 0 of a Group: the Group that the writer published before; absent on the first of all. */
   readonly previousGroup?: number;
+  /** With `previousGroup`: the last Object of that Group. */
+  readonly previousObject?: number;
 }
 
 /** What a consumer finds on an Object; null for what is not there. */
@@ -39,6 +42,7 @@ export interface ReceivedEnvelope {
   readonly ttlMs: number | null;
   readonly publishTimeMs: number | null;
   readonly previousGroup: number | null;
+  readonly previousObject: number | null;
   /** How long relays have held the Object, all told, in ms; 0 if none said so. */
   readonly ageMs: number;
 }
@@ -80,6 +84,9 @@ export function encodeObjectProperties(envelope: ObjectEnvelope): Uint8Array {
   if (envelope.previousGroup !== undefined) {
     pairs.push({ type: OBJECT_PREVIOUS_GROUP, value: checkInteger('previousGroup', envelope.previousGroup) });
   }
+  if (envelope.previousObject !== undefined) {
+    pairs.push({ type: OBJECT_PREVIOUS_OBJECT, value: checkInteger('previousObject', envelope.previousObject) });
+  }
   return encodeProperties([immutableProperties(pairs)]);
 }
 
@@ -94,6 +101,7 @@ export function readObjectProperties(properties: Uint8Array): ReceivedEnvelope {
     ttlMs: written(OBJECT_TTL_MS),
     publishTimeMs: written(OBJECT_PUBLISH_TIME_MS),
     previousGroup: written(OBJECT_PREVIOUS_GROUP),
+    previousObject: written(OBJECT_PREVIOUS_OBJECT),
     ageMs: saturate(findInteger(properties, OBJECT_AGE_MS)) ?? 0,
   };
 }

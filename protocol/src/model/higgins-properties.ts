@@ -14,6 +14,12 @@ export const OBJECT_PUBLISH_TIME_MS = 0x3802;
 /** Object Property of Object 0 inside IMMUTABLE_PROPERTIES: the Group ID that the writer published before this one. */
 export const OBJECT_PREVIOUS_GROUP = 0x3804;
 
+/**
+ * Object Property of Object 0 inside IMMUTABLE_PROPERTIES, beside OBJECT_PREVIOUS_GROUP: the last Object ID of that Group.
+ * Who has it knows that nothing of that Group is missing.
+ */
+export const OBJECT_PREVIOUS_OBJECT = 0x3808;
+
 /** Mutable Object Property: how long relays have held the object, in ms, added up over hops; absent means 0. */
 export const OBJECT_AGE_MS = 0x3806;
 

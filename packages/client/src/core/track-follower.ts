@@ -132,7 +132,7 @@ export class TrackFollower<V> {
     }
     if (received.status !== 'normal') return;
     const envelope = readObjectProperties(received.properties);
-    const arrival = { group, object, payload, previousGroup: envelope.previousGroup, receiptBootMs, envelope };
+    const arrival = { group, object, payload, ...previousOf(envelope), receiptBootMs, envelope };
     if (live) this.#order.live(arrival, way);
     else this.#order.fetched(arrival, way);
   }
@@ -143,6 +143,16 @@ export class TrackFollower<V> {
 
   fetchEnded(complete: boolean, way?: Way): void {
     this.#order.fetchEnded(complete, way);
+  }
+
+  /** See `TrackOrder.stalled`. */
+  get stalled(): boolean {
+    return this.#order.stalled;
+  }
+
+  /** See `TrackOrder.patienceOver`. */
+  patienceOver(): void {
+    this.#order.patienceOver();
   }
 
   groupEnded(group: Vi64, way?: Way): void {
@@ -235,4 +245,8 @@ export class TrackFollower<V> {
   #refuse({ group, object }: { readonly group: Vi64; readonly object: Vi64 }, reason: string): void {
     this.#out.push({ kind: 'refused', refusal: { group, object, reason } });
   }
+}
+
+function previousOf({ previousGroup, previousObject }: ReceivedEnvelope) {
+  return { previousGroup, previousObject };
 }

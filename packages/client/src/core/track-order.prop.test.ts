@@ -6,6 +6,7 @@ const at = (group: number, object: number, previousGroup: number | null = null):
   group,
   object,
   previousGroup,
+  previousObject: null,
   payload: new Uint8Array(1),
 });
 

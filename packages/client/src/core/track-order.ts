@@ -5,6 +5,8 @@ import { LIVE_BUFFER_BYTES_MAX, LIVE_BUFFER_OBJECTS_MAX } from '../limits.js';
 export interface PlacedObject extends Place {
   /** The group before this one, where the publisher names it (object 0). */
   readonly previousGroup: number | null;
+  /** The last object of that group, where the publisher names it. */
+  readonly previousObject: number | null;
   readonly payload: Uint8Array;
 }
 
@@ -109,10 +111,25 @@ export class TrackOrder<T extends PlacedObject> {
     this.#ways.add(way);
     if (this.#holdsBack(way)) this.#wait(object, way);
     else if (this.#repeats(object, 'old')) return;
-    else if (this.#follows(object, false)) this.#deliver(object);
-    else {
+    else if (this.#follows(object, false)) {
+      this.#deliver(object);
+      // The end of a group is known by the group behind it, whether or not its stream comes to an end.
+      if (this.#waiting.some((waiting) => this.#follows(waiting.object, false))) this.#offer(this.#takeWaiting());
+    } else {
       this.#wait(object, way);
       if (!this.#fetching.has(way) && !this.#mayStillCome(object)) this.#reportGap(way);
+    }
+  }
+
+  /** Live objects wait for some before them that may still come, and nobody was asked for those. */
+  get stalled(): boolean {
+    return this.#waiting.some(({ way }) => !this.#fetching.has(way));
+  }
+
+  /** What live objects wait for has not come in time: it counts as missing. */
+  patienceOver(): void {
+    for (const way of new Set(this.#waiting.map((waiting) => waiting.way))) {
+      if (!this.#fetching.has(way)) this.#reportGap(way);
     }
   }
 
@@ -172,7 +189,9 @@ export class TrackOrder<T extends PlacedObject> {
     if (last !== null && object.group === last.group) return object.object === last.object + 1;
     if (object.object !== 0) return false;
     if (this.#shape === 'map' || last === null) return true;
-    const nothingBetween = object.previousGroup === null || object.previousGroup <= last.group;
+    const { previousGroup, previousObject } = object;
+    if (previousGroup === last.group && previousObject !== null) return last.object >= previousObject;
+    const nothingBetween = previousGroup === null || previousGroup <= last.group;
     return nothingBetween && (fetched || this.#ended.has(last.group));
   }
 

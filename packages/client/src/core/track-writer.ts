@@ -74,8 +74,9 @@ export class TrackWriter {
     }
     const group = groupId(epoch, this.#counter);
     this.#counter += 1;
-    const previousGroup = this.#newest?.group ?? null;
-    const added = this.#object(0, payload, previousGroup, context);
+    const previous = this.#newest;
+    const added = this.#object(0, payload, previous, context);
+    const previousGroup = previous?.group ?? null;
     return { after: { group, previousGroup, objects: [added] }, added, ttlMs: context.ttlMs };
   }
 
@@ -97,12 +98,14 @@ export class TrackWriter {
     this.#newest = null;
   }
 
-  #object(object: number, payload: Uint8Array, previousGroup: number | null, context: WriteContext): WrittenObject {
+  #object(object: number, payload: Uint8Array, previous: WrittenGroup | null, context: WriteContext): WrittenObject {
     const envelope = {
       ttlMs: context.ttlMs,
       publishTimeMs: Math.max(publishTimeMs(context.epoch, context.nowBootMs), 0),
     };
-    const properties = encodeObjectProperties(previousGroup === null ? envelope : { ...envelope, previousGroup });
+    const place =
+      previous === null ? {} : { previousGroup: previous.group, previousObject: previous.objects.length - 1 };
+    const properties = encodeObjectProperties({ ...envelope, ...place });
     return { object, properties, payload, fixedBootMs: context.nowBootMs };
   }
 }
