@@ -125,7 +125,8 @@ export class Runner implements AsyncDisposable {
   #arm(): void {
     this.#timer?.[Symbol.dispose]();
     this.#timer = null;
-    if (this.#stopping.signal.aborted) return;
+    // While it works, nothing can be done about what comes due: it looks at the time again when it has finished.
+    if (this.#stopping.signal.aborted || !this.#idle) return;
     const nextBootMs = this.#core.nextBootMs();
     if (nextBootMs === null) return;
     this.#timer = this.#runtime.at(nextBootMs, () => this.turn());
