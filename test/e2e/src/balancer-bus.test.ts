@@ -89,7 +89,7 @@ await describeInNamespace('a balancer that is told by the bus', import.meta.file
     expect(first).toMatchObject({ severity: 'warning', text: expect.stringMatching(/what is in force is \d+ s old/) });
     const rules = ruleset();
     await lab.kill('balancer');
-    expect(new Set(await lab.visit(20))).toEqual(new Set(lab.backends));
+    expect(new Set(await lab.visit(60))).toEqual(new Set(lab.backends));
     await startBalancer();
     const [, second] = await stale(2);
     expect(second!.event['ageMs']).toBeGreaterThan(Number(first!.event['ageMs']));
