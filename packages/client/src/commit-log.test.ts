@@ -120,6 +120,44 @@ describe('Publisher commits', () => {
     expect([first.object, second.object]).toEqual([0, 0]);
   });
 
+  it('BUS-90: values that come while the disk is busy take one write, and are seen in their order once the newest is safe', async () => {
+    const bench = new Bench();
+    bench.machine.disk.latencyMs = 10;
+    const publisher = await bench.open(bench.machine.start());
+    const startMs = bench.world.nowMs;
+    const edits = Array.from({ length: 50 }, (_, index) =>
+      publisher.publish(organisationList, params, listOf(index + 1), { ttlMs: TTL_MS }),
+    );
+    await bench.world.runFor(5);
+    expect(bench.seen).toEqual([]);
+    const published = await bench.settle(Promise.all(edits));
+    expect(bench.world.nowMs - startMs).toBeLessThanOrEqual(20);
+    expect(bench.seen.map(({ object }) => versionOf(object))).toEqual(edits.map((_, index) => index + 1));
+    expect(bench.seen.map(({ group }) => group)).toEqual(published.map(({ group }) => group));
+    const previous = bench.seen.map(({ object }) => readObjectProperties(object.properties).previousGroup);
+    expect(previous).toEqual([null, ...published.slice(0, -1).map(({ group }) => group)]);
+    const again = await bench.open(bench.machine.start());
+    expect([...again.tracks()].map(({ writer }) => writer.newest?.objects[0]?.payload)).toEqual([
+      bench.seen.at(-1)?.object.payload,
+    ]);
+  });
+
+  it('BUS-90: when that write fails none of them is seen, and all are told', async () => {
+    const bench = new Bench();
+    bench.machine.disk.latencyMs = 10;
+    const publisher = await bench.open(bench.machine.start());
+    bench.machine.disk.writeFailure = 'disk full';
+    const edits = Array.from({ length: 5 }, (_, index) =>
+      publisher.publish(organisationList, params, listOf(index + 1), { ttlMs: TTL_MS }),
+    );
+    const outcomes = await bench.settle(Promise.allSettled(edits));
+    expect(outcomes.map(({ status }) => status)).toEqual(edits.map(() => 'rejected'));
+    expect(bench.seen).toEqual([]);
+    bench.machine.disk.writeFailure = null;
+    await bench.publish(publisher, 6);
+    expect(bench.seen.map(({ object }) => versionOf(object))).toEqual([6]);
+  });
+
   it('BUS-49: an unchanged value is renewed at a third of its TTL, with the same bytes, in a new group', async () => {
     const bench = new Bench();
     const publisher = await bench.open(bench.machine.start());

@@ -3,12 +3,12 @@ import type { Runtime } from '@higgins/runtime';
 import { type Epoch, epochOf, epochRefusal } from './core/epoch.js';
 import { trackFileName } from './core/file-name.js';
 import { decodeJournalEntry, encodeJournalEntry, type JournalEntry } from './core/journal-entry.js';
-import { elapsedMs, momentNow } from './core/moment.js';
+import { elapsedMs, type Moment, momentNow } from './core/moment.js';
 import type { WriteContext, WrittenObject } from './core/track-writer.js';
 import type { EpochLease } from './epoch-lease.js';
 import { StorageError } from './errors.js';
-import { RENEWAL_PART } from './limits.js';
-import { type PlannedWrite, PublishedTrack, type PublishedTrackOptions } from './published-track.js';
+import { RENEWAL_PART, WRITES_TOGETHER_MAX } from './limits.js';
+import { type PlannedWrite, PublishedTrack, type PublishedTrackOptions, type WaitingWrite } from './published-track.js';
 
 export interface CommitLogOptions {
   readonly runtime: Runtime;
@@ -28,6 +28,11 @@ export interface Published {
   readonly name: FullTrackName;
   readonly group: number;
   readonly object: number;
+}
+
+interface Planned {
+  readonly waiting: WaitingWrite;
+  readonly write: PlannedWrite;
 }
 
 /** How soon a renewal that failed is tried again. */
@@ -82,7 +87,13 @@ export class CommitLog {
 
   /** Commits what `plan` makes of the track when its turn comes. Rejects with StorageError or EpochError: nothing was seen then. */
   write(track: PublishedTrack, ttlMs: number, plan: (context: WriteContext) => PlannedWrite): Promise<Published> {
-    return this.#enqueue(track, () => this.#execute(track, ttlMs, plan, false));
+    if (track.shape !== 'state') return this.#enqueue(track, () => this.#execute(track, ttlMs, plan, false));
+    return new Promise((resolve, reject) => {
+      const done = (place: { readonly group: number; readonly object: number }) =>
+        resolve({ name: track.name, ...place });
+      track.waiting.push({ ttlMs, plan, resolve: done, reject });
+      if (track.waiting.length === 1) void this.#enqueue(track, () => this.#writeWaiting(track));
+    });
   }
 
   /** Starts a new group with the same content, `intervalMs` after the last time; asks meanwhile count as one. */
@@ -146,6 +157,51 @@ export class CommitLog {
     return result;
   }
 
+  /**
+   * Values that came while the disk was busy are made safe by one write, that of the newest: those that it replaces are
+   * seen after it, in their order, and would be worth nothing after a crash. So a burst of edits takes few writes.
+   */
+  async #writeWaiting(track: PublishedTrack): Promise<void> {
+    while (track.waiting.length > 0) {
+      let planned: readonly Planned[] = [];
+      try {
+        await this.#raiseEpoch(track);
+        planned = this.#planWaiting(track);
+        const committed = momentNow(this.#runtime);
+        const newest = planned.at(-1);
+        if (newest !== undefined) await this.#journal(track, newest.write, false);
+        for (const { write, waiting } of planned) waiting.resolve(this.#commit(track, write, committed));
+      } catch (error) {
+        const failed = planned.length > 0 ? planned.map(({ waiting }) => waiting) : track.waiting.splice(0);
+        for (const { reject } of failed) reject(error);
+      }
+    }
+  }
+
+  #planWaiting(track: PublishedTrack): Planned[] {
+    const planned: Planned[] = [];
+    while (track.waiting.length > 0 && planned.length < WRITES_TOGETHER_MAX) {
+      // The epoch has room for the first of them.
+      if (planned.length > 0 && track.writer.needsEpochAbove(this.#epoch) !== null) break;
+      const waiting = track.waiting.shift()!;
+      const context = { epoch: this.#epoch, nowBootMs: this.#runtime.bootMs(), ttlMs: waiting.ttlMs };
+      const follows = planned.at(-1)?.write.draft.after;
+      try {
+        planned.push({ waiting, write: waiting.plan(follows === undefined ? context : { ...context, follows }) });
+      } catch (error) {
+        waiting.reject(error);
+      }
+    }
+    return planned;
+  }
+
+  #commit(track: PublishedTrack, write: PlannedWrite, committed: Moment): Published {
+    track.commit(write, committed);
+    this.#options.onCommitted(track, write.draft.added, write.newGroup);
+    this.#scheduleRenewal(track);
+    return { name: track.name, group: write.draft.after.group, object: write.draft.added.object };
+  }
+
   async #execute(
     track: PublishedTrack,
     ttlMs: number,
@@ -156,10 +212,7 @@ export class CommitLog {
     const write = plan({ epoch: this.#epoch, nowBootMs: this.#runtime.bootMs(), ttlMs });
     const committed = momentNow(this.#runtime);
     if (write.journal) await this.#journal(track, write, renewal);
-    track.commit(write, committed);
-    this.#options.onCommitted(track, write.draft.added, write.newGroup);
-    this.#scheduleRenewal(track);
-    return { name: track.name, group: write.draft.after.group, object: write.draft.added.object };
+    return this.#commit(track, write, committed);
   }
 
   // A renewal commits nothing: a disk that fails must not make the values of a healthy publisher expire.

@@ -73,3 +73,6 @@ export const HANDOVER_MS_MAX = 5_000;
 
 /** How often it is asked whether it has. */
 export const HANDOVER_CHECK_MS = 50;
+
+/** Values of one track that one write of the journal makes safe: bounds the work that is done for them in one turn. */
+export const WRITES_TOGETHER_MAX = 1024;

@@ -25,6 +25,14 @@ export interface PlannedWrite {
   readonly deleted?: Deletion | null;
 }
 
+/** A value that waits until the disk is free. */
+export interface WaitingWrite {
+  readonly ttlMs: number;
+  readonly plan: (context: WriteContext) => PlannedWrite;
+  readonly resolve: (place: { readonly group: number; readonly object: number }) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** The publisher's side of one track: decides what each change becomes on the wire. Does no I/O. */
 export class PublishedTrack {
   readonly name: FullTrackName;
@@ -43,6 +51,8 @@ export class PublishedTrack {
   deleted: Deletion | null = null;
   /** Newest epoch that was seen on the track from others. */
   seenEpoch: number | null = null;
+  /** Values of a state track that wait to be written together. */
+  readonly waiting: WaitingWrite[] = [];
   /** Waits for its turn: changes of one track are written one after the other. */
   queue: Promise<unknown> = Promise.resolve();
   renewal: Disposable | null = null;

@@ -31,6 +31,8 @@ export interface WriteContext {
   readonly epoch: Epoch;
   readonly nowBootMs: number;
   readonly ttlMs: number;
+  /** The group that the next one follows, where that is a draft itself; absent: the newest that is committed. */
+  readonly follows?: WrittenGroup;
 }
 
 /**
@@ -74,7 +76,7 @@ export class TrackWriter {
     }
     const group = groupId(epoch, this.#counter);
     this.#counter += 1;
-    const previous = this.#newest;
+    const previous = context.follows ?? this.#newest;
     const added = this.#object(0, payload, previous, context);
     const previousGroup = previous?.group ?? null;
     return { after: { group, previousGroup, objects: [added] }, added, ttlMs: context.ttlMs };

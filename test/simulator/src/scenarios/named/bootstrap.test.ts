@@ -11,7 +11,7 @@ const DEATH_KNOWN_MS = 5000;
 /** How much longer than its TTL a value may seem to live: deliveries over the longest path here, and rounding. */
 const DELIVERY_MS = 100;
 
-describe('subscribers and bootstrap', () => {
+describe('subscribers and bootstrap', { timeout: 300_000 }, () => {
   it('BUS-30: a dead session withdraws what it announced; its value stays for the rest of its TTL, for newcomers too', async () => {
     const { stage, publisher } = await twoRelays(30);
     const watcher = await ForeignPeer.connect(stage, 'watcher', 'edge');
@@ -106,7 +106,7 @@ describe('subscribers and bootstrap', () => {
     expect(waiting.map(({ versions }) => versions())).toEqual([[1], [1]]);
   });
 
-  it('BUS-36: an hour of flapping relays needs no operator', { timeout: 300_000 }, async () => {
+  it('BUS-36: an hour of flapping relays needs no operator', async () => {
     const stage = await established({ authorUntilMs: 3_600_000, intervalMs: 20_000 });
     const faults = Array.from({ length: 60 }, (_, index) => {
       const times = { atMs: 20_000 + index * 59_000, durationMs: 1000 + (index % 12) * 1000 };

@@ -24,7 +24,7 @@ import { converge, established, TTL_MS } from './two-tiers.fixture.js';
 /** The stated error of a deadline here: fastest delivery over the longest path, and 10 ms that each relay need not count. */
 const ERROR_MS = 150;
 
-describe('TTL, freshness and safe defaults', () => {
+describe('TTL, freshness and safe defaults', { timeout: 300_000 }, () => {
   it('BUS-43: a PoP that is cut off goes to its default at the TTL, and back at once with the first fresh object', async () => {
     const { simulation, topology } = await established({ authorUntilMs: 600_000 });
     for (const relay of RELAYS) simulation.network.partition(relay, 'pop-1');

@@ -6,7 +6,7 @@ const TTL_MS = 60_000;
 /** Longest way back after a fault: idle time-out (4 s), back-off (10 s) at two hops, a renewal (20 s). */
 const CONVERGENCE_MS_MAX = 45_000;
 
-describe('relays and topology', () => {
+describe('relays and topology', { timeout: 300_000 }, () => {
   it('BUS-55: the loss of all relays of one region touches nobody elsewhere, and its own PoPs find others', async () => {
     const whole = await runContinent(false);
     const broken = await runContinent(true);

@@ -4,7 +4,7 @@ import { PUBLISHER } from '../../topologies/two-tiers.js';
 import { listOf, Stage } from './stage.fixture.js';
 import { converge, established } from './two-tiers.fixture.js';
 
-describe('sequences', () => {
+describe('sequences', { timeout: 300_000 }, () => {
   it('BUS-09: Group IDs rise while the publisher crashes again and again', async () => {
     const stage = await established({ authorUntilMs: 120_000 });
     const { simulation, topology } = stage;

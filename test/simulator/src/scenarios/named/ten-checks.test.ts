@@ -1,4 +1,4 @@
-import { organisationList, parseListEntries } from '@higgins/signals';
+import { type NamedList, organisationList, parseListEntries } from '@higgins/signals';
 import { describe, expect, it } from 'vitest';
 import { PUBLISHER, RELAYS } from '../../topologies/two-tiers.js';
 import { BLOCKED, listOf, Stage } from './stage.fixture.js';
@@ -10,7 +10,7 @@ const DAY_MS = 24 * 3_600_000;
  * Ten checks that tell a bus from a toy. Those that need a kernel or programs of others are end-to-end and interop tests
  * that carry `check N` in their titles; docs/simulation.md says where each one is.
  */
-describe('ten checks', () => {
+describe('ten checks', { timeout: 300_000 }, () => {
   it('check 4: a megabyte every 100 ms into a link of one megabit per second still completes versions', async () => {
     const stage = new Stage(4, { latencyMs: 20 }, false);
     stage.relay('edge');
@@ -18,23 +18,20 @@ describe('ten checks', () => {
     const follower = await stage.participant('follower', ['edge']);
     stage.simulation.network.configure('edge', 'follower', { bytesPerSecond: 125_000 });
     const followed = follower.follow();
-    const prefixes = Array.from({ length: 62_000 }, (_, index) => `2001:db8:${spread(index)}::1`);
-    const entries = parseListEntries(prefixes);
-    const size = organisationList.encode({ ...listOf(1), entries }).length;
-    expect(size).toBeGreaterThan(1_000_000);
-    const versions = 600;
+    const { signal, bytes } = megabyteLists();
+    expect(bytes).toBeGreaterThan(1_000_000);
+    const versions = 300;
     for (let version = 1; version <= versions; version += 1) {
-      const list = { ...listOf(version), entries };
-      await stage.settle(publisher.client.publish(organisationList, BLOCKED, list, { ttlMs: DAY_MS }));
+      await stage.settle(publisher.client.publish(signal, BLOCKED, listOf(version), { ttlMs: DAY_MS }));
       await stage.run(100);
     }
+    // Half a minute has room for three and a half of them; the ones in between were never begun.
     const during = followed.versions();
-    // A minute has room for seven of them; two of those may have been cut short.
-    expect(during.length).toBeGreaterThanOrEqual(5);
+    expect(during.length).toBeGreaterThanOrEqual(2);
     expect(during).toEqual(during.toSorted((left, right) => left - right));
-    const late = await stage.until('the last version', () => followed.now()?.version === versions);
+    const lateMs = await stage.until('the last version', () => followed.now()?.version === FIRST + versions);
     // One that is under way, and the last one itself.
-    expect(late).toBeLessThan(2.5 * (size / 125));
+    expect(lateMs).toBeLessThan(2.5 * (bytes / 125));
   });
 
   it.each([
@@ -106,6 +103,23 @@ describe('ten checks', () => {
     expect(groups).toEqual(groups.toSorted((left, right) => left - right));
   });
 });
+
+/** Where the versions of large lists begin: beyond it each takes the same bytes. */
+const FIRST = 1_000_000;
+
+/** A signal that writes every version as a list of a megabyte, which is encoded once: the link is to be busy, not the test. */
+function megabyteLists(): { readonly signal: typeof organisationList; readonly bytes: number } {
+  const prefixes = Array.from({ length: 62_000 }, (_, index) => `2001:db8:${spread(index)}::1`);
+  const entries = parseListEntries(prefixes);
+  const [one, other] = [0, 1].map((add) => organisationList.encode({ ...listOf(FIRST + add), entries }));
+  const versionAt = one!.findIndex((byte, index) => byte !== other![index]) - 3;
+  const encode = ({ version }: NamedList) => {
+    const payload = one!.slice();
+    new DataView(payload.buffer).setUint32(versionAt, FIRST + version);
+    return payload;
+  };
+  return { signal: { ...organisationList, encode }, bytes: one!.length };
+}
 
 /** Two hexadecimal groups that do not repeat and do not lie side by side. */
 function spread(index: number): string {
