@@ -253,7 +253,7 @@ describe('the service unit', () => {
   const unit = fileURLToPath(new URL('../../../examples/systemd/higgins-lb.service', import.meta.url));
 
   it.skipIf(!existsSync('/usr/bin/systemd-analyze'))(
-    'LOB-67: is accepted by systemd, reloads by SIGHUP, and has two capabilities in place of root',
+    'LOB-67: is accepted by systemd, reloads by SIGHUP, and has a few capabilities in place of root',
     () => {
       const directory = mkdtempSync(join(tmpdir(), 'higgins-unit-'));
       try {
@@ -267,7 +267,9 @@ describe('the service unit', () => {
         });
         expect(report.status, report.stdout).toBe(0);
         expect(text).toMatch(/^ExecReload=.*-HUP \$MAINPID$/m);
-        expect(text).toMatch(/^AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW$/m);
+        expect(text).toMatch(/^AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW CAP_BPF CAP_PERFMON$/m);
+        // Looks at members of direct server return are packets of their own.
+        expect(text).toMatch(/^RestrictAddressFamilies=.*\bAF_PACKET\b/m);
         expect(text).toMatch(/^DynamicUser=yes$/m);
       } finally {
         rmSync(directory, { recursive: true, force: true });

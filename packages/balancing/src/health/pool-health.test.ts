@@ -24,6 +24,55 @@ const good = (successes: number) => ({ successes, failures: 0 });
 const stateOf = (pool: PoolHealth, name: string): string =>
   pool.report().find(({ member }) => member.name === name)!.status.state;
 
+describe('fitness for the data path', () => {
+  const strict = (options: HealthOptions = {}) => create({ ...options, fitnessRequired: true });
+
+  it('L4-61: nobody serves before it is found fit, and whoever is not does not', () => {
+    const pool = strict();
+    expect([serving(pool, 0), pool.rotation(0).mode]).toEqual(['', 'reject']);
+    expect(text(pool.setFit('a', true, 1))).toEqual(['1 a ejected -> active (keep)', '1 pool reject -> normal']);
+    expect(text(pool.setFit('b', false, 2))).toEqual(['2 b ejected -> ejected direct-return-failure(keep)']);
+    expect(serving(pool, 2)).toBe('a');
+    expect(text(pool.setFit('b', true, 3))).toEqual(['3 b ejected -> active (keep)']);
+    expect([pool.isFit('b'), pool.isFit('c')]).toEqual([true, null]);
+  });
+
+  it('L4-61: neither panic nor failing open lets in who is not fit', () => {
+    const pool = strict({ active: { fall: 1 }, panicPercent: 90, whenNoneHealthy: 'fail-open' });
+    for (const name of ['a', 'b', 'c']) pool.setFit(name, name !== 'c', 1);
+    pool.check('a', false, 2);
+    expect([serving(pool, 2), pool.rotation(2).mode]).toEqual(['a b', 'panic']);
+    pool.check('b', false, 3);
+    expect([serving(pool, 3), pool.rotation(3).mode]).toEqual(['a b', 'fail-open']);
+  });
+
+  it('L4-61: a failed check is the reason that is told before fitness', () => {
+    const pool = strict({ active: { fall: 1 } });
+    pool.setFit('a', false, 1);
+    expect(text(pool.check('a', false, 2))).toEqual(['2 a ejected -> ejected active-check-failure(cut)']);
+  });
+
+  it('L4-61: who served before it was asked for goes on, and without the demand all are fit', () => {
+    const pool = create({});
+    expect(text(pool.setFit('a', false, 1))).toEqual([]);
+    pool.configure(healthSettings({ fitnessRequired: true }), [...four(), { name: 'e', weight: 1 }], 2);
+    expect(serving(pool, 2)).toBe('a b c d');
+    pool.setFit('a', false, 3);
+    expect(serving(pool, 3)).toBe('b c d');
+    pool.configure(healthSettings({}), [...four(), { name: 'e', weight: 1 }], 4);
+    expect(serving(pool, 4)).toBe('a b c d e');
+  });
+
+  it('L4-61: a restart remembers what was found', () => {
+    const pool = strict();
+    for (const name of ['a', 'b', 'c']) pool.setFit(name, name !== 'b', 1);
+    const next = strict();
+    next.restore(pool.report(), 2);
+    expect(serving(next, 2)).toBe('a c');
+    expect(next.isFit('d')).toBeNull();
+  });
+});
+
 describe('active checks', () => {
   it('LOB-59, LOB-20: `fall` failures in a row take a member out, `rise` successes bring it back', () => {
     const pool = create({ active: { rise: 3, fall: 3 } });

@@ -27,6 +27,17 @@ const CASES: readonly (readonly [Occurrence, string])[] = [
     'pool local/lobby/web (IPv6) turned from normal service to all members, since none is well',
   ],
   [
+    {
+      ...{ kind: 'direct-return-failed', ...MEMBER, listener: 'dns', address: 'fd00::1' },
+      reason: 'virtual-address-absent: fd09::9 is not there',
+    },
+    'member web1 of pool local/lobby/web (IPv6) at fd00::1 is not set up for listener dns: virtual-address-absent: fd09::9 is not there',
+  ],
+  [
+    { kind: 'direct-return-restored', ...MEMBER, listener: 'dns', address: 'fd00::1' },
+    'member web1 of pool local/lobby/web (IPv6) at fd00::1 is set up for listener dns',
+  ],
+  [
     { kind: 'drain-progress', ...MEMBER, connections: 3, endsAtWallMs: null },
     'member web1 of pool local/lobby/web (IPv6) drains, 3 connections are left',
   ],

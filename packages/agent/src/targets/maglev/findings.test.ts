@@ -89,6 +89,17 @@ await describeInNamespace('kernel probe', import.meta.filename, ['network', 'use
     shell(finding!.remedy);
   });
 
+  it('L4-61, LOB-38: that members can not be looked at is named, whatever keeps the node from it', async () => {
+    const refused = 'opening a packet socket: Address family not supported by protocol (os error 97)';
+    expect((await probeKernel(proc, refused)).findings).toMatchObject([
+      { severity: 'warning', about: 'packet sockets', message: expect.stringContaining(refused) },
+    ]);
+    write('self/status', 'CapEff:\t0000000000001000\n');
+    expect((await probeKernel(proc, 'opening a packet socket: Operation not permitted')).findings).toMatchObject([
+      { severity: 'warning', about: 'CAP_NET_RAW', message: expect.stringContaining("can't be looked at") },
+    ]);
+  });
+
   it('LOB-38: without the right to change the ruleset the report says so, and how to give it', () => {
     const program = fileURLToPath(new URL('../../../dist/targets/maglev/findings.js', import.meta.url));
     const script = `const { probeKernel } = await import(${JSON.stringify(program)}); console.log(JSON.stringify(await probeKernel()))`;

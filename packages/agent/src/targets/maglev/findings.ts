@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { probeObstacle } from '@higgins/netlink';
 import { NftError } from '../nft/errors.js';
 import { runNft } from '../nft/nft-command.js';
 import { type KernelFeature, probeFeatures } from './features.js';
@@ -27,9 +28,12 @@ export interface KernelReport {
 const FLOWS_MIN = 65_536;
 const CAPABILITIES = { CAP_NET_ADMIN: 12, CAP_NET_RAW: 13 } as const;
 
-/** Looks at rights, features and settings of the network namespace. Changes nothing and never rejects. `proc` for tests. */
-export async function probeKernel(proc = '/proc'): Promise<KernelReport> {
-  const rights = await rightsMissing(proc);
+/**
+ * Looks at rights, features and settings of the network namespace. Changes nothing and never rejects. `proc` and `obstacle`
+ * (why packets of one's own can't be sent) for tests.
+ */
+export async function probeKernel(proc = '/proc', obstacle = probeObstacle()): Promise<KernelReport> {
+  const rights = await rightsMissing(proc, obstacle);
   const settings = await settingsWrong(proc);
   try {
     const features = await probeFeatures();
@@ -49,7 +53,7 @@ function withFatal(rights: readonly KernelFinding[], error: unknown): KernelFind
   return [...rights, { severity: 'fatal', about: 'nft', message, remedy }];
 }
 
-async function rightsMissing(proc: string): Promise<KernelFinding[]> {
+async function rightsMissing(proc: string, obstacle: string | null): Promise<KernelFinding[]> {
   const status = (await read(join(proc, 'self/status'))) ?? '';
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? 'ffffffffffffffff'}`);
   const has = (name: keyof typeof CAPABILITIES) => (effective >> BigInt(CAPABILITIES[name])) & 1n;
@@ -60,8 +64,12 @@ async function rightsMissing(proc: string): Promise<KernelFinding[]> {
   }
   if (!has('CAP_NET_RAW')) {
     const message =
-      'members of direct server return get packets before anybody knows whether they are set up for it, and check types of the operator that send packets of their own kind will fail';
+      "members of direct server return can't be looked at before they get packets, and check types of the operator that send packets of their own kind will fail";
     findings.push({ severity: 'warning', about: 'CAP_NET_RAW', message, remedy: remedyFor('CAP_NET_RAW') });
+  } else if (obstacle !== null) {
+    const message = `members of direct server return can't be looked at before they get packets: ${obstacle}`;
+    const remedy = 'let its service have RestrictAddressFamilies=AF_PACKET';
+    findings.push({ severity: 'warning', about: 'packet sockets', message, remedy });
   }
   return findings;
 }
