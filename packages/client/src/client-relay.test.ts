@@ -83,6 +83,23 @@ describe('Client behind a relay', () => {
     expect(updates.at(-1)?.current?.value?.size).toBe(3);
   });
 
+  it('BUS-15: who holds nothing of a map asks for a group above the newest that it has seen', async () => {
+    const bench = new Bench(45);
+    const asked: unknown[] = [];
+    await ScriptedRelay.listen(bench, 'relay', {
+      subscribe(relay, { request }) {
+        relay.accept(request, 'map', { group: 5, object: 2 });
+        relay.live(request, [delta(5, 3, 'c')], false);
+      },
+      fetch: (relay, { request }) => relay.answer(request, 'map', [delta(5, 2, 'b')], false),
+      update: (_relay, { parameters }) => asked.push(parameters.newGroupRequest),
+    });
+    const edge = await bench.start('edge', ['relay']);
+    collect(edge.client.subscribeMap(applied, pop));
+    await bench.until('a request', () => asked.length > 0, 5_000);
+    expect(asked[0]).toBe(6);
+  });
+
   it('BUS-31: while the way upstream is broken, the value that a cache still holds is fetched', async () => {
     const bench = new Bench(43);
     const cancelled: number[] = [];

@@ -19,8 +19,8 @@ export class GapRefill {
     this.#runtime = runtime;
   }
 
-  /** `newGroup`: no fetch can help. `newest`: the newest group that is held. */
-  fill(join: TrackJoin, after: Place | null, newGroup: boolean, newest: number): void {
+  /** `newGroup`: no fetch can help. `newest`: the newest group that was seen, in part or whole; null: none was. */
+  fill(join: TrackJoin, after: Place | null, newGroup: boolean, newest: number | null): void {
     const attempt = this.#backoff.attempts;
     const pauseMs = this.#backoff.nextMs(this.#runtime.random());
     if (newGroup || attempt >= REFETCHES_BEFORE_NEW_GROUP) join.requestGroup(newest);

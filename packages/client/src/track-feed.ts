@@ -75,6 +75,10 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
     return this.#follower.last;
   }
 
+  get newestGroup(): number | null {
+    return this.#follower.newestGroup;
+  }
+
   /** Live objects that wait for others before them. */
   get waiting(): { readonly objects: number; readonly bytes: number } {
     return this.#follower.waiting;
@@ -216,6 +220,10 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
 
   disconnected(way: Way): void {
     this.#follower.disconnected(way);
+  }
+
+  asked(): void {
+    this.#options.counters.subscribes += 1;
   }
 
   established(): void {

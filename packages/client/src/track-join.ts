@@ -88,10 +88,10 @@ export class TrackJoin {
     this.#link.pump();
   }
 
-  /** Asks the publisher for a new group, where the track allows that. */
-  requestGroup(above: number): void {
+  /** Asks the publisher for a group above the newest that is known (null: none is), where the track allows that. */
+  requestGroup(newest: number | null): void {
     if (this.#over || !this.#subscribed || !this.#dynamicGroups) return;
-    this.#link.session.update(this.#subscription, { newGroupRequest: above + 1 });
+    this.#link.session.update(this.#subscription, { newGroupRequest: newest === null ? 0 : newest + 1 });
     this.#link.pump();
   }
 

@@ -15,6 +15,8 @@ export interface RouteHost {
   readonly shape: Shape;
   /** The newest place that is held; null at first. */
   readonly last: Place | null;
+  /** The newest group that was seen, held or not; null: none was. */
+  readonly newestGroup: number | null;
   subscribeParameters(): SubscribeParameters;
   describe(trackProperties: Uint8Array): void;
   receive(object: ReceivedObject, live: boolean, way: Way): void;
@@ -23,6 +25,8 @@ export interface RouteHost {
   groupEnded(group: ReceivedObject['group'], way: Way): void;
   groupReset(group: ReceivedObject['group'], way: Way): void;
   disconnected(way: Way): void;
+  /** A SUBSCRIBE was sent. */
+  asked(): void;
   established(): void;
   /** The subscription failed; it is tried again in `retryMs`, or never (null). */
   failed(error: RequestErrorInfo, retryMs: number | null): void;
@@ -68,7 +72,7 @@ export class TrackRoute implements JoinTarget {
 
   /** Fills a gap; see GapRefill. */
   fill(after: Place | null, newGroup: boolean): void {
-    if (this.#join !== null) this.#refill.fill(this.#join, after, newGroup, this.last?.group ?? 0);
+    if (this.#join !== null) this.#refill.fill(this.#join, after, newGroup, this.#host.newestGroup);
   }
 
   /** Objects follow each other again. */
@@ -142,6 +146,7 @@ export class TrackRoute implements JoinTarget {
     this.#join?.close();
     this.#host.disconnected(this.way);
     this.#join = new TrackJoin(this.link, this.#host.runtime, this);
+    this.#host.asked();
     this.link.pump();
   }
 

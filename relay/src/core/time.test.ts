@@ -79,6 +79,31 @@ describe('expiry', () => {
     expect(await cached(world, await world.client('edge'))).toEqual([]);
   });
 
+  it('BUS-13, BUS-49: a relay that joins late has all of a map group, though its first objects are older than their TTL', async () => {
+    const world = new TestWorld({ link: { latencyMs: 5 } });
+    const relays = [await world.relay('one'), await world.relay('two', { upstreams: ['one'] })];
+    await world.pass(1_000);
+    const publisher = new TestPublisher(await world.client('one'), TRACK, { shape: SHAPE_MAP });
+    publisher.announce();
+    (await world.client('one')).join(TRACK);
+    await world.until(() => publisher.subscribed === 1);
+    publisher.publish({ group: 1, object: 0, last: false, ttlMs: 1_000 });
+    for (let delta = 1; delta <= 3; delta++) {
+      await world.pass(600);
+      publisher.publish({ group: 1, object: delta, last: false, payload: '', ttlMs: 1_000 });
+    }
+    await world.pass(100);
+    const first = await world.client('two');
+    const { fetch } = first.join(TRACK);
+    await world.until(() => first.of('fetch-end', fetch).length === 1);
+    expect(first.places(fetch)).toEqual(['1/0', '1/1', '1/2', '1/3']);
+    expect(await cached(world, await world.client('two'))).toEqual(['1/0', '1/1', '1/2', '1/3']);
+    await world.pass(1_000);
+    expect(await cached(world, await world.client('two'))).toEqual([]);
+    await world.pass(5_000);
+    expect(relays.map((relay) => relay.node.core.budget.objects)).toEqual([0, 0]);
+  });
+
   it('an object without a TTL stays', async () => {
     const { world, publisher } = await edge(SHAPE_STATE);
     publisher.publish({ group: 1 });

@@ -145,6 +145,11 @@ export class TrackFollower<V> {
     this.#order.fetchEnded(complete, way);
   }
 
+  /** See `TrackOrder.newestGroup`. */
+  get newestGroup(): number | null {
+    return this.#order.newestGroup;
+  }
+
   /** See `TrackOrder.stalled`. */
   get stalled(): boolean {
     return this.#order.stalled;

@@ -56,15 +56,22 @@ export class TrackOrder<T extends PlacedObject> {
   #waitingBytes = 0;
   readonly #ended = new Set<number>();
   #last: Place | null;
+  #newestGroup: number | null;
 
   /** `last`: the newest place that was delivered in an earlier life, such as from disk. */
   constructor(shape: Shape, last: Place | null) {
     this.#shape = shape;
     this.#last = last;
+    this.#newestGroup = last?.group ?? null;
   }
 
   get last(): Place | null {
     return this.#last;
+  }
+
+  /** The newest group of which any object came, delivered or not; null: none did. */
+  get newestGroup(): number | null {
+    return this.#newestGroup;
   }
 
   /** True while a fetch is under way. */
@@ -90,6 +97,7 @@ export class TrackOrder<T extends PlacedObject> {
 
   /** An object of the fetch under way, or of the fallback; within a group in order. */
   fetched(object: T, way: Way = ONLY_WAY): void {
+    this.#see(object);
     if (this.#repeats(object, 'repeat')) return;
     if (this.#follows(object, true)) this.#deliver(object);
     else if (this.#shape === 'event' && !this.#isCovered(way)) this.#deliverBehindLoss(object);
@@ -108,6 +116,7 @@ export class TrackOrder<T extends PlacedObject> {
 
   /** An object of the live subscription. */
   live(object: T, way: Way = ONLY_WAY): void {
+    this.#see(object);
     this.#ways.add(way);
     if (this.#holdsBack(way)) this.#wait(object, way);
     else if (this.#repeats(object, 'old')) return;
@@ -211,6 +220,10 @@ export class TrackOrder<T extends PlacedObject> {
   #deliverBehindLoss(object: T): void {
     this.#out.push({ kind: 'lost', after: this.#last, before: { group: object.group, object: object.object } });
     this.#deliver(object);
+  }
+
+  #see({ group }: T): void {
+    if (this.#newestGroup === null || group > this.#newestGroup) this.#newestGroup = group;
   }
 
   #reportGap(way: Way): void {

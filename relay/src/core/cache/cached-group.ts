@@ -32,6 +32,8 @@ export class CachedGroup {
   bytes = 0;
   /** When the last of its objects expires; Infinity if one never does. */
   lastExpiryMs = Number.NEGATIVE_INFINITY;
+  /** Kept until then though its time is up: objects of a map's group arrive oldest first. */
+  keptUntilMs = Number.NEGATIVE_INFINITY;
   /** When it was superseded by a newer complete group; null while it is the newest or in progress. */
   supersededMs: number | null = null;
   readonly timer: WheelTimer;

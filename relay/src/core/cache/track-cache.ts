@@ -23,6 +23,9 @@ export interface TrackCacheOptions {
   readonly onEvicted: (group: CachedGroup, expired: boolean) => void;
 }
 
+/** How long objects of a map that were too old when they came wait for the newer ones of their group. */
+const STALE_GROUP_MS = 5_000;
+
 /**
  * The cached groups of one track: the newest complete one and those in progress, and older ones within bytes and time.
  * Whoever hands out an object asks `isValid` first.
@@ -82,6 +85,7 @@ export class TrackCache implements GroupOwner {
     if (!this.#options.budget.fits(cost)) return;
     const group = this.group(object.group) ?? this.#newGroup(object.group, object.receivedMs);
     group.insert(object);
+    if (object.expiresMs <= object.receivedMs) group.keptUntilMs = object.receivedMs + STALE_GROUP_MS;
     this.#bytes += cost;
     const place: Location = { group: object.group, object: object.object };
     this.known.add(place, place);
@@ -168,8 +172,12 @@ export class TrackCache implements GroupOwner {
   }
 
   #dueMs(group: CachedGroup): number {
-    const expiryMs = this.#options.groupLivesByNewest() ? group.newestExpiryMs : group.lastExpiryMs;
+    const expiryMs = Math.max(this.#expiryMs(group), group.keptUntilMs);
     return group.supersededMs === null ? expiryMs : Math.min(expiryMs, group.supersededMs + this.#options.historyMs);
+  }
+
+  #expiryMs(group: CachedGroup): number {
+    return this.#options.groupLivesByNewest() ? group.newestExpiryMs : group.lastExpiryMs;
   }
 
   #schedule(group: CachedGroup): void {
@@ -179,8 +187,7 @@ export class TrackCache implements GroupOwner {
   }
 
   #timeUp(group: CachedGroup): void {
-    const expiryMs = this.#options.groupLivesByNewest() ? group.newestExpiryMs : group.lastExpiryMs;
-    const expired = expiryMs <= group.timer.dueMs;
+    const expired = this.#expiryMs(group) <= group.timer.dueMs;
     this.#remove(group, expired);
     if (expired && this.#options.newestIsState()) this.dropBefore(group.group);
   }

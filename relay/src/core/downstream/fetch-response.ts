@@ -187,8 +187,8 @@ export class FetchResponse {
     return stop;
   }
 
-  /** Writes the next object up to `end`; returns what is settled then. */
-  #copy(end: Location): Location {
+  /** Writes the next object up to `end`; returns what is settled then, or null to wait. */
+  #copy(end: Location): Location | null {
     const { cache } = this.wish.track;
     const { nowMs } = this.#context;
     const object = cache.next(this.#position);
@@ -197,12 +197,22 @@ export class FetchResponse {
     if (object.status !== 'normal') return place;
     const group = cache.group(object.group);
     if (group === null || !cache.isValid(group, object, nowMs)) {
+      if (this.#awaitsNewer()) return null;
       this.#write(this.#encoder.rangeEnd(place, true));
     } else {
       const properties = this.wish.track.propertiesAt(object, nowMs, true);
       this.#write(this.#encoder.object({ ...object, properties }));
     }
     return place;
+  }
+
+  /** A map's group comes oldest object first: whether it counts is known with its newest. */
+  #awaitsNewer(): boolean {
+    const { nowMs, timers } = this.#context;
+    const { track } = this.wish;
+    if (track.policy.shape !== 'map' || track.fills.size === 0 || nowMs >= this.#fillUntilMs) return false;
+    timers.schedule(this.#timer, this.#fillUntilMs);
+    return true;
   }
 
   #write(bytes: Uint8Array): void {

@@ -122,7 +122,7 @@ function take(context: RelayContext, source: Source, object: CachedObject, feed:
   if (feed.live === null) context.counters.dropped++;
 }
 
-/** Checks an object against what is known and caches it. Only one that was added may be handed out. */
+/** Checks an object against what is known and caches it. Only one that was added may be forwarded. */
 export function store(context: RelayContext, from: Source | Fill, object: CachedObject): 'added' | 'known' | 'dropped' {
   const { track } = from;
   const { cache } = track;
@@ -148,6 +148,11 @@ export function store(context: RelayContext, from: Source | Fill, object: Cached
   }
   if (expired(context, object)) {
     counters.dropped++;
+    // A map's group counts as long as its newest object, and without its snapshot it is worth nothing.
+    if (track.policy.shape === 'map') {
+      cache.insert(object);
+      return 'dropped';
+    }
     // It still takes the place of what came before it.
     if (track.newestIsState) cache.dropBefore(object.group);
     return 'dropped';
