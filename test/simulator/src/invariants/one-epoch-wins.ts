@@ -23,7 +23,7 @@ export function oneEpochWins({ epochOf, tracks, subscribers }: EpochOptions): In
   holds(): boolean;
 } {
   const { id } = guarantee;
-  const newest = new Map<string, number>();
+  const newest = new Map<string, { readonly epoch: number; readonly endsMs: number }>();
   /** What the running process has seen last. */
   const seen = new Map<string, number>();
   /** What the node has, over restarts. */
@@ -39,10 +39,12 @@ export function oneEpochWins({ epochOf, tracks, subscribers }: EpochOptions): In
     seen.set(key, epoch);
     held.set(key, epoch);
   };
+  let now = 0;
   const lagging = (): string | null => {
     for (const track of tracks) {
-      const epoch = newest.get(track);
-      if (epoch === undefined) continue;
+      const { epoch, endsMs } = newest.get(track) ?? { epoch: 0, endsMs: 0 };
+      // What has expired is due to nobody.
+      if (now >= endsMs) continue;
       for (const node of subscribers()) {
         const has = held.get(`${node} ${track}`) ?? null;
         if (has !== epoch) return `${node} has epoch ${has} of ${track}, expected ${epoch}`;
@@ -52,13 +54,15 @@ export function oneEpochWins({ epochOf, tracks, subscribers }: EpochOptions): In
   };
   return {
     ...guarantee,
-    observe(observation) {
+    observe(observation, nowMs) {
+      now = nowMs;
       const { kind, node } = observation;
       if (kind === 'started') forget(seen, node);
       else if (kind === 'forgot') forget(held, node);
       else if (kind === 'committed') {
-        const { track, group } = observation;
-        newest.set(track, Math.max(newest.get(track) ?? 0, epochOf(group)));
+        const { track, group, ttlMs } = observation;
+        const epoch = epochOf(group);
+        if (epoch >= (newest.get(track)?.epoch ?? 0)) newest.set(track, { epoch, endsMs: nowMs + ttlMs });
       } else if (kind === 'received' || kind === 'held' || kind === 'delivered') {
         if (tracks.includes(observation.track)) see(node, observation.track, observation.group);
       } else if (kind === 'served' && observation.newest && tracks.includes(observation.track)) {
@@ -66,7 +70,8 @@ export function oneEpochWins({ epochOf, tracks, subscribers }: EpochOptions): In
       }
     },
     holds: () => lagging() === null,
-    finish() {
+    finish(nowMs) {
+      now = nowMs;
       const problem = lagging();
       if (problem !== null) throw new Violation(id, problem);
     },

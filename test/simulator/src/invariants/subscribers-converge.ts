@@ -10,7 +10,7 @@ export const guarantee: Guarantee = {
 
 /**
  * Invariant 14 of the design for subscribers, and BUS-12: who joins late has what the others have. A renewal under way
- * is no difference: what counts is the content, for maps the place.
+ * is no difference: what counts is the content, for maps the place. An event whose time is up is due to nobody.
  */
 export function subscribersConverge(
   tracks: readonly string[],
@@ -21,12 +21,13 @@ export function subscribersConverge(
   holds(): boolean;
 } {
   const { id } = guarantee;
-  const written = new Map<string, Content>();
+  const written = new Map<string, Content & { readonly endsMs: number }>();
   const taken = new Map<string, Content>();
+  let nowMs = 0;
   const lagging = (): string | null => {
     for (const track of tracks) {
       const wanted = written.get(track);
-      if (wanted === undefined) continue;
+      if (wanted === undefined || nowMs >= wanted.endsMs) continue;
       for (const node of subscribers()) {
         const has = taken.get(`${node} ${track}`) ?? null;
         if (has !== null && isSame(has, wanted)) continue;
@@ -37,7 +38,8 @@ export function subscribersConverge(
   };
   return {
     ...guarantee,
-    observe(observation) {
+    observe(observation, observedMs) {
+      nowMs = observedMs;
       // A process that restarts goes on where it was, unless its disk is gone.
       if (observation.kind === 'forgot') {
         for (const track of tracks) taken.delete(`${observation.node} ${track}`);
@@ -45,17 +47,18 @@ export function subscribersConverge(
       if (!('track' in observation) || !tracks.includes(observation.track)) return;
       const { kind, node, track } = observation;
       if (kind === 'committed') {
-        const { group, object, payload } = observation;
+        const { group, object, payload, ttlMs } = observation;
         const known = written.get(track);
         if (known === undefined || group > known.group || (group === known.group && object > known.object)) {
-          written.set(track, { group, object, payload });
+          written.set(track, { group, object, payload, endsMs: nowMs + ttlMs });
         }
       } else if (kind === 'received') taken.set(`${node} ${track}`, { ...observation, object: 0 });
       else if (kind === 'delivered') taken.set(`${node} ${track}`, observation);
       else if (kind === 'held') taken.set(`${node} ${track}`, { ...observation, payload: null });
     },
     holds: () => lagging() === null,
-    finish() {
+    finish(endMs) {
+      nowMs = endMs;
       const problem = lagging();
       if (problem !== null) throw new Violation(id, problem);
     },

@@ -35,7 +35,7 @@ export function thenTheDefaultOnce(
     ...guarantee,
     observe(observation, nowMs) {
       if (observation.kind === 'forgot' || observation.kind === 'started') consumers.begin(observation.node);
-      else if (observation.kind === 'fault') consumers.interrupted(nowMs);
+      else if (observation.kind === 'fault') consumers.interrupted(observation, nowMs);
       else if (observation.kind === 'received') consumers.received(observation, nowMs);
       else if (observation.kind === 'enforced') consumers.enforced(observation);
       else if (observation.kind === 'expired') consumers.expired(observation, expiries.get(observation.track));
@@ -69,6 +69,7 @@ interface Consumer {
 class Consumers {
   readonly #id: string;
   readonly #consumers = new Map<string, Consumer>();
+  #stalls = 0;
 
   constructor(id: string) {
     this.#id = id;
@@ -79,7 +80,8 @@ class Consumers {
   }
 
   /** A process that is held up takes its time: it counts from the end of that. */
-  interrupted(nowMs: number): void {
+  interrupted({ stalls, phase }: Interruption, nowMs: number): void {
+    if (stalls) this.#stalls += phase === 'begin' ? 1 : -1;
     for (const consumer of this.#consumers.values()) if (consumer.newerMs !== null) consumer.newerMs = nowMs;
   }
 
@@ -111,6 +113,7 @@ class Consumers {
   }
 
   check(nowMs: number): void {
+    if (this.#stalls > 0) return;
     for (const { node, track, newerMs } of this.#consumers.values()) {
       if (newerMs === null || nowMs <= newerMs + AT_ONCE_MS) continue;
       throw new Violation(this.#id, `${node} has a newer value of ${track}, and still does what its default says`);
@@ -126,6 +129,11 @@ class Consumers {
     }
     return consumer;
   }
+}
+
+interface Interruption {
+  readonly stalls: boolean;
+  readonly phase: 'begin' | 'end';
 }
 
 interface Told {

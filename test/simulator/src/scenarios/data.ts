@@ -4,6 +4,8 @@ import { Simulation } from '../frame/simulation.js';
 import { buildData, type DataTopology, INVALID, PUBLISHER, STANDBY, SUBSCRIBERS } from '../topologies/data.js';
 
 const TTL_MS = 12_000;
+/** Long enough for events to be caught up with after every fault, or not. */
+const EVENT_TTLS_MS = [120_000, 120_000, 120_000, TTL_MS];
 const EDIT_MS = 400;
 const FAULTS_FROM_MS = 4_000;
 const FAULTS_UNTIL_MS = 30_000;
@@ -30,6 +32,7 @@ export const data: Scenario = {
       ...{ seed, standby },
       hops: 1 + random.integer(HOPS_MAX),
       ttlMs: TTL_MS,
+      eventTtlMs: random.pick(EVENT_TTLS_MS),
       editIntervalMs: EDIT_MS,
       authorUntilMs: FAULTS_UNTIL_MS,
       wallOffsetMsMax: 5000,

@@ -31,6 +31,7 @@ export interface DataOptions {
   /** Relays between publishers and the farthest subscribers, 1 to 5. */
   readonly hops: number;
   readonly ttlMs: number;
+  readonly eventTtlMs: number;
   /** Mean pause between two edits of the map. */
   readonly editIntervalMs: number;
   /** World time from which on nothing new is written. */
@@ -149,11 +150,11 @@ function addPublishers(
   relays: readonly string[],
   { author, invalid }: Pick<Parts, 'author' | 'invalid'>,
 ): void {
-  const { ttlMs, editIntervalMs, authorUntilMs: untilMs, standby } = options;
+  const { ttlMs, eventTtlMs, editIntervalMs, authorUntilMs: untilMs, standby } = options;
   const head = relayUrl(relays[0]!);
   const lease = new WriterLease(simulation.world);
   for (const name of standby ? [PUBLISHER, STANDBY] : [PUBLISHER]) {
-    const content = { author, lease, ttlMs, editIntervalMs, untilMs };
+    const content = { author, lease, ttlMs, eventTtlMs, editIntervalMs, untilMs };
     const program = dataPublisherProgram({ ...credentials(name), ...content, relays: [head] });
     simulation.node(machine(simulation, options, name), program);
   }
