@@ -21,6 +21,21 @@ describe('BalancerNode', () => {
     expect(kernel.members()).toBe('a');
   });
 
+  it('L4-76: puts in force what was under way when it died, without going back to the one before', async () => {
+    const { kernel } = await started(null, { last: of('a', 'b'), underWay: of('a') });
+    expect(kernel.history).toEqual(['a']);
+  });
+
+  it('goes back to the one before if the kernel refuses what was under way, and insists', async () => {
+    const kernel = new Kernel();
+    kernel.refuses = 'a';
+    const { world } = await started(null, { last: of('a', 'b'), underWay: of('a'), kernel });
+    expect(kernel.members()).toBe('a b');
+    kernel.refuses = null;
+    await world.runFor(31_000);
+    expect(kernel.members()).toBe('a');
+  });
+
   it('does not go back to one that was refused once a newer one has come', async () => {
     const { world, tell, kernel } = await started(of('a', 'b'));
     kernel.refusal = 'the ruleset is locked';
@@ -46,15 +61,18 @@ describe('BalancerNode', () => {
 
 class Kernel implements BalancerTarget {
   refusal: string | null = null;
+  /** Members that it does not take, as `members` names them. */
+  refuses: string | null = null;
   readonly history: string[] = [];
   #desired: DesiredBalancer = { services: [] };
 
   members(): string {
-    return this.#desired.services.map(({ table }) => table.members.join(' ')).join('; ');
+    return membersOf(this.#desired);
   }
 
   async apply(desired: DesiredBalancer) {
     if (this.refusal !== null) throw new Error(this.refusal);
+    if (membersOf(desired) === this.refuses) throw new Error('these not');
     this.#desired = desired;
     if (this.history.at(-1) !== this.members()) this.history.push(this.members());
     return { transactions: 1, structure: true, appliedBootMs: 0 };
@@ -86,9 +104,16 @@ class Source implements DesiredSource {
   readonly name = 'org/acme/l4lb/shop/desired';
   readonly heardWallMs = null;
   observer: DesiredObserver | null = null;
+  readonly underWay: BalancerConfiguration | null;
+  readonly #last: BalancerConfiguration | null;
+
+  constructor(last: BalancerConfiguration | null, underWay: BalancerConfiguration | null) {
+    this.#last = last;
+    this.underWay = underWay;
+  }
 
   async open() {
-    return null;
+    return this.#last;
   }
 
   start(observer: DesiredObserver) {
@@ -108,11 +133,17 @@ class Source implements DesiredSource {
   }
 }
 
-async function started(first: BalancerConfiguration) {
+interface Before {
+  readonly last?: BalancerConfiguration;
+  readonly underWay?: BalancerConfiguration;
+  readonly kernel?: Kernel;
+}
+
+async function started(first: BalancerConfiguration | null, before: Before = {}) {
+  const { last = null, underWay = null, kernel = new Kernel() } = before;
   const world = new VirtualWorld({ seed: 1 });
   const runtime = new VirtualMachine(world, { name: 'n1' }).start();
-  const source = new Source();
-  const kernel = new Kernel();
+  const source = new Source(last, underWay);
   const nothing = () => undefined;
   const opening = BalancerNode.open({
     ...{ node: 'n1', runtime, source, bus: null, target: kernel },
@@ -125,9 +156,13 @@ async function started(first: BalancerConfiguration) {
   balancer.hub.listen((event) => events.push(event));
   balancer.start();
   const tell = (wanted: BalancerConfiguration) => source.observer!.changed(wanted);
-  tell(first);
+  if (first !== null) tell(first);
   await world.runFor(1_000);
   return { world, balancer, kernel, tell, events };
+}
+
+function membersOf({ services }: DesiredBalancer): string {
+  return services.map(({ table }) => table.members.join(' ')).join('; ');
 }
 
 /** A pool of these members, which nobody checks. */

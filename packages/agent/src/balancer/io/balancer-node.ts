@@ -105,7 +105,7 @@ export class BalancerNode implements AsyncDisposable {
     const { source, bus } = this.#options;
     bus?.start(this.#busObserver());
     // What is known from before comes first: what the source tells from now on is newer.
-    if (this.#desired !== null) this.control.adopt(this.#desired);
+    if (this.#desired !== null) this.control.adopt(this.#desired, source.underWay ?? null);
     source.start(this.control.observer);
   }
 

@@ -1,42 +1,25 @@
 import { type BalancerConfiguration, readConfiguration, type ValidationOptions } from '@higgins/balancing';
 import type { Client, StoredValue, Subscription } from '@higgins/client';
-import type { Disk } from '@higgins/runtime';
+import type { Runtime } from '@higgins/runtime';
 import { type GatewayConfiguration, gatewayConfiguration } from '@higgins/signals';
-import { z } from 'zod';
 import type { GatewayName } from './balancer-options.js';
 import { reasonOf } from './balancer-runner.js';
+import { DesiredFile, type KnownGateway } from './desired-file.js';
 import type { DesiredObserver, DesiredSource } from './desired-source.js';
-
-const FILE = 'balancer/desired.json';
-
-const fileSchema = z.object({
-  version: z.literal(1),
-  gateways: z.array(
-    z.object({
-      org: z.string(),
-      gateway: z.string(),
-      group: z.number(),
-      configuration: z.string(),
-      heardWallMs: z.number(),
-    }),
-  ),
-});
-
-type KnownGateway = z.output<typeof fileSchema>['gateways'][number];
 
 /** What the source works with. */
 export interface BusDesiredOptions {
   readonly client: Client;
-  readonly disk: Disk;
+  readonly runtime: Runtime;
   readonly gateways: readonly GatewayName[];
   readonly validation: ValidationOptions;
-  readonly wallMs: () => number;
   readonly warn: (reason: string) => void;
 }
 
 /**
  * Desired state from the bus: one track per gateway, put together. What was in force last is on disk, and holds for as long
- * as nothing newer can be used: its end is told and never acted upon.
+ * as nothing newer can be used: its end is told and never acted upon. What is to be in force next is on disk before the
+ * kernel has it: a restart never goes back to what was before.
  */
 export class BusDesiredSource implements DesiredSource {
   readonly name: string;
@@ -46,12 +29,16 @@ export class BusDesiredSource implements DesiredSource {
   /** The newest of each gateway that can be used. */
   readonly #usable = new Map<string, KnownGateway>();
   readonly #staleness = new Map<string, string>();
+  readonly #file: DesiredFile;
+  /** What configurations that were told were made of. */
+  readonly #parts = new WeakMap<BalancerConfiguration, readonly KnownGateway[]>();
   #inForce: readonly KnownGateway[] = [];
-  #writing: Promise<void> = Promise.resolve();
+  #underWay: BalancerConfiguration | null = null;
   #heardWallMs: number | null = null;
 
   constructor(options: BusDesiredOptions) {
     this.#options = options;
+    this.#file = new DesiredFile(options.runtime, options.warn);
     this.name = options.gateways.map((gateway) => pathOf(gateway)).join(' ');
   }
 
@@ -59,13 +46,18 @@ export class BusDesiredSource implements DesiredSource {
     return this.#heardWallMs;
   }
 
+  get underWay(): BalancerConfiguration | null {
+    return this.#underWay;
+  }
+
   async open(): Promise<BalancerConfiguration | null> {
-    for (const known of await this.#readFile()) {
-      const wanted = this.#options.gateways.some((gateway) => keyOf(gateway) === keyOf(known));
-      if (wanted) this.#usable.set(keyOf(known), known);
-    }
+    const { inForce, underWay } = await this.#file.read();
+    const last = this.#remember(inForce);
+    this.#inForce = [...this.#usable.values()];
+    const newer = underWay && this.#remember(underWay);
+    this.#underWay = last && newer;
     this.#heardWallMs = latest([...this.#usable.values()].map(({ heardWallMs }) => heardWallMs));
-    return this.#usable.size === 0 ? null : this.#whole();
+    return last ?? newer;
   }
 
   start(observer: DesiredObserver): void {
@@ -82,18 +74,19 @@ export class BusDesiredSource implements DesiredSource {
     return this.#whole();
   }
 
-  applied(): void {
-    this.#inForce = [...this.#usable.values()];
-    const text = JSON.stringify({ version: 1, gateways: this.#inForce });
-    this.#writing = this.#writing
-      .then(() => this.#options.disk.replace(FILE, Buffer.from(text)))
-      .catch((error: unknown) => this.#options.warn(`${FILE}: ${reasonOf(error)}`));
+  async keep(configuration: BalancerConfiguration): Promise<void> {
+    await this.#file.write({ inForce: this.#inForce, underWay: this.#parts.get(configuration) ?? null });
+  }
+
+  applied(configuration: BalancerConfiguration): void {
+    this.#inForce = this.#parts.get(configuration) ?? this.#inForce;
+    void this.#file.write({ inForce: this.#inForce, underWay: null });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const subscription of this.#subscriptions) subscription.close();
     await Promise.all(this.#following);
-    await this.#writing;
+    await this.#file[Symbol.asyncDispose]();
   }
 
   async #follow(
@@ -115,10 +108,10 @@ export class BusDesiredSource implements DesiredSource {
     const { freshness, condition, deleted, value, group } = stored;
     this.#age(gateway, freshness === 'live' ? null : condition, observer);
     const known = this.#usable.get(keyOf(gateway));
-    if (freshness === 'live') this.#heardWallMs = Math.round(this.#options.wallMs());
+    if (freshness === 'live') this.#heardWallMs = Math.round(this.#options.runtime.wallMs());
     if (known !== undefined && group <= known.group) return;
     const configuration = deleted || value === null ? '{"loadBalancers":[]}' : value.configuration;
-    const heardWallMs = Math.round(this.#options.wallMs());
+    const heardWallMs = Math.round(this.#options.runtime.wallMs());
     const before = known?.configuration;
     this.#usable.set(keyOf(gateway), { ...gateway, group, configuration, heardWallMs });
     if (configuration === before) return;
@@ -140,8 +133,18 @@ export class BusDesiredSource implements DesiredSource {
     observer.stale(first ?? null);
   }
 
+  /** What gateways that are still wanted amount to; null: there are none. */
+  #remember(gateways: readonly KnownGateway[]): BalancerConfiguration | null {
+    for (const known of gateways) {
+      const wanted = this.#options.gateways.some((gateway) => keyOf(gateway) === keyOf(known));
+      if (wanted) this.#usable.set(keyOf(known), known);
+    }
+    return this.#usable.size === 0 ? null : this.#whole();
+  }
+
   #whole(): BalancerConfiguration {
-    const loadBalancers = [...this.#usable.values()].flatMap(({ org, gateway, configuration }) => {
+    const parts = [...this.#usable.values()];
+    const loadBalancers = parts.flatMap(({ org, gateway, configuration }) => {
       const read = readConfiguration(JSON.parse(configuration), this.#options.validation).configuration;
       for (const { owner, name } of read.loadBalancers) {
         if (owner === org) continue;
@@ -149,18 +152,9 @@ export class BusDesiredSource implements DesiredSource {
       }
       return read.loadBalancers;
     });
-    return { loadBalancers };
-  }
-
-  async #readFile(): Promise<readonly KnownGateway[]> {
-    const bytes = await this.#options.disk.read(FILE);
-    if (bytes === null) return [];
-    try {
-      return fileSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).gateways;
-    } catch (error) {
-      this.#options.warn(`${FILE} is not used: ${reasonOf(error)}`);
-      return [];
-    }
+    const configuration = { loadBalancers };
+    this.#parts.set(configuration, parts);
+    return configuration;
   }
 }
 

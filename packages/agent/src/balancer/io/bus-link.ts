@@ -96,8 +96,7 @@ export class BusLink implements AsyncDisposable {
   desired(gateways: readonly GatewayName[], validation: ValidationOptions): DesiredSource {
     const { runtime, log } = this.#parts;
     const warn = (reason: string) => log.warn({ reason }, 'desired state on disk');
-    const wallMs = () => runtime.wallMs();
-    return new BusDesiredSource({ client: this.client, disk: runtime.disk, gateways, validation, wallMs, warn });
+    return new BusDesiredSource({ client: this.client, runtime, gateways, validation, warn });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

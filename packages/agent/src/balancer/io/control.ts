@@ -52,6 +52,7 @@ export class LocalControl implements BalancerControl, Disposable {
   readonly #flushes: ((reason: string | null) => void)[] = [];
   readonly #unsaved: { readonly change: number; readonly answer: (worked: boolean) => void }[] = [];
   #tickets = 0;
+  #asking: Promise<unknown> = Promise.resolve();
   /** What the source told last, and when it is tried again after the kernel refused it. */
   #wanted: BalancerConfiguration | null = null;
   #retry: Disposable | null = null;
@@ -78,9 +79,12 @@ export class LocalControl implements BalancerControl, Disposable {
     this.#retry?.[Symbol.dispose]();
   }
 
-  /** Takes up the configuration of the start, which does not end what a flush began in an earlier life. */
-  adopt(configuration: BalancerConfiguration): void {
-    void this.#configure(configuration, false);
+  /**
+   * Takes up the configuration of the start, which does not end what a flush began in an earlier life. `underWay`: what the
+   * kernel was about to get then, and may have: it is put in force, and only if the kernel refuses it the one before is.
+   */
+  adopt(last: BalancerConfiguration, underWay: BalancerConfiguration | null): void {
+    void this.#adopt(last, underWay);
   }
 
   /** What became of a configuration; it is given back if it is in force. */
@@ -201,11 +205,30 @@ export class LocalControl implements BalancerControl, Disposable {
     if (!worked) throw new ControlError('failed', 'it is done, but not on disk: a restart would forget it');
   }
 
-  /** Puts in force what the source tells. If the kernel refuses it, it is tried again: the source may never say it again. */
+  async #adopt(last: BalancerConfiguration, underWay: BalancerConfiguration | null): Promise<void> {
+    const wanted = underWay ?? last;
+    this.#wanted = wanted;
+    const outcome = await this.#inTurn(async () => {
+      const canGoBack = underWay !== null && (await this.#prepare(last)) === null;
+      const refusal = await this.#prepare(wanted);
+      if (canGoBack) void this.#request(last, false, refusal !== null);
+      // The kernel is told of the newer one alone: the one before is there to go back to.
+      if (canGoBack && refusal === null) this.#options.core.tick(this.#now());
+      return refusal ?? { asked: this.#request(wanted, false) };
+    });
+    await this.#insist(wanted, outcome);
+  }
+
+  /** Puts in force what the source tells. */
   async #follow(configuration: BalancerConfiguration): Promise<void> {
     this.#wanted = configuration;
     this.#retry?.[Symbol.dispose]();
-    let outcome = await this.#configure(configuration, true);
+    await this.#insist(configuration, await this.#configure(configuration, true));
+  }
+
+  /** If the kernel refused a configuration, it is tried again: the source may never say it again. */
+  async #insist(configuration: BalancerConfiguration, first: ConfigurationOutcome): Promise<void> {
+    let outcome = first;
     for (let pauseMs = PROGRAM_RETRY_MS; !outcome.ok && outcome.transient; pauseMs *= 2) {
       if (this.#wanted !== configuration) return;
       await this.#pause(Math.min(pauseMs, PROGRAM_RETRY_MS_MAX));
@@ -228,19 +251,44 @@ export class LocalControl implements BalancerControl, Disposable {
   }
 
   async #configure(configuration: BalancerConfiguration, resume: boolean): Promise<ConfigurationOutcome> {
+    return await this.#inTurn(async () => {
+      const refusal = await this.#prepare(configuration);
+      if (refusal !== null) return refusal;
+      await this.#options.source.keep?.(configuration);
+      return { asked: this.#request(configuration, resume) };
+    });
+  }
+
+  /** One request is prepared after the other, in their order; none waits for what becomes of those before. */
+  async #inTurn(
+    ask: () => Promise<ConfigurationOutcome | { readonly asked: Promise<ConfigurationOutcome> }>,
+  ): Promise<ConfigurationOutcome> {
+    const asking = this.#asking.then(ask);
+    this.#asking = asking;
+    const result = await asking;
+    return 'asked' in result ? await result.asked : result;
+  }
+
+  /** Null if all is there that the configuration needs. */
+  async #prepare(configuration: BalancerConfiguration): Promise<(ConfigurationOutcome & { ok: false }) | null> {
     try {
       await this.#options.host.prepare(configuration);
+      return null;
     } catch (error) {
       const reason = reasonOf(error);
       this.observer.refused(reason);
       // A kernel that does not take the lists of listeners now may take them later.
       return { ok: false, reason, transient: !(error instanceof ConfigurationError) };
     }
+  }
+
+  /** `turns`: whether the core's work is carried out at once. */
+  #request(configuration: BalancerConfiguration, resume: boolean, turns = true): Promise<ConfigurationOutcome> {
     const ticket = ++this.#tickets;
     return new Promise((answer) => {
       this.#waiting.set(ticket, { configuration, answer });
       this.#options.core.configure({ configuration, source: this.#source, ticket, resume }, this.#now());
-      this.#options.turn();
+      if (turns) this.#options.turn();
     });
   }
 

@@ -10,10 +10,14 @@ export interface DesiredSource extends AsyncDisposable {
    * @throws Error that names what is wrong, if it can't be used
    */
   open(): Promise<BalancerConfiguration | null>;
+  /** What was on its way to the kernel when an earlier life ended, known after `open`; absent or null: nothing. */
+  readonly underWay?: BalancerConfiguration | null;
   /** Tells of changes from now on. */
   start(observer: DesiredObserver): void;
   /** Reads anew. @throws as `open`. */
   reread(): Promise<BalancerConfiguration>;
+  /** A configuration that came from here is about to be put in force: who could forget it remembers it first. */
+  keep?(configuration: BalancerConfiguration): Promise<void>;
   /** A configuration that came from here is in force. */
   applied(configuration: BalancerConfiguration): void;
   /** When the source was last heard to be alive, on the wall clock; null for one that can't fall silent. */
