@@ -91,6 +91,21 @@ describe('Simulation', () => {
     expect(node.running).toBe(true);
   });
 
+  it('starts a program again that has exited, unless a fault keeps it down', async () => {
+    const simulation = new Simulation(1);
+    const starts: number[] = [];
+    const exits = { exitsOn: (error: unknown) => error instanceof RangeError };
+    const node = simulation.node({ name: 'edge', ...exits }, ({ runtime }) => {
+      starts.push(runtime.world.nowMs);
+      if (starts.length < 4) throw new RangeError('no space left');
+    });
+    node.start();
+    scheduleFaults(simulation, [{ kind: 'reboot', node: 'edge', atMs: 1500, durationMs: 2000 }]);
+    await simulation.run(10_000);
+    expect([starts, node.running]).toEqual([[0, 1000, 3500, 4500], true]);
+    expect(simulation.history('edge')).toContainEqual(expect.stringContaining('exited: RangeError: no space left'));
+  });
+
   it('heals what is still wrong at the end', async () => {
     const simulation = new Simulation(1);
     const nodes = ['edge', 'pop-1'].map((name) => simulation.node({ name }, () => {}));

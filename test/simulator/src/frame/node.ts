@@ -22,7 +22,15 @@ export interface ProcessContext {
 export interface NodeOptions extends VirtualMachineOptions {
   /** It is started by a fault that names it, and by nothing else. Default false. */
   readonly standsBy?: boolean;
+  /**
+   * Errors of the program with which its process exits, as the binary does; its service manager starts it again a second
+   * later. Default: none, every error is a fault of the program.
+   */
+  exitsOn?(error: unknown): boolean;
 }
+
+/** When a service manager starts a process again that has exited. */
+const RESTART_MS = 1000;
 
 /**
  * What runs on a node: production code, wired to the virtual world. Called for each start of the process; what it keeps
@@ -57,7 +65,9 @@ export class SimulatedNode {
   service: FaultyService | null = null;
   readonly #simulation: Simulation;
   readonly #program: Program;
+  readonly #exitsOn: (error: unknown) => boolean;
   #process: VirtualRuntime | null = null;
+  #restart: Disposable | null = null;
   #parts: object[] = [];
 
   /** Made by `Simulation.node`. */
@@ -66,6 +76,7 @@ export class SimulatedNode {
     this.#program = program;
     this.name = options.name;
     this.standsBy = options.standsBy ?? false;
+    this.#exitsOn = (error) => options.exitsOn?.(error) ?? false;
     this.machine = new VirtualMachine(simulation.world, options);
   }
 
@@ -86,6 +97,7 @@ export class SimulatedNode {
   /** Starts the process; does nothing if it is there. */
   start(): void {
     if (this.#process !== null) return;
+    this.#forgetRestart();
     const runtime = this.machine.start(this.name);
     this.#process = runtime;
     this.#parts = [];
@@ -95,17 +107,22 @@ export class SimulatedNode {
     // A program that fails is a fault of ours, whatever happened to it.
     void Promise.resolve()
       .then(() => this.#program(context))
-      .catch((error: unknown) => this.#simulation.fail(error));
+      .catch((error: unknown) => {
+        if (this.#exitsOn(error)) this.#exit(runtime, error);
+        else this.#simulation.fail(error);
+      });
   }
 
   /** Ends the process without a warning. */
   crash(): void {
+    this.#forgetRestart();
     this.#process?.kill();
     this.#process = null;
   }
 
   /** Power off and on: the process dies, the boot clock begins anew. The process has to be started again. */
   reboot(): void {
+    this.#forgetRestart();
     this.#process = null;
     this.machine.reboot();
   }
@@ -125,6 +142,19 @@ export class SimulatedNode {
 
   resume(): void {
     this.#process?.resume();
+  }
+
+  #exit(runtime: VirtualRuntime, error: unknown): void {
+    if (this.#process !== runtime) return;
+    this.crash();
+    const { world } = this.#simulation;
+    this.#simulation.observe({ kind: 'note', node: this.name, what: `exited: ${String(error)}` });
+    this.#restart = world.schedule(world.nowMs + RESTART_MS, () => this.start());
+  }
+
+  #forgetRestart(): void {
+    this.#restart?.[Symbol.dispose]();
+    this.#restart = null;
   }
 
   #context(runtime: VirtualRuntime): ProcessContext {

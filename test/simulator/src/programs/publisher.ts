@@ -18,11 +18,14 @@ export interface PublisherProgramOptions {
   readonly untilMs: number;
   /** Whose acknowledgements are watched. */
   readonly pops: readonly string[];
+  /** From then on each process writes every list once more: what a publisher needs that has an old disk. Default false. */
+  readonly writesLast?: boolean;
 }
 
 /** Share of versions that the next one follows at once, and how soon. */
 const BURST_RATE = 0.25;
 const BURST_MS = 8;
+const LAST_RETRY_MS = 1000;
 
 /** Publishes the author's lists and watches the acknowledgements, as the control plane will. */
 export function publisherProgram(options: PublisherProgramOptions): Program {
@@ -72,8 +75,17 @@ function author(client: Client, context: ProcessContext, options: PublisherProgr
   const write = (list: AuthoredList) => {
     publish(client, list, context, options).catch((error: unknown) => note(`publish failed: ${String(error)}`));
   };
+  const writeLast = (list: AuthoredList) => {
+    publish(client, list, context, options).catch((error: unknown) => {
+      note(`publish failed: ${String(error)}`);
+      runtime.at(runtime.bootMs() + LAST_RETRY_MS, () => writeLast(list));
+    });
+  };
   const writeAny = () => {
-    if (runtime.world.nowMs >= options.untilMs) return;
+    if (runtime.world.nowMs >= options.untilMs) {
+      if (options.writesLast) options.author.lists.forEach(writeLast);
+      return;
+    }
     write(options.author.lists[Math.floor(runtime.random() * options.author.lists.length)]!);
     runtime.at(runtime.bootMs() + pause(), writeAny);
   };

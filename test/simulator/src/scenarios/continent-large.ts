@@ -35,12 +35,13 @@ export const continentLarge: Scenario = {
       ttlMs: TTL_MS,
       intervalMs: 1000,
       authorUntilMs: FAULTS_UNTIL_MS,
+      publishersForget: false,
     });
     topology.start();
     const drawn = drawFaults(simulation.random, {
       links: topology.links,
       linkKinds: CONTINENT_LINK_KINDS,
-      nodes: faultNodes(topology.members),
+      nodes: faultNodes(topology.members, false),
       fromMs: FAULTS_FROM_MS,
       untilMs: FAULTS_UNTIL_MS,
       countMax: 20,

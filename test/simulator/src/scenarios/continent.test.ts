@@ -6,7 +6,9 @@ import { continent } from './continent.js';
 const SEEDS = [3, 5, 7];
 
 /** Seeds that found a fault, each with what was wrong. */
-const FOUND: readonly (readonly [number, string])[] = [];
+const FOUND: readonly (readonly [number, string])[] = [
+  [301, 'an agent span while a value came to its end in the middle of a transaction'],
+];
 
 describe('a small continent', () => {
   it.each(FOUND)('seed %i, which found that %s, holds every invariant', async (seed) => {

@@ -1,4 +1,4 @@
-import { epochOf } from '@higgins/client';
+import { epochOf, StorageError } from '@higgins/client';
 import { type Authorizer, requireCertificate } from '@higgins/relay/core';
 import { parsePath } from '@higgins/signals';
 import { decodeMemoryCertificate, memoryAuthorities } from '@higgins/transport';
@@ -26,6 +26,8 @@ export interface ContinentOptions {
   readonly intervalMs: number;
   /** World time from which on nothing new is written. */
   readonly authorUntilMs: number;
+  /** Publishers write once more after that: they may have lost what they had written. */
+  readonly publishersForget: boolean;
 }
 
 /** Relays in three tiers over several regions, PoPs, publishers and strangers, with the invariants that hold for them. */
@@ -103,13 +105,13 @@ function addRelay(simulation: Simulation, { name, relays }: Member): void {
 function addPublisher(
   simulation: Simulation,
   { name, relays }: Member,
-  { ttlMs, intervalMs, authorUntilMs }: ContinentOptions,
+  { ttlMs, intervalMs, authorUntilMs, publishersForget }: ContinentOptions,
   author: ListAuthor,
   pops: readonly Member[],
 ): void {
   const program = publisherProgram({
     ...credentials(simulation, name),
-    ...{ author, ttlMs, intervalMs, untilMs: authorUntilMs },
+    ...{ author, ttlMs, intervalMs, untilMs: authorUntilMs, writesLast: publishersForget },
     pops: pops.map((pop) => pop.name),
     relays: relays.map(relayUrl),
   });
@@ -202,5 +204,7 @@ function machine({ random }: Simulation, name: string) {
     name,
     wallOffsetMs: random.between(-WALL_OFFSET_MS_MAX, WALL_OFFSET_MS_MAX),
     driftPpm: random.between(-100, 100),
+    // A full disk ends a client that starts.
+    exitsOn: (error: unknown) => error instanceof StorageError,
   };
 }
