@@ -44,17 +44,20 @@ export function compileRuleset(
   return { ruleset: builder.build(), routes: routesOf(on('dsr-l3'), surroundings) };
 }
 
-/** A service with its contents. */
-export function placeService(
-  service: DesiredService,
-  numbering: Numbering,
-  { size, generation }: Placement,
-): PlacedService {
+/** A service with its contents; the same object as before while nothing of it has changed. */
+export function placeService(service: DesiredService, numbering: Numbering, placement: Placement): PlacedService {
   const members = numbering.get(service.id)!;
-  return {
+  const { size, generation } = placement;
+  const known = PLACED.get(service);
+  if (known?.members === members && known.size === size && known.generation === generation) return known;
+  const placed: PlacedService = {
     ...{ service, members, size, generation },
     slots: { kind: 'slots', marks: slotMarks(service, members, size) },
     serving: { kind: 'marks', marks: servingMarks(service, members) },
     trial: service.trial && trialContents(service.trial, members, size),
   };
+  PLACED.set(service, placed);
+  return placed;
 }
+
+const PLACED = new WeakMap<DesiredService, PlacedService>();

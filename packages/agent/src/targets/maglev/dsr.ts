@@ -22,7 +22,6 @@ export function addLinkReturn(
 ): void {
   if (placed.length === 0) return;
   table.rule(SHARED.refuse, 'meta l4proto tcp reject with tcp reset', 'reject');
-  table.set('map', SHARED.members, 'type mark : verdict;');
   const groups = new Map<string, { priority: number; names: readonly string[]; placed: PlacedService[] }>();
   for (const each of placed) {
     const { service } = each;
@@ -55,7 +54,6 @@ export function addLinkReturn(
 /** Services whose packets take the route of their member's mark, unchanged but for the hop that this is. */
 export function addRoutedReturn(table: TableBuilder, placed: readonly PlacedService[]): void {
   if (placed.length === 0) return;
-  table.set('map', SHARED.members, 'type mark : verdict;');
   for (const each of placed) {
     table.rule(table.chain(namesOf.service(each.service.id)), 'notrack');
     addService(table, each, () => 'accept');
@@ -97,10 +95,10 @@ function addService(table: TableBuilder, placed: PlacedService, send: (member: N
   table.rule(chain, ...sourceRules(table, service));
   if (rate !== null && service.protocol === 'tcp')
     table.rule(chain, `${FIRST_PACKET} ${rate} ${refuseRule(table, service, 'rate')}`);
-  addSelection(table, placed, 'meta mark');
+  const memberMap = addSelection(table, placed, 'meta mark');
   table.rule(chain, refuseRule(table, service, 'none'));
   for (const member of placed.members.values()) {
-    table.element(SHARED.members, `${markText(member.mark)} : goto ${table.chain(member.chain)}`);
+    table.element(memberMap, `${markText(member.mark)} : goto ${table.chain(member.chain)}`);
     const [sent, flows] = (['sent', 'flows'] as const).map((what) =>
       table.object('counter', namesOf.counted(member.chain, what), ''),
     );

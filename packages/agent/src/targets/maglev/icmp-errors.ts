@@ -2,7 +2,7 @@ import type { Family, KeyField } from '@higgins/balancing';
 import { PROTOCOL_NUMBERS } from '@higgins/balancing';
 import { headerOf } from './dispatch.js';
 import type { DesiredService } from './model.js';
-import { namesOf, SHARED } from './names.js';
+import { namesOf } from './names.js';
 import type { TableBuilder } from './ruleset.js';
 import type { PlacedService } from './selection.js';
 
@@ -52,7 +52,7 @@ export function addErrors(
       errors,
       ...(untracked ? ['notrack'] : []),
       `meta mark set ${slot} map @${namesOf.slots(id, size, generation)}`,
-      `meta mark vmap @${SHARED.members}`,
+      `meta mark vmap @${namesOf.members(service.id)}`,
     );
     table.rule(chain, `${quotedMatch(service)} goto ${errors}`);
   }

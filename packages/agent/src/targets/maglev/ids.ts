@@ -36,14 +36,27 @@ export function numberMembers(services: readonly DesiredService[], existing: Rea
     throw new NftError('refused', `more than ${MEMBER_NUMBERS_MAX} members on one node`);
   };
   return new Map(
-    services.map(({ id, members }) => {
+    services.map((service) => {
+      const { id, members } = service;
+      const known = NUMBERED.get(service);
+      if (known && hasMarks(known, existing)) return [id, known];
       const numbered = [...members].map(([name, { address, port }]): [string, NumberedMember] => {
         const chain = namesOf.member(id, name);
         return [name, { name, address, port, chain, mark: existing.get(chain) ?? next() }];
       });
-      return [id, new Map(numbered)];
+      const all = new Map(numbered);
+      NUMBERED.set(service, all);
+      return [id, all];
     }),
   );
+}
+
+/** Members as they were numbered last: the same while they have the same marks in the kernel. */
+const NUMBERED = new WeakMap<DesiredService, ReadonlyMap<string, NumberedMember>>();
+
+function hasMarks(members: ReadonlyMap<string, NumberedMember>, existing: ReadonlyMap<string, number>): boolean {
+  for (const { chain, mark } of members.values()) if (existing.get(chain) !== mark) return false;
+  return true;
 }
 
 /** The member's mark in every slot; 0 where nobody serves. The same table and marks are the same array. */

@@ -15,6 +15,13 @@ export const namesOf = {
   /** Of two generations, one is in use; the other takes changes that come with a change of structure. */
   slots: (id: string, size: number, generation: 0 | 1) => `s.${id}.slots.${size}.${generation}`,
   serving: (id: string, generation: 0 | 1) => `s.${id}.serving.${generation}`,
+  /**
+   * Mark to the member's chain. Each service has its own: the kernel looks through all chains that a rule leads to, for
+   * every service, whenever the structure changes.
+   */
+  members: (id: string) => `s.${id}.members`,
+  /** The same, of those that give a flow a place at a member on trial. */
+  trials: (id: string) => `s.${id}.trials`,
   /** Marks of members on trial, and where a slot leads when they have no place. */
   trial: (id: string, generation: 0 | 1) => `s.${id}.trial.${generation}`,
   others: (id: string, size: number, generation: 0 | 1) => `s.${id}.others.${size}.${generation}`,
@@ -43,16 +50,13 @@ export const SHARED = {
   structure: 'structure',
   /** One element: the digest of what was read back after the structure had been written. */
   readback: 'readback',
-  /** Mark to the member's chain. */
-  members: 'members',
   sent: 'sent',
   answered: 'answered',
   refused: 'refused',
   /** Mark to the chain that changes the source address. */
   sources: 'sources',
   refuse: 'refuse',
-  /** Mark to the chain that gives a flow a place at a member on trial, and to the one that takes it away. */
-  trials: 'trials',
+  /** Mark to the chain that takes away the place that a flow has at a member on trial. */
   ends: 'ends',
 } as const;
 

@@ -2,6 +2,7 @@ import { addEntrance, headerOf } from './dispatch.js';
 import type { NumberedMember } from './ids.js';
 import type { DesiredService } from './model.js';
 import { digestOf, MARK_BASE, MARK_MASK, type MemberCount, markText, namesOf, priorityName, SHARED } from './names.js';
+import { partOf } from './parts.js';
 import type { TableBuilder } from './ruleset.js';
 import { addSelection, type PlacedService, rateLimit, refuseRule, rememberRule, sourceRules } from './selection.js';
 import { addTrial, placesEnd } from './trial.js';
@@ -10,20 +11,19 @@ import { addTrial, placesEnd } from './trial.js';
 const LIMITED_MEMBERS_MAX = 65_535;
 /** Where sources are translated, as in nft. */
 const SOURCE_PRIORITY = 100;
+/** What is counted of a member by its mark. */
+const COUNTED = ['sent', 'answered', 'refused'] as const;
 /** Timeouts in the kernel are whole seconds. */
 const SECOND_MS = 1_000;
 
 /** Services whose destination address is translated: each flow's member is chosen once, at its first packet. */
 export function addNat(table: TableBuilder, placed: readonly PlacedService[]): void {
   if (placed.length === 0) return;
-  table.set('map', SHARED.members, 'type mark : verdict;');
-  for (const each of placed) addService(table, each);
-  addEntrances(
-    table,
-    placed.map(({ service }) => service),
-  );
-  addSources(table, placed);
-  addCounting(table, placed);
+  for (const each of placed) table.merge(partOf(each, (part) => addService(part, each)));
+  const services = placed.map(({ service }) => service);
+  addEntrances(table, services);
+  addSources(table);
+  addCounting(table, services);
 }
 
 function addEntrances(table: TableBuilder, services: readonly DesiredService[]): void {
@@ -45,9 +45,14 @@ function addService(table: TableBuilder, placed: PlacedService): void {
   const { service } = placed;
   const chain = table.chain(namesOf.service(service.id));
   table.rule(chain, ...sourceRules(table, service), ...idleRules(service), ...limitRules(table, service));
-  addSelection(table, placed, 'ct mark', addTrial(table, placed));
+  const memberMap = addSelection(table, placed, 'ct mark', addTrial(table, placed));
   table.rule(chain, refuseRule(table, service, 'none'));
-  for (const member of placed.members.values()) addMember(table, service, member);
+  for (const member of placed.members.values()) {
+    table.element(memberMap, `${markText(member.mark)} : goto ${table.chain(member.chain)}`);
+    addMember(table, service, member);
+  }
+  if (service.source !== 'keep') addSource(table, placed);
+  addCounters(table, placed);
 }
 
 /** A packet in the middle of a connection that the node no longer knows of. */
@@ -72,7 +77,6 @@ function limitRules(table: TableBuilder, service: DesiredService): string[] {
 function addMember(table: TableBuilder, service: DesiredService, member: NumberedMember): void {
   const { id, family, protocol, connectionsPerMember } = service;
   const chain = table.chain(member.chain);
-  table.element(SHARED.members, `${markText(member.mark)} : goto ${chain}`);
   if (connectionsPerMember !== null) {
     const body = `type mark; size ${LIMITED_MEMBERS_MAX}; flags dynamic;`;
     const full = table.set('set', `s.${id}.full.${connectionsPerMember}`, body, 'packets');
@@ -102,16 +106,16 @@ function timeoutRules(table: TableBuilder, { protocol, family, connectMs, idleMs
   return [`ct timeout set "${name}"`];
 }
 
-function addSources(table: TableBuilder, placed: readonly PlacedService[]): void {
-  const translated = placed.filter(({ service }) => service.source !== 'keep');
-  if (translated.length === 0) return;
+function addSource(table: TableBuilder, { service, members }: PlacedService): void {
   const map = table.set('map', SHARED.sources, 'type mark : verdict;');
+  const chain = sourceChain(table, service);
+  for (const { mark } of members.values()) table.element(map, `${markText(mark)} : goto ${chain}`);
+}
+
+function addSources(table: TableBuilder): void {
+  if (!table.sets.has(SHARED.sources)) return;
   const base = table.chain('nat.postrouting', `type nat hook postrouting priority ${SOURCE_PRIORITY}; policy accept;`);
-  for (const { service, members } of translated) {
-    const chain = sourceChain(table, service);
-    for (const { mark } of members.values()) table.element(map, `${markText(mark)} : goto ${chain}`);
-  }
-  table.rule(base, `ct mark vmap @${map}`);
+  table.rule(base, `ct mark vmap @${SHARED.sources}`);
 }
 
 function sourceChain(table: TableBuilder, { source, family }: DesiredService): string {
@@ -121,24 +125,22 @@ function sourceChain(table: TableBuilder, { source, family }: DesiredService): s
   return name;
 }
 
+/** The counters of a service's members, by mark: every service has all three maps, so that rules can name them. */
+function addCounters(table: TableBuilder, { service: { protocol }, members }: PlacedService): void {
+  for (const what of COUNTED) {
+    const map = table.set('map', SHARED[what], 'type mark : counter;');
+    if (what !== 'sent' && protocol !== 'tcp') continue;
+    for (const member of members.values())
+      table.element(map, `${markText(member.mark)} : "${counted(table, member, what)}"`);
+  }
+}
+
 /**
  * Counts packets of flows that have a member. Where they came in from outside, or where the host sends them: what goes over
  * loopback passes both and is counted once.
  */
-function addCounting(table: TableBuilder, placed: readonly PlacedService[]): void {
-  const priority = Math.max(...prioritiesOf(placed.map(({ service }) => service))) + 1;
-  const counters = (['sent', 'answered', 'refused'] as const).map((what) =>
-    table.set('map', what, 'type mark : counter;'),
-  );
-  for (const { members, service } of placed) {
-    for (const member of members.values()) {
-      for (const what of service.protocol === 'tcp'
-        ? (['sent', 'answered', 'refused'] as const)
-        : (['sent'] as const)) {
-        table.element(SHARED[what], `${markText(member.mark)} : "${counted(table, member, what)}"`);
-      }
-    }
-  }
+function addCounting(table: TableBuilder, services: readonly DesiredService[]): void {
+  const priority = Math.max(...prioritiesOf(services)) + 1;
   const ours = `ct mark & ${markText(MARK_MASK)} != ${markText(MARK_BASE)} return`;
   for (const [hook, loopback] of [
     ['prerouting', 'iif lo return'],
@@ -150,7 +152,7 @@ function addCounting(table: TableBuilder, placed: readonly PlacedService[]): voi
     );
     table.rule(chain, ...(loopback === null ? [] : [loopback]), ours, 'goto count');
   }
-  const [sent, answered, refused] = counters as [string, string, string];
+  const [sent, answered, refused] = COUNTED.map((what) => SHARED[what]);
   table.rule(
     'count',
     ...placesEnd(table),

@@ -37,18 +37,18 @@ describe('plan', () => {
         add counter inet lb m.web.f504734412.flows
         add counter inet lb m.web.cb5f37b476.flows
         add counter inet lb m.web.f504734412.sent
-        add counter inet lb m.web.f504734412.answered
-        add counter inet lb m.web.f504734412.refused
         add counter inet lb m.web.cb5f37b476.sent
+        add counter inet lb m.web.f504734412.answered
         add counter inet lb m.web.cb5f37b476.answered
+        add counter inet lb m.web.f504734412.refused
         add counter inet lb m.web.cb5f37b476.refused
         create set inet lb structure { type mark . mark; }
         add set inet lb readback { type mark . mark; }
-        add map inet lb members { type mark : verdict; }
-        add map inet lb nat.prerouting.m100.v4 { type ipv4_addr . inet_proto . inet_service : verdict; }
+        add map inet lb s.web.members { type mark : verdict; }
         add map inet lb sent { type mark : counter; }
         add map inet lb answered { type mark : counter; }
         add map inet lb refused { type mark : counter; }
+        add map inet lb nat.prerouting.m100.v4 { type ipv4_addr . inet_proto . inet_service : verdict; }
         add chain inet lb refuse
         add chain inet lb s.web
         add chain inet lb m.web.f504734412
@@ -57,15 +57,15 @@ describe('plan', () => {
         add chain inet lb count.prerouting.m99 { type filter hook prerouting priority -99; policy accept; }
         add chain inet lb count.output.m99 { type filter hook output priority -99; policy accept; }
         add chain inet lb count
-        add element inet lb members { 0x4c000001 : goto m.web.f504734412, 0x4c000002 : goto m.web.cb5f37b476 }
-        add element inet lb nat.prerouting.m100.v4 { 192.0.2.1 . tcp . 80 : goto s.web }
+        add element inet lb s.web.members { 0x4c000001 : goto m.web.f504734412, 0x4c000002 : goto m.web.cb5f37b476 }
         add element inet lb sent { 0x4c000001 : "m.web.f504734412.sent", 0x4c000002 : "m.web.cb5f37b476.sent" }
         add element inet lb answered { 0x4c000001 : "m.web.f504734412.answered", 0x4c000002 : "m.web.cb5f37b476.answered" }
         add element inet lb refused { 0x4c000001 : "m.web.f504734412.refused", 0x4c000002 : "m.web.cb5f37b476.refused" }
+        add element inet lb nat.prerouting.m100.v4 { 192.0.2.1 . tcp . 80 : goto s.web }
         add rule inet lb refuse meta l4proto tcp reject with tcp reset
         add rule inet lb refuse reject
         add rule inet lb s.web ct mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.0
-        add rule inet lb s.web ct mark vmap @members
+        add rule inet lb s.web ct mark vmap @s.web.members
         add rule inet lb s.web counter name "s.web.none" goto refuse
         add rule inet lb m.web.f504734412 counter name "m.web.f504734412.flows" meta l4proto tcp dnat ip to 10.0.0.1:8080
         add rule inet lb m.web.cb5f37b476 counter name "m.web.cb5f37b476.flows" meta l4proto tcp dnat ip to 10.0.0.2:8080
@@ -80,7 +80,7 @@ describe('plan', () => {
         add rule inet lb count ct status & assured != 0 return
         add rule inet lb count tcp flags & (syn | ack) == syn | ack counter name ct mark map @answered return
         add rule inet lb count tcp flags & rst != 0 counter name ct mark map @refused
-        add element inet lb structure { 0x6abca606 . 0x6a5595f8 }"
+        add element inet lb structure { 0x93c6272c . 0x08356375 }"
     `);
   });
 
@@ -124,14 +124,14 @@ describe('plan', () => {
       batch for inet, whatever the generation
         add s.web.slots.251.1 55 elements
       nft -f -
-        delete element inet lb structure { 0x6abca606 . 0x6a5595f8 }
+        delete element inet lb structure { 0x93c6272c . 0x08356375 }
         add table inet lb { comment "Higgins Bus balancer"; }
         flush chain inet lb s.web
         add rule inet lb s.web ct mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.1
-        add rule inet lb s.web ct mark vmap @members
+        add rule inet lb s.web ct mark vmap @s.web.members
         add rule inet lb s.web counter name "s.web.none" goto refuse
         delete map inet lb s.web.slots.251.0
-        add element inet lb structure { 0xb72e6ce5 . 0x75675497 }"
+        add element inet lb structure { 0x3250d754 . 0x8b4c1e5f }"
     `);
   });
 
@@ -164,7 +164,7 @@ describe('plan', () => {
         add list.990de5b0305b c6336409c6336409
         add list.6bb62120d903 c6336400c63364ff
       nft -f -
-        delete element inet lb structure { 0x6abca606 . 0x6a5595f8 }
+        delete element inet lb structure { 0x93c6272c . 0x08356375 }
         add table inet lb { comment "Higgins Bus balancer"; }
         add counter inet lb s.web.source
         add limit inet lb s.web.rate.50.5 { rate over 50/second burst 5 packets; }
@@ -174,8 +174,8 @@ describe('plan', () => {
         add set inet lb s.web.open.100 { type inet_proto; size 8; flags dynamic; }
         add set inet lb s.web.full.10 { type mark; size 65535; flags dynamic; }
         add map inet lb sources { type mark : verdict; }
-        add chain inet lb nat.postrouting { type nat hook postrouting priority 100; policy accept; }
         add chain inet lb source.device
+        add chain inet lb nat.postrouting { type nat hook postrouting priority 100; policy accept; }
         flush chain inet lb s.web
         flush chain inet lb m.web.f504734412
         flush chain inet lb m.web.cb5f37b476
@@ -186,7 +186,7 @@ describe('plan', () => {
         add rule inet lb s.web limit name "s.web.rate.50.5" counter name "s.web.rate" goto refuse
         add rule inet lb s.web add @s.web.open.100 { meta l4proto ct count over 100 } counter name "s.web.limit" goto refuse
         add rule inet lb s.web ct mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.0
-        add rule inet lb s.web ct mark vmap @members
+        add rule inet lb s.web ct mark vmap @s.web.members
         add rule inet lb s.web counter name "s.web.none" goto refuse
         add rule inet lb m.web.f504734412 add @s.web.full.10 { ct mark ct count over 10 } counter name "s.web.limit" goto refuse
         add rule inet lb m.web.f504734412 ct timeout set "timeout.tcp4.5.300"
@@ -194,9 +194,9 @@ describe('plan', () => {
         add rule inet lb m.web.cb5f37b476 add @s.web.full.10 { ct mark ct count over 10 } counter name "s.web.limit" goto refuse
         add rule inet lb m.web.cb5f37b476 ct timeout set "timeout.tcp4.5.300"
         add rule inet lb m.web.cb5f37b476 counter name "m.web.cb5f37b476.flows" meta l4proto tcp dnat ip to 10.0.0.2:8080
-        add rule inet lb nat.postrouting ct mark vmap @sources
         add rule inet lb source.device masquerade
-        add element inet lb structure { 0x381c7417 . 0x4045aa78 }"
+        add rule inet lb nat.postrouting ct mark vmap @sources
+        add element inet lb structure { 0x71ed5343 . 0x13b6ae2f }"
     `);
   });
 
@@ -217,16 +217,16 @@ describe('plan', () => {
     const other = { ...WEB, id: 'other', addresses: ['192.0.2.2'] };
     expect(describeSteps(planned([WEB], after(planned([WEB, other], EMPTY))).steps)).toMatchInlineSnapshot(`
       "nft -f -
-        delete element inet lb structure { 0xbbc87e2a . 0x398ea4ff }
+        delete element inet lb structure { 0x4a25b23f . 0xe1f12e7a }
         add table inet lb { comment "Higgins Bus balancer"; }
         flush chain inet lb s.other
         flush chain inet lb m.other.f504734412
         flush chain inet lb m.other.cb5f37b476
-        delete element inet lb members { 0x4c000001, 0x4c000002 }
-        delete element inet lb nat.prerouting.m100.v4 { 192.0.2.2 . tcp . 80 }
         delete element inet lb sent { 0x4c000001, 0x4c000002 }
         delete element inet lb answered { 0x4c000001, 0x4c000002 }
         delete element inet lb refused { 0x4c000001, 0x4c000002 }
+        delete element inet lb nat.prerouting.m100.v4 { 192.0.2.2 . tcp . 80 }
+        delete map inet lb s.other.members
         delete map inet lb s.other.slots.251.0
         delete chain inet lb s.other
         delete chain inet lb m.other.f504734412
@@ -235,12 +235,12 @@ describe('plan', () => {
         delete counter inet lb m.other.f504734412.flows
         delete counter inet lb m.other.cb5f37b476.flows
         delete counter inet lb m.other.f504734412.sent
-        delete counter inet lb m.other.f504734412.answered
-        delete counter inet lb m.other.f504734412.refused
         delete counter inet lb m.other.cb5f37b476.sent
+        delete counter inet lb m.other.f504734412.answered
         delete counter inet lb m.other.cb5f37b476.answered
+        delete counter inet lb m.other.f504734412.refused
         delete counter inet lb m.other.cb5f37b476.refused
-        add element inet lb structure { 0x29947079 . 0x61fa0353 }"
+        add element inet lb structure { 0x3b55a17f . 0xf6aed624 }"
     `);
   });
 
@@ -304,7 +304,7 @@ describe('plan', () => {
         add counter netdev lb s.web.none
         add counter netdev lb m.web.f504734412.sent
         add counter netdev lb m.web.f504734412.flows
-        add map netdev lb members { type mark : verdict; }
+        add map netdev lb s.web.members { type mark : verdict; }
         add map netdev lb dsr.ingress.m100.e8e926e8.v4 { type ipv4_addr . inet_proto . inet_service : verdict; }
         add chain netdev lb refuse
         add chain netdev lb s.web
@@ -313,20 +313,20 @@ describe('plan', () => {
         add chain netdev lb s.web.errors
         add rule inet lb refuse meta l4proto tcp reject with tcp reset
         add rule inet lb refuse reject
-        add element netdev lb members { 0x4c000001 : goto m.web.f504734412 }
+        add element netdev lb s.web.members { 0x4c000001 : goto m.web.f504734412 }
         add element netdev lb dsr.ingress.m100.e8e926e8.v4 { 192.0.2.1 . tcp . 80 : goto s.web }
         add rule netdev lb refuse meta l4proto tcp reject with tcp reset
         add rule netdev lb refuse reject
         add rule netdev lb s.web meta mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.0
-        add rule netdev lb s.web meta mark vmap @members
+        add rule netdev lb s.web meta mark vmap @s.web.members
         add rule netdev lb s.web counter name "s.web.none" goto refuse
         add rule netdev lb m.web.f504734412 tcp flags & (fin | syn | rst | ack) == syn counter name "m.web.f504734412.flows"
         add rule netdev lb m.web.f504734412 counter name "m.web.f504734412.sent" ether saddr set 02:00:00:00:00:01 ether daddr set 02:00:00:00:00:02 fwd to "eth1"
         add rule netdev lb dsr.ingress.m100.e8e926e8 ip daddr . meta l4proto . th dport vmap @dsr.ingress.m100.e8e926e8.v4
         add rule netdev lb dsr.ingress.m100.e8e926e8 ip daddr { 192.0.2.1 } icmp type { destination-unreachable, time-exceeded, parameter-problem } @th,136,8 6 @th,224,16 80 goto s.web.errors
         add rule netdev lb s.web.errors meta mark set jhash @th,192,32 . @th,160,32 . @th,136,8 . @th,240,16 . @th,224,16 mod 251 seed 0x5eed0001 map @s.web.slots.251.0
-        add rule netdev lb s.web.errors meta mark vmap @members
-        add element inet lb structure { 0x9448e078 . 0xb9c45341 }"
+        add rule netdev lb s.web.errors meta mark vmap @s.web.members
+        add element inet lb structure { 0x171c22d2 . 0x917dd869 }"
     `);
   });
 });

@@ -4,8 +4,8 @@ import { batchesOf, bytesOf, type Content, contentChanges } from './contents.js'
 import { routeText } from './dsr.js';
 import { type Numbering, numberMembers } from './ids.js';
 import type { DesiredBalancer, DesiredService } from './model.js';
-import { contentKind, digestOf, namesOf } from './names.js';
-import { type Ruleset, rulesetText, type TableFamily } from './ruleset.js';
+import { contentKind, namesOf } from './names.js';
+import { type Ruleset, structureDigest, type TableFamily } from './ruleset.js';
 import { type ExistingTable, prepareScript, setLine, switchScript } from './script.js';
 import type { PlacedService } from './selection.js';
 import type { Surroundings } from './surroundings.js';
@@ -86,7 +86,9 @@ export function planBalancer(desired: DesiredBalancer, actual: ActualBalancer, o
       return { ...wanted, steps: withRoutes(steps, routes, actual), structure: false };
     }
   }
-  const { ruleset } = compile((service) => freshPlacement(service, inUse.ruleset, actual));
+  const fresh = freshPlacements(services, inUse.ruleset, actual);
+  if (fresh.size === 0) return switchPlan({ ruleset: inUse.ruleset, digest, numbering, routes }, actual, options);
+  const { ruleset } = compile((service) => fresh.get(service) ?? placementInUse(service, actual));
   return switchPlan({ ruleset, digest: structureDigest(ruleset), numbering, routes }, actual, options);
 }
 
@@ -140,11 +142,6 @@ export function contentsOfService(placed: PlacedService): [string, Content][] {
 /** How contents are keyed. */
 export function setKey(family: TableFamily, set: string): string {
   return `${family} ${set}`;
-}
-
-/** 64 bits over all that a change of structure writes. */
-export function structureDigest(ruleset: Ruleset): string {
-  return digestOf(rulesetText(ruleset), 16);
 }
 
 /** A digest as the element of a set of two marks. */
@@ -288,22 +285,34 @@ export function placementInUse(service: DesiredService, actual: ActualBalancer):
   return { size, generation: actual.referenced.has(setKey(tableOf(service), second)) ? 1 : 0 };
 }
 
-/** The map in use while its content stays; the other one for another content. */
-function freshPlacement(service: DesiredService, inUse: Ruleset, actual: ActualBalancer): Placement {
-  const placement = placementInUse(service, actual);
+/** Services that take their other map, because the content of the one in use does not stay. */
+function freshPlacements(
+  services: readonly DesiredService[],
+  inUse: Ruleset,
+  actual: ActualBalancer,
+): ReadonlyMap<DesiredService, Placement> {
+  const fresh = new Map<DesiredService, Placement>();
+  for (const service of services) {
+    const placement = placementInUse(service, actual);
+    if (!contentStays(service, placement, inUse, actual))
+      fresh.set(service, { ...placement, generation: placement.generation === 0 ? 1 : 0 });
+  }
+  return fresh;
+}
+
+function contentStays(service: DesiredService, placement: Placement, inUse: Ruleset, actual: ActualBalancer): boolean {
   const family = tableOf(service);
-  const differs = [
+  return [
     namesOf.slots(service.id, placement.size, placement.generation),
     namesOf.serving(service.id, placement.generation),
     namesOf.trial(service.id, placement.generation),
     namesOf.others(service.id, placement.size, placement.generation),
-  ].some((name) => {
+  ].every((name) => {
     const content = inUse.get(family)!.sets.get(name)?.content ?? null;
     const key = setKey(family, name);
-    if (!isContent(content) || !actual.referenced.has(key)) return false;
-    return contentChanges(name, actual.contents.get(key) ?? null, content).length > 0;
+    if (!isContent(content) || !actual.referenced.has(key)) return true;
+    return contentChanges(name, actual.contents.get(key) ?? null, content).length === 0;
   });
-  return differs ? { ...placement, generation: placement.generation === 0 ? 1 : 0 } : placement;
 }
 
 /** Slots of the service's map. A table that is read in turn has none while nobody serves: then the map stays as it is. */

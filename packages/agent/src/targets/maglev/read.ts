@@ -1,8 +1,8 @@
 import { type Layout, markedRoutes, type Netlink, type SetContent, type TableStructure } from '@higgins/netlink';
-import { type Content, contentRead, wordsOf } from './contents.js';
+import { bytesOfWords, type Content, contentRead, wordsOf } from './contents.js';
 import { contentKind, digestOf, MARK_BASE, SHARED, slotsOfName } from './names.js';
 import { type ActualBalancer, setKey } from './plan.js';
-import type { TableFamily } from './ruleset.js';
+import type { Ruleset, TableFamily } from './ruleset.js';
 import type { ExistingTable } from './script.js';
 
 /** Readings before a ruleset that never stands still is taken as it is: elements are bound to its generation anyway. */
@@ -20,25 +20,32 @@ export interface Reading {
   readonly stored: string | null;
 }
 
-/** Reads everything of the balancer, or, of what netlink writes, only the sets of these keys. */
+/**
+ * Reads everything of the balancer, or, of what netlink writes, only the sets of these keys. `written`: what has just been
+ * written, whose maps to members need not be read: there are as many as services, and the kernel looks for each from its
+ * first set.
+ */
 export async function readBalancer(
   netlink: Netlink,
   table: string,
   keys: ReadonlySet<string> | null = null,
+  written: Ruleset | null = null,
 ): Promise<Reading> {
-  const wanted = (key: string, name: string) => keys === null || keys.has(key) || contentKind(name) === null;
+  const known = membersWritten(written);
+  const wanted = (key: string, name: string) =>
+    !known.has(key) && (keys === null || keys.has(key) || contentKind(name) === null);
   for (let reading = 1; ; reading++) {
     const before = await netlink.generation();
     const listings = await listTables(netlink, table);
     const elements = await readElements(netlink, table, listings, wanted);
     if ((await netlink.generation()) === before || reading === READINGS_MAX)
-      return assemble(before, listings, elements);
+      return assemble(before, listings, new Map([...elements, ...known]));
   }
 }
 
 /** Reads structure and its elements alone. */
-export function readStructure(netlink: Netlink, table: string): Promise<Reading> {
-  return readBalancer(netlink, table, new Set());
+export function readStructure(netlink: Netlink, table: string, written: Ruleset | null = null): Promise<Reading> {
+  return readBalancer(netlink, table, new Set(), written);
 }
 
 /** As many keys, from the first, as can be read at a time without taking much memory or time. */
@@ -62,13 +69,37 @@ export function digestRead(read: SetContent | undefined): string | null {
 
 interface Listing {
   readonly existing: ExistingTable;
-  readonly references: readonly string[];
+  readonly references: ReadonlySet<string>;
   /** Everything but elements, as text. */
   readonly stable: string;
 }
 
 type Listings = ReadonlyMap<TableFamily, Listing>;
 type Elements = ReadonlyMap<string, SetContent>;
+
+/** Maps from marks to members' chains, as the kernel gives them back: by key. */
+function membersWritten(written: Ruleset | null): Elements {
+  const known = new Map<string, SetContent>();
+  for (const [family, { sets }] of written ?? []) {
+    for (const [name, { elements }] of sets) if (isMembers(name)) known.set(setKey(family, name), verdictsOf(elements));
+  }
+  return known;
+}
+
+function verdictsOf(elements: readonly string[]): SetContent {
+  const pairs = elements.map((element) => element.split(' : ') as [string, string]);
+  const entries = pairs.map(([mark, verdict]) => ({ key: bytesOfWords([Number(mark)]), verdict }));
+  entries.sort((a, b) => Buffer.compare(a.key, b.key));
+  const none = new Float64Array(entries.length).fill(Number.NaN);
+  return {
+    ...{ keys: Buffer.concat(entries.map(({ key }) => key)), keyBytes: 4, count: entries.length, values: null },
+    ...{ verdicts: entries.map(({ verdict }) => verdict), timeoutsMs: none, expiresMs: none },
+  };
+}
+
+function isMembers(name: string): boolean {
+  return name.endsWith('.members');
+}
 
 /** Names of the sets of which two generations are told apart by who refers to them. */
 const REFERENCES = /(?:s\.\w+\.(?:slots|serving|trial|others|affinity|open|full|places)|list)\.[\w.]+/g;
@@ -85,9 +116,9 @@ async function listTables(netlink: Netlink, name: string): Promise<Listings> {
 function listingOf({ chains, sets, maps, objects, rules }: TableStructure): Listing {
   const kinds = [...sets.map((name) => [name, 'set'] as const), ...maps.map((name) => [name, 'map'] as const)];
   const text = Buffer.from(rules).toString('latin1');
-  const references: readonly string[] = text.match(REFERENCES) ?? [];
+  const references: ReadonlySet<string> = new Set(text.match(REFERENCES));
   // What was prepared and is not in use is no part of the structure.
-  const used = kinds.filter(([name]) => contentKind(name) === null || references.includes(name));
+  const used = kinds.filter(([name]) => contentKind(name) === null || references.has(name));
   const names = [...chains, ...used.flat(), ...[...objects].flat()].sort();
   return {
     existing: { chains: new Set(chains), sets: new Map(kinds), objects },
@@ -137,7 +168,7 @@ function assemble(generation: number, listings: Listings, elements: Elements): R
       const kind = contentKind(name);
       if (kind) contents.set(setKey(family, name), contentRead(kind, read, slotsOfName(name)));
       else if (name !== SHARED.structure && name !== SHARED.readback) stable.push(elementsText(name, read));
-      if (name === SHARED.members) addMarks(marks, read);
+      if (isMembers(name)) addMarks(marks, read);
     }
   }
   const existing = new Map([...listings].map(([family, listing]) => [family, listing.existing]));

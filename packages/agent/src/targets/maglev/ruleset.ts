@@ -1,4 +1,5 @@
 import type { Content } from './contents.js';
+import { digestOf } from './names.js';
 
 /** Families in which the balancer has a table of its own. */
 export type TableFamily = 'inet' | 'ip' | 'ip6' | 'netdev';
@@ -55,22 +56,29 @@ export class RulesetBuilder {
 
 /** Collects one table; what is declared twice in the same way is there once. */
 export class TableBuilder implements TableSpec {
-  readonly sets = new Map<
-    string,
-    { kind: 'set' | 'map'; body: string; elements: string[]; content: SetSpec['content'] }
-  >();
+  readonly sets = new Map<string, SetSpec>();
   readonly objects = new Map<string, ObjectSpec>();
-  readonly chains = new Map<string, { hook: string; rules: string[] }>();
+  readonly chains = new Map<string, ChainSpec>();
+  /** Lists of elements and rules that are this table's own, and may grow. */
+  readonly #elements = new Map<string, string[]>();
+  readonly #rules = new Map<string, string[]>();
 
   /** Declares a set or map, and returns its name. */
   set(kind: 'set' | 'map', name: string, body: string, content: SetSpec['content'] = null): string {
-    if (!this.sets.has(name)) this.sets.set(name, { kind, body, elements: [], content });
+    if (!this.sets.has(name)) this.sets.set(name, { kind, body, elements: NONE, content });
     return name;
   }
 
   /** Adds an element to a declared set. */
-  element(set: string, element: string): void {
-    this.sets.get(set)!.elements.push(element);
+  element(set: string, ...elements: readonly string[]): void {
+    let own = this.#elements.get(set);
+    if (own === undefined) {
+      const spec = this.sets.get(set)!;
+      own = [...spec.elements];
+      this.#elements.set(set, own);
+      this.sets.set(set, { ...spec, elements: own });
+    }
+    for (const element of elements) own.push(element);
   }
 
   object(kind: ObjectSpec['kind'], name: string, body: string): string {
@@ -79,27 +87,56 @@ export class TableBuilder implements TableSpec {
   }
 
   chain(name: string, hook = ''): string {
-    if (!this.chains.has(name)) this.chains.set(name, { hook, rules: [] });
+    if (!this.chains.has(name)) this.chains.set(name, { hook, rules: NONE });
     return name;
   }
 
   rule(chain: string, ...rules: readonly string[]): void {
-    this.chains.get(this.chain(chain))!.rules.push(...rules);
+    let own = this.#rules.get(chain);
+    if (own === undefined) {
+      const spec = this.chains.get(this.chain(chain))!;
+      own = [...spec.rules];
+      this.#rules.set(chain, own);
+      this.chains.set(chain, { ...spec, rules: own });
+    }
+    for (const rule of rules) own.push(rule);
+  }
+
+  /** Adds what another table has. Its lists are taken as they are where this one has none of that name. */
+  merge({ sets, objects, chains }: TableSpec): void {
+    for (const [name, object] of objects) if (!this.objects.has(name)) this.objects.set(name, object);
+    for (const [name, spec] of sets) {
+      if (!this.sets.has(name)) this.sets.set(name, spec);
+      else if (spec.elements.length > 0) this.element(name, ...spec.elements);
+    }
+    for (const [name, spec] of chains) {
+      if (!this.chains.has(name)) this.chains.set(name, spec);
+      else if (spec.rules.length > 0) this.rule(name, ...spec.rules);
+    }
   }
 }
 
-/** The ruleset as text without the contents that netlink writes: equal texts are equal structures. */
-export function rulesetText(ruleset: Ruleset): string {
+const NONE: readonly string[] = [];
+
+/** 64 bits over all that a change of structure writes, that is without the contents of sets that netlink writes. */
+export function structureDigest(ruleset: Ruleset): string {
   const lines: string[] = [];
-  for (const [family, table] of ruleset) {
+  for (const [family, { objects, sets, chains }] of ruleset) {
     lines.push(`table ${family}`);
-    for (const [name, { kind, body }] of table.objects) lines.push(`  ${kind} ${name} { ${body} }`);
-    for (const [name, { kind, body, elements }] of table.sets) {
-      lines.push(`  ${kind} ${name} { ${body} }`, ...elements.map((element) => `    ${element}`));
-    }
-    for (const [name, { hook, rules }] of table.chains) {
-      lines.push(`  chain ${name}${hook === '' ? '' : ` { ${hook} }`}`, ...rules.map((rule) => `    ${rule}`));
-    }
+    for (const [name, { kind, body }] of objects) lines.push(`${kind} ${name} { ${body} }`);
+    for (const [name, { kind, body, elements }] of sets)
+      lines.push(`${kind} ${name} { ${body} } ${digestOfLines(elements)}`);
+    for (const [name, { hook, rules }] of chains) lines.push(`chain ${name} { ${hook} } ${digestOfLines(rules)}`);
   }
-  return lines.join('\n');
+  return digestOf(lines.join('\n'), 16);
 }
+
+/** Lists that are the same from change to change are not gone through again; a ruleset's never change once it is built. */
+function digestOfLines(lines: readonly string[]): string {
+  if (lines.length === 0) return '';
+  const digest = DIGESTS.get(lines) ?? digestOf(lines.join('\n'), 16);
+  DIGESTS.set(lines, digest);
+  return digest;
+}
+
+const DIGESTS = new WeakMap<readonly string[], string>();

@@ -111,7 +111,9 @@ class TableChange {
   fill(): string[] {
     const lines: string[] = [];
     for (const [name, { elements }] of this.#after.sets) {
-      const stay = new Set(this.#staying(name));
+      const staying = this.#staying(name);
+      if (staying === elements) continue;
+      const stay = new Set(staying);
       const added = elements.filter((element) => !stay.has(element));
       if (added.length > 0) lines.push(`add element ${this.#at} ${name} { ${added.join(', ')} }`);
     }
@@ -147,6 +149,7 @@ class TableChange {
     if (!after || after.content !== null) return [];
     const before = this.#before?.sets.get(name);
     if (!before) return 'all';
+    if (before.elements === after.elements) return [];
     const wanted = new Set(after.elements);
     return before.elements.filter((element) => !wanted.has(element));
   }
@@ -165,7 +168,7 @@ function keyOf(element: string): string {
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, index) => text === b[index]);
+  return a === b || (a.length === b.length && a.every((text, index) => text === b[index]));
 }
 
 function tableLine(table: string, family: TableFamily): string {

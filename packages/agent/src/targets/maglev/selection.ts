@@ -27,22 +27,25 @@ export type MarkField = 'ct mark' | 'meta mark';
 
 /**
  * Rules that lead from the service's chain to a member's: by affinity, else by the slot. Where neither has anybody, the
- * next rule of the chain is met. `chosen` are rules that a member meets who was chosen by the slot.
+ * next rule of the chain is met. `chosen` are rules that a member meets who was chosen by the slot. Returns the name of the map from
+ * marks to the members' chains.
  */
 export function addSelection(
   table: TableBuilder,
   placed: PlacedService,
   field: MarkField,
   chosen: readonly string[] = [],
-): void {
+): string {
   const { service, size, generation } = placed;
   const chain = namesOf.service(service.id);
   const slot = slotOf(service, size);
+  const members = table.set('map', namesOf.members(service.id), 'type mark : verdict;');
   const slots = namesOf.slots(service.id, size, generation);
   // With a size the kernel takes its faster hash table; twice, because a batch's deletions make room only at its end.
   table.set('map', slots, `typeof numgen inc mod ${size} : ${field}; size ${2 * size};`, placed.slots);
   if (service.affinity) addRemembered(table, placed, field);
-  table.rule(chain, `${field} set ${slot} map @${slots}`, ...chosen, `${field} vmap @${SHARED.members}`);
+  table.rule(chain, `${field} set ${slot} map @${slots}`, ...chosen, `${field} vmap @${members}`);
+  return members;
 }
 
 /** How the kernel comes to the slot of a flow. */
@@ -101,7 +104,7 @@ function addRemembered(table: TableBuilder, placed: PlacedService, field: MarkFi
   table.rule(
     namesOf.service(service.id),
     `${field} set ${keyExpression(service.affinity!.key, service.family)} map @${name}`,
-    `${field} @${serving} ${field} vmap @${SHARED.members}`,
+    `${field} @${serving} ${field} vmap @${namesOf.members(service.id)}`,
     // A client whose member is out has its mark from the map.
     `${field} set 0`,
   );

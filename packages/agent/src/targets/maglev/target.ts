@@ -300,7 +300,7 @@ export class MaglevTarget implements BalancerTarget {
       };
       return;
     }
-    const actual = await this.#storeReadback(plan.digest);
+    const actual = await this.#storeReadback(plan);
     this.#known = {
       services,
       numbering,
@@ -310,9 +310,9 @@ export class MaglevTarget implements BalancerTarget {
   }
 
   /** Stores what the structure reads back as, so that a later process sees whether anybody touched it. */
-  async #storeReadback(digest: string): Promise<ActualBalancer> {
+  async #storeReadback({ digest, ruleset }: Plan): Promise<ActualBalancer> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const { actual, readback } = await readStructure(this.#netlink, this.#table);
+      const { actual, readback } = await readStructure(this.#netlink, this.#table, ruleset);
       if (actual.structure !== digest) break;
       const operations: SetOperation[] = [
         { kind: 'flush', set: SHARED.readback },

@@ -25,17 +25,17 @@ export function addTrial(table: TableBuilder, { service, members, size, generati
   const marks = table.set('set', namesOf.trial(id, generation), 'type mark;', trial.marks);
   const body = `typeof numgen inc mod ${size} : ct mark; size ${2 * size};`;
   const others = table.set('map', namesOf.others(id, size, generation), body, trial.others);
-  for (const map of [SHARED.trials, SHARED.ends]) table.set('map', map, 'type mark : verdict;');
+  for (const map of [namesOf.trials(id), SHARED.ends]) table.set('map', map, 'type mark : verdict;');
   const elsewhere = table.chain(`o.${id}`);
   for (const member of members.values()) addPlaces(table, service.trial, { id, family, member, elsewhere });
   table.rule(
     elsewhere,
     'ct mark set 0',
     `ct mark set ${slotOf(service, size)} map @${others}`,
-    `ct mark vmap @${SHARED.members}`,
+    `ct mark vmap @${namesOf.members(id)}`,
     refuseRule(table, service, 'limit'),
   );
-  return [`ct mark @${marks} ct mark vmap @${SHARED.trials}`];
+  return [`ct mark @${marks} ct mark vmap @${namesOf.trials(id)}`];
 }
 
 /** The rules by which places come free, for a chain that sees every packet of a flow; none where nobody is on trial ever. */
@@ -76,7 +76,7 @@ function addPlaces(
     `ct direction original delete @${places} { ${header} saddr . th sport } return`,
     `delete @${places} { ${header} daddr . th dport }`,
   );
-  table.element(SHARED.trials, `${markText(member.mark)} : goto ${begin}`);
+  table.element(namesOf.trials(id), `${markText(member.mark)} : goto ${begin}`);
   table.element(SHARED.ends, `${markText(member.mark)} : jump ${end}`);
 }
 
