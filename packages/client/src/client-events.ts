@@ -31,6 +31,8 @@ export interface ClientCounters {
   connects: number;
   connectFailures: number;
   disconnects: number;
+  /** SUBSCRIBE requests sent, heartbeats left out. */
+  subscribes: number;
   /** Objects that were taken, renewals included. */
   objectsAccepted: number;
   /** Objects that broke schema or limits. */
@@ -56,6 +58,7 @@ export function newCounters(): ClientCounters {
     connects: 0,
     connectFailures: 0,
     disconnects: 0,
+    subscribes: 0,
     objectsAccepted: 0,
     objectsRefused: 0,
     objectsOld: 0,

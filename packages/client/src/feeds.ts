@@ -32,7 +32,9 @@ export type RestoreContent<V> = (held: HeldTrack | undefined) => TrackContent<V>
 export interface ClientLevels {
   /** Tracks that are followed, heartbeats included. */
   readonly tracks: number;
-  /** Those among them that no session brings: it is being made, or the track has no publisher. */
+  /** Subscriptions of consumers to them. */
+  readonly consumers: number;
+  /** Tracks among them that no session brings: it is being made, or the track has no publisher. */
   readonly unfollowed: number;
   /** Live objects that wait for others before them, of all tracks. */
   readonly waitingObjects: number;
@@ -66,14 +68,18 @@ export class Feeds {
 
   /** What waits at this moment. */
   get levels(): ClientLevels {
+    let consumers = 0;
     let [unfollowed, waitingObjects, waitingBytes, waitingUpdates] = [0, 0, 0, 0];
     for (const { followed, waiting, subscriptions } of this.#feeds.values()) {
       if (!followed) unfollowed += 1;
       waitingObjects += waiting.objects;
       waitingBytes += waiting.bytes;
-      for (const subscription of subscriptions) waitingUpdates += subscription.waiting;
+      for (const subscription of subscriptions) {
+        consumers += 1;
+        waitingUpdates += subscription.waiting;
+      }
     }
-    return { tracks: this.#feeds.size, unfollowed, waitingObjects, waitingBytes, waitingUpdates };
+    return { tracks: this.#feeds.size, consumers, unfollowed, waitingObjects, waitingBytes, waitingUpdates };
   }
 
   subscribe<V>(signal: SignalRow, name: FullTrackName, restore: RestoreContent<V>): Subscription<V> {

@@ -36,6 +36,8 @@ export class Counters {
   upstreamFetches = 0;
   upstreamConnects = 0;
   upstreamLosses = 0;
+  /** Sessions of clients and upstreams, those that were turned away included. */
+  sessionsOpened = 0;
   /** Sessions that were turned away, because there were too many or they came too fast. */
   sessionsRefused = 0;
   /** Now: sessions, upstream ones included. */

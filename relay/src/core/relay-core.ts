@@ -104,6 +104,7 @@ export class RelayCore implements RelayContext {
       this.peers.add(peer);
       if (kind === 'upstream') this.upstreams.add(peer);
       this.counters.sessions = this.peers.size;
+      this.counters.sessionsOpened++;
       if (this.draining) {
         port.session.close(SessionTerminationCode.NO_ERROR, 'relay is going away');
         this.touch(peer);
@@ -167,7 +168,7 @@ export class RelayCore implements RelayContext {
       this.links.stop(this);
       for (const peer of this.peers) {
         if (peer.kind !== 'client') continue;
-        peer.session.goaway(newSessionUri, timeoutMs);
+        peer.session.goaway(newSessionUri, Math.ceil(timeoutMs));
         peer.leaving = true;
         this.touch(peer);
       }

@@ -16,6 +16,7 @@ const TOTALS: readonly (readonly [Field, string, string])[] = [
   ['evicted', 'evicted_total', 'Cached groups that made room for others.'],
   ['tooFarBehind', 'too_far_behind_total', 'Subscriptions ended because the subscriber was too slow.'],
   ['recovered', 'recovered_total', 'Objects fetched after an upstream loss and forwarded.'],
+  ['sessionsOpened', 'sessions_opened_total', 'Sessions, those that were turned away included.'],
   ['sessionsRefused', 'sessions_refused_total', 'Sessions turned away: too many, or too fast.'],
   ['subscribesReceived', 'subscribes_received_total', 'SUBSCRIBE requests of peers.'],
   ['fetchesReceived', 'fetches_received_total', 'FETCH requests of peers.'],
