@@ -1,12 +1,22 @@
+import { aStalledPeerMovesNobodyMutants } from './a-stalled-peer-moves-nobody.js';
 import { balancersConvergeMutants } from './balancers-converge.js';
 import { bytesAreIdenticalMutants } from './bytes-are-identical.js';
 import { convergesMutants } from './converges.js';
+import { deadPublisherIsKnownMutants } from './dead-publisher-is-known.js';
 import { groupIdsRiseMutants } from './group-ids-rise.js';
+import { leavingLosesNothingMutants } from './leaving-loses-nothing.js';
+import { lossDelaysOnlyItsOwnMutants } from './loss-delays-only-its-own.js';
 import type { Mutant } from './mutant.js';
 import { nothingOutlivesItsTtlMutants } from './nothing-outlives-its-ttl.js';
+import { oneUpstreamSubscriptionMutants } from './one-upstream-subscription.js';
 import { poolsFollowLocalHealthMutants } from './pools-follow-local-health.js';
+import { resubscribesByItselfMutants } from './resubscribes-by-itself.js';
+import { sameSeedSameTraceMutants } from './same-seed-same-trace.js';
 import { slotsAgreeMutants } from './slots-agree.js';
+import { staysWithinBudgetMutants } from './stays-within-budget.js';
+import { upstreamLoadFollowsTracksMutants } from './upstream-load-follows-tracks.js';
 import { versionNeverGoesBackMutants } from './version-never-goes-back.js';
+import { workPerTurnIsBoundedMutants } from './work-per-turn-is-bounded.js';
 
 /** Every mutant, by the invariant that must notice it; at least three for each. */
 export const mutants: readonly Mutant[] = [
@@ -18,4 +28,14 @@ export const mutants: readonly Mutant[] = [
   ...balancersConvergeMutants,
   ...poolsFollowLocalHealthMutants,
   ...slotsAgreeMutants,
+  ...oneUpstreamSubscriptionMutants,
+  ...resubscribesByItselfMutants,
+  ...deadPublisherIsKnownMutants,
+  ...leavingLosesNothingMutants,
+  ...staysWithinBudgetMutants,
+  ...aStalledPeerMovesNobodyMutants,
+  ...lossDelaysOnlyItsOwnMutants,
+  ...upstreamLoadFollowsTracksMutants,
+  ...workPerTurnIsBoundedMutants,
+  ...sameSeedSameTraceMutants,
 ];

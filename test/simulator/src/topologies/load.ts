@@ -19,9 +19,9 @@ export interface LoadOptions {
   readonly limits?: Partial<RelayLimits>;
   /** Clients hold two edges at once. */
   readonly standby?: boolean;
-  /** See StormClientOptions; for the first client only. */
+  /** See StormClientOptions; for the second client only. */
   readonly lazyConsumers?: boolean;
-  /** See StormClientOptions. */
+  /** See StormClientOptions; for every second client. The others are steady. */
   readonly churnMs?: number;
   /** Longest one-way delay between an edge and a client. */
   readonly clientMsMax?: number;
@@ -34,7 +34,9 @@ export interface LoadTopology {
   readonly relays: readonly string[];
   readonly publishers: readonly string[];
   readonly clients: readonly string[];
-  /** The tracks that every client follows. */
+  /** Clients that follow every track all the time. */
+  readonly steady: readonly string[];
+  /** The tracks that clients follow. */
   readonly tracks: readonly string[];
   /** The tracks of one publisher. */
   tracksOf(publisher: string): readonly string[];
@@ -63,6 +65,7 @@ export function buildLoad(simulation: Simulation, options: LoadOptions): LoadTop
   return {
     ...{ origins, edges, publishers, clients, tracksOf },
     relays: [...origins, ...edges],
+    steady: clients.filter((_, index) => options.churnMs === undefined || index % 2 === 0),
     tracks: publishers.flatMap(tracksOf),
     node: (name) => simulation.nodes.get(name)!,
     start() {
@@ -113,11 +116,11 @@ function addClient(
   // Half of them prefer each edge.
   const start = index % edges.length;
   const program = stormClientProgram({
-    ...{ ...credentials(simulation, name), standby, lazyConsumers: lazyConsumers && index === 0 },
+    ...{ ...credentials(simulation, name), standby, lazyConsumers: lazyConsumers && index === 1 },
     relays: [...edges.slice(start), ...edges.slice(0, start)].map(relayUrl),
     lists: publishers.flatMap(({ lists }) => lists),
     events: publishers.flatMap(({ events }) => events),
-    ...(churnMs === undefined ? {} : { churnMs }),
+    ...(churnMs === undefined || index % 2 === 0 ? {} : { churnMs }),
   });
   simulation.node(machine(simulation, name), program);
 }

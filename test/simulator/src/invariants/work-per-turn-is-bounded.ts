@@ -1,0 +1,66 @@
+import type { RelayNode } from '@higgins/relay/core';
+import { type Guarantee, type Invariant, Violation } from '../frame/invariant.js';
+import type { Simulation } from '../frame/simulation.js';
+import { Parts } from './support/parts.js';
+
+/** What this file judges. */
+export const guarantee: Guarantee = {
+  id: 'work-per-turn-is-bounded',
+  statement:
+    'in one turn a client or relay asks for no more than a fixed number of tracks, and a relay writes no more than a fixed amount',
+  design: [22],
+};
+
+/** SUBSCRIBEs that a client sends, and that a relay sends upstream, in one turn: their own limits. */
+const SUBSCRIBES_FROM_CLIENT_MAX = 64;
+const SUBSCRIBES_UPSTREAM_MAX = 256;
+/** What may come together beside: tries of single tracks. */
+const SLACK = 8;
+
+/**
+ * Invariant 22 of the design: a step of the world is a turn of one process. Judged by their own counters, and
+ * by what a relay has outstanding towards each peer; `objectBytesMax`: the largest object there is.
+ */
+export function workPerTurnIsBounded(simulation: Simulation, objectBytesMax: number): Invariant {
+  const parts = new Parts(simulation);
+  const sent = new WeakMap<object, number>();
+  /** How many more there are than at the last look. */
+  const more = (part: object, count: number): number => {
+    const before = sent.get(part) ?? count;
+    sent.set(part, count);
+    return count - before;
+  };
+  const judgeRelay = (name: string, { core }: RelayNode): void => {
+    for (const peer of core.peers) {
+      if (peer.fetches.size === 0) continue;
+      const subscribedBytes = peer.subscriptions.size * (core.limits.conflationBacklogBytes + objectBytesMax);
+      const limit = core.limits.fetchBacklogBytes + objectBytesMax + subscribedBytes;
+      atMost(name, peer.outstandingBytes, limit, `bytes are written to ${peer.connection.peer.address}`);
+    }
+  };
+  return {
+    ...guarantee,
+    check() {
+      for (const [name, relay] of parts.relays()) {
+        // Those that only pass on what a client asked for in the same turn come beside.
+        const { subscribesReceived, upstreamSubscribes } = relay.core.counters;
+        const own = more(relay, upstreamSubscribes) - more(relay.core, subscribesReceived);
+        atMost(name, own, SUBSCRIBES_UPSTREAM_MAX + SLACK, 'SUBSCRIBEs went upstream');
+      }
+      for (const [name, client] of parts.clients()) {
+        atMost(
+          name,
+          more(client, client.counters.subscribes),
+          SUBSCRIBES_FROM_CLIENT_MAX + SLACK,
+          'SUBSCRIBEs were sent',
+        );
+      }
+      parts.look(judgeRelay);
+    },
+  };
+}
+
+function atMost(who: string, value: number, limit: number, what: string): void {
+  if (value > limit)
+    throw new Violation(guarantee.id, `${who}: ${value} ${what} in one turn, expected at most ${limit}`);
+}
