@@ -5,18 +5,32 @@ import { Netlink } from '@higgins/netlink';
 import { createLogger } from '@higgins/service';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { DirectLab, type Server, VIRTUAL } from '../../../../../test/support/direct-lab.js';
-import { type Program, shell } from '../../../../../test/support/lab.js';
+import { shell } from '../../../../../test/support/lab.js';
 import { describeInNamespace } from '../../../../../test/support/namespace.js';
 import { until } from '../../../../../test/support/until.js';
 import type { BalancerEvent } from '../core/events.js';
 import { type Balancer, startBalancer } from './balancer.js';
 
-const PORT = 8080;
-/** Nobody serves this one at the virtual address until a test does. */
-const OTHER_PORT = 8081;
+/** Served on the virtual addresses from the beginning: one port for each way to the members. */
+const SERVED = { 'dsr-l2': 8080, 'dsr-l3': 8081 } as const;
+/** Nobody serves these before a test does. */
+const UNSERVED = { 'dsr-l2': 8082, 'dsr-l3': 8083 } as const;
 /** As /proc/net/tcp has them. */
 const LISTEN = '0A';
 const SYN_RECEIVED = '03';
+
+interface Listener {
+  readonly path: 'dsr-l2' | 'dsr-l3';
+  readonly family: 4 | 6;
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+}
+
+/** Both ways in both families. */
+function everywhere(protocol: 'tcp' | 'udp', ports: typeof SERVED | typeof UNSERVED): Listener[] {
+  const paths = ['dsr-l2', 'dsr-l3'] as const;
+  return paths.flatMap((path) => ([4, 6] as const).map((family) => ({ path, family, protocol, port: ports[path] })));
+}
 
 await describeInNamespace('members of direct server return', import.meta.filename, ['network'], () => {
   let lab: DirectLab;
@@ -27,7 +41,7 @@ await describeInNamespace('members of direct server return', import.meta.filenam
 
   beforeAll(async () => {
     lab = await DirectLab.create();
-    await lab.serve(PORT);
+    for (const port of Object.values(SERVED)) await lab.serve(port);
     [wrong, right] = lab.servers as [Server, Server];
   });
 
@@ -41,128 +55,106 @@ await describeInNamespace('members of direct server return', import.meta.filenam
   afterEach(async () => {
     await stack.disposeAsync();
     rmSync(directory, { recursive: true });
-    wrong.host.run('nft flush ruleset; sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2');
+    wrong.host.run('nft flush ruleset');
   });
 
   afterAll(() => lab[Symbol.asyncDispose]());
 
-  describeBoth(
-    'L4-61: a member without the virtual address is named and gets nothing, until it has it',
-    async (path, family) => {
-      counting();
-      withdraw(family);
-      const { balancer, events } = await start(path, family, 'tcp', PORT);
-      await settled(balancer);
-      const reason = await faultOf(balancer);
-      expect(reason).toMatch(/^virtual-address-absent: /);
-      expect(reason).toContain(VIRTUAL[family]);
-      await onlyTheRightOneServes(family);
-      expect(clientPackets()).toBe(0);
+  it('L4-61: a member without the virtual address is named and gets nothing, until it has it', async () => {
+    const listeners = everywhere('tcp', SERVED);
+    countClients();
+    withdraw();
+    const { balancer, events } = await start(listeners);
+    await available(balancer, 1);
+    for (const listener of listeners) {
+      const fault = await faultOf(balancer, listener);
+      expect(fault).toMatch(/^virtual-address-absent: /);
+      expect(fault).toContain(VIRTUAL[listener.family]);
+      expect(new Set(await connect(20, listener))).toEqual(new Set([right.addresses[listener.family]]));
       expect(events).toContainEqual(
-        expect.objectContaining({ kind: 'direct-return-failed', severity: 'warning', member: 'wrong', reason }),
+        expect.objectContaining({ kind: 'direct-return-failed', severity: 'warning', member: 'wrong', reason: fault }),
       );
-      restore(family);
-      await available(balancer, 2);
-      expect(await faultOf(balancer)).toBeNull();
-      expect(events).toContainEqual(expect.objectContaining({ kind: 'direct-return-restored', member: 'wrong' }));
-      expect(new Set(await connect(40, family))).toEqual(new Set([wrong.addresses[family], right.addresses[family]]));
-      expect(clientPackets()).toBeGreaterThan(0);
-    },
-  );
+    }
+    expect(clientPackets()).toBe(0);
+    restore();
+    await available(balancer, 2);
+    for (const listener of listeners) {
+      expect(await faultOf(balancer, listener)).toBeNull();
+      const { family } = listener;
+      expect(new Set(await connect(40, listener))).toEqual(new Set([wrong.addresses[family], right.addresses[family]]));
+    }
+    expect(clientPackets()).toBeGreaterThan(0);
+    expect(events).toContainEqual(expect.objectContaining({ kind: 'direct-return-restored', member: 'wrong' }));
+  });
 
-  describeBoth(
-    'L4-61: a member that answers its neighbours for the virtual address is named and gets nothing',
-    async (path, family) => {
-      counting();
-      claim(family);
-      const { balancer } = await start(path, family, 'tcp', PORT);
-      await settled(balancer);
-      expect(await faultOf(balancer)).toMatch(/^virtual-address-claimed: /);
-      await onlyTheRightOneServes(family);
-      expect(clientPackets()).toBe(0);
-      unclaim(family);
-      await available(balancer, 2);
-    },
-  );
+  it('L4-61: a member that answers its neighbours for the virtual address is named and gets nothing', async () => {
+    const listeners = everywhere('tcp', SERVED);
+    countClients();
+    // The usual mistakes: ARP for whatever the host has, and the address on the device itself.
+    wrong.host.run('sysctl -qw net.ipv4.conf.all.arp_ignore=0 net.ipv4.conf.all.arp_announce=0');
+    wrong.host.run(`ip address add ${VIRTUAL[6]}/128 dev eth0 nodad`);
+    const { balancer } = await start(listeners);
+    await available(balancer, 1);
+    for (const listener of listeners) {
+      expect(await faultOf(balancer, listener)).toMatch(/^virtual-address-claimed: /);
+      expect(new Set(await connect(20, listener))).toEqual(new Set([right.addresses[listener.family]]));
+    }
+    expect(clientPackets()).toBe(0);
+    wrong.host.run('sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2');
+    wrong.host.run(`ip address delete ${VIRTUAL[6]}/128 dev eth0`);
+    await available(balancer, 2);
+  });
 
-  describeBoth(
-    'L4-61: a UDP server that is not bound to the virtual address is named and gets nothing',
-    async (path, family) => {
-      counting();
-      const [one, other] = [wrong.host.program(), right.host.program()];
-      await one.call('serve', { addresses: [wrong.addresses[family]], port: OTHER_PORT });
-      await other.call('serve', { addresses: [VIRTUAL[family]], port: OTHER_PORT, name: right.addresses[family] });
-      stack.use(one);
-      stack.use(other);
-      const { balancer } = await start(path, family, 'udp', OTHER_PORT);
-      await settled(balancer);
-      expect(await faultOf(balancer)).toMatch(/^server-not-bound: udp port 8081 is closed at /);
-      for (let exchange = 0; exchange < 10; exchange++) {
-        expect(await ask(family, OTHER_PORT)).toBe(right.addresses[family]);
-      }
-      expect(clientPackets()).toBe(0);
-      await one.call('serve', { addresses: [VIRTUAL[family]], port: OTHER_PORT, name: wrong.addresses[family] });
-      await available(balancer, 2);
-      expect(await faultOf(balancer)).toBeNull();
-    },
-  );
+  it('L4-61: a UDP server that is not bound to the virtual address is named and gets nothing', async () => {
+    const listeners = everywhere('udp', UNSERVED);
+    countClients();
+    const one = stack.use(wrong.host.program());
+    const other = stack.use(right.host.program());
+    for (const { family, port } of listeners) {
+      await one.call('serve', { addresses: [wrong.addresses[family]], port });
+      await other.call('serve', { addresses: [VIRTUAL[family]], port, name: right.addresses[family] });
+    }
+    const { balancer } = await start(listeners);
+    await available(balancer, 1);
+    for (const listener of listeners) {
+      const { family, port } = listener;
+      const where = `udp port ${port} is closed at ${VIRTUAL[family]}`;
+      expect(await faultOf(balancer, listener)).toBe(
+        `server-not-bound: ${where}: bind the server to the virtual address`,
+      );
+      for (let count = 0; count < 10; count++) expect(await ask(listener)).toBe(right.addresses[family]);
+    }
+    expect(clientPackets()).toBe(0);
+    for (const { family, port } of listeners) await one.call('serve', { addresses: [VIRTUAL[family]], port });
+    await available(balancer, 2);
+  });
 
-  it('L4-61: a UDP server on every address answers from its own, and is named', async () => {
-    const [one, other] = [wrong.host.program(), right.host.program()];
-    stack.use(one);
-    stack.use(other);
-    await one.call('serve', { addresses: ['0.0.0.0'], port: OTHER_PORT, name: 'wrong' });
-    await other.call('serve', { addresses: [VIRTUAL[4]], port: OTHER_PORT, name: 'right' });
+  it('L4-61: servers that are bound to other addresses only are named: TCP refuses, UDP answers from there', async () => {
+    const listeners = everywhere('udp', UNSERVED).filter(({ path, family }) => path === 'dsr-l2' && family === 4);
+    const [udp] = listeners as [Listener];
+    const tcp: Listener = { ...udp, protocol: 'tcp', port: UNSERVED['dsr-l3'] };
+    const one = stack.use(wrong.host.program());
+    const other = stack.use(right.host.program());
+    await one.call('serve', { addresses: ['0.0.0.0'], port: udp.port });
+    await one.call('serve', { addresses: [wrong.addresses[4]], port: tcp.port });
+    for (const { port } of [udp, tcp]) await other.call('serve', { addresses: [VIRTUAL[4]], port });
     const activeCheck = { type: 'udp', intervalMs: 60_000, udp: { payload: 'ask', expect: null } };
-    const { balancer } = await start('dsr-l2', 4, 'udp', OTHER_PORT, { activeCheck });
-    await settled(balancer);
-    expect(await faultOf(balancer)).toBe(
-      `server-not-bound: udp port 8081 answers from ${wrong.addresses[4]} in place of 10.9.0.9: bind the server to the virtual address`,
+    const { balancer } = await start([udp, tcp], { pool: { activeCheck } });
+    await available(balancer, 1);
+    const remedy = 'bind the server to the virtual address';
+    expect(await faultOf(balancer, udp)).toBe(
+      `server-not-bound: udp port ${udp.port} answers from ${wrong.addresses[4]} in place of ${VIRTUAL[4]}: ${remedy}`,
+    );
+    expect(await faultOf(balancer, tcp)).toBe(
+      `server-not-bound: tcp port ${tcp.port} is closed at ${VIRTUAL[4]}: ${remedy}`,
     );
   });
 
-  it('L4-61: a TCP server that is not bound to the virtual address is named', async () => {
-    const [one, other] = [wrong.host.program(), right.host.program()];
-    stack.use(one);
-    stack.use(other);
-    await one.call('serve', { addresses: [wrong.addresses[4]], port: OTHER_PORT });
-    await other.call('serve', { addresses: [VIRTUAL[4]], port: OTHER_PORT });
-    const { balancer } = await start('dsr-l2', 4, 'tcp', OTHER_PORT);
-    await settled(balancer);
-    expect(await faultOf(balancer)).toMatch(/^server-not-bound: tcp port 8081 is closed at 10.9.0.9/);
-  });
-
-  it('L4-61: the node may have the virtual address itself', async () => {
+  it('L4-61, L4-63: the node may have the address itself; a member that turns wrong is taken out; nothing is left behind', async () => {
     shell(`ip address add ${VIRTUAL[4]}/32 dev lo`);
     stack.defer(() => void shell(`ip address delete ${VIRTUAL[4]}/32 dev lo`));
-    withdraw(4);
-    stack.defer(() => restore(4));
-    const { balancer } = await start('dsr-l2', 4, 'tcp', PORT);
-    await settled(balancer);
-    expect(await faultOf(balancer)).toMatch(/^virtual-address-absent: /);
-    expect((await status(balancer)).available).toBe(1);
-  });
-
-  it('L4-61: with "warn" a member that fails is told of and serves', async () => {
-    withdraw(4);
-    stack.defer(() => restore(4));
-    const { balancer, events } = await start('dsr-l2', 4, 'tcp', PORT, {}, 'warn');
-    await until(() => events.some(({ kind }) => kind === 'direct-return-failed'));
-    expect((await status(balancer)).available).toBe(2);
-    expect(await faultOf(balancer)).toMatch(/^virtual-address-absent: /);
-  });
-
-  it('L4-61: a member that turns wrong while it serves is taken out', async () => {
-    const { balancer } = await start('dsr-l2', 4, 'tcp', PORT);
-    await available(balancer, 2);
-    withdraw(4);
-    stack.defer(() => restore(4));
-    await available(balancer, 1);
-    expect(await faultOf(balancer)).toMatch(/^virtual-address-absent: /);
-  });
-
-  it('L4-61, L4-63: looks leave no flow behind on the node, and no half-open connection on members', async () => {
-    const { balancer } = await start('dsr-l2', 4, 'tcp', PORT);
+    const listener: Listener = { path: 'dsr-l2', family: 4, protocol: 'tcp', port: SERVED['dsr-l2'] };
+    const { balancer } = await start([listener]);
     await available(balancer, 2);
     expect(await new Netlink().countFlows({ protocol: 6 })).toBe(0);
     const states = right.host
@@ -171,31 +163,28 @@ await describeInNamespace('members of direct server return', import.meta.filenam
       .map((line) => line.trim().split(/\s+/)[3]);
     expect(states).toContain(LISTEN);
     expect(states).not.toContain(SYN_RECEIVED);
+    withdraw();
+    stack.defer(restore);
+    await available(balancer, 1);
+    expect(await faultOf(balancer, listener)).toMatch(/^virtual-address-absent: /);
   });
 
-  type Path = 'dsr-l2' | 'dsr-l3';
-
-  function describeBoth(title: string, run: (path: Path, family: 4 | 6) => Promise<void>): void {
-    it.each([
-      ['dsr-l2', 4],
-      ['dsr-l2', 6],
-      ['dsr-l3', 4],
-      ['dsr-l3', 6],
-    ] as const)(`${title} (%s, IPv%i)`, run);
-  }
+  it('L4-61: with "warn" a member that fails is told of and serves', async () => {
+    withdraw();
+    stack.defer(restore);
+    const listener: Listener = { path: 'dsr-l2', family: 4, protocol: 'tcp', port: SERVED['dsr-l2'] };
+    const { balancer, events } = await start([listener], { dsrCheck: 'warn' });
+    await until(() => events.some(({ kind }) => kind === 'direct-return-failed'));
+    await available(balancer, 2);
+    expect(await faultOf(balancer, listener)).toMatch(/^virtual-address-absent: /);
+  });
 
   /** Has the member count packets of the client's, so that one of them shows. */
-  function counting(): void {
-    wrong.host.run(
-      `nft 'add table inet seen; add chain inet seen i { type filter hook prerouting priority -300; }; add counter inet seen client'`,
-    );
-    for (const [header, source] of [
-      ['ip', '10.3.0.2'],
-      ['ip6', 'fd03::2'],
-    ]) {
-      wrong.host.run(
-        `nft 'add rule inet seen i ${header} saddr ${source} meta l4proto { tcp, udp } counter name client'`,
-      );
+  function countClients(): void {
+    const chain = 'chain inet seen i { type filter hook prerouting priority -300; }';
+    wrong.host.run(`nft 'add table inet seen; add ${chain}; add counter inet seen client'`);
+    for (const source of ['ip saddr 10.3.0.2', 'ip6 saddr fd03::2']) {
+      wrong.host.run(`nft 'add rule inet seen i ${source} meta l4proto { tcp, udp } counter name client'`);
     }
   }
 
@@ -203,55 +192,36 @@ await describeInNamespace('members of direct server return', import.meta.filenam
     return Number(/packets (\d+)/.exec(wrong.host.run('nft list counter inet seen client'))![1]);
   }
 
-  function withdraw(family: 4 | 6): void {
-    wrong.host.run(
-      family === 4
-        ? `ip address delete ${VIRTUAL[4]}/32 dev lo; ip route delete local 10.9.0.0/16 dev lo`
-        : `ip address delete ${VIRTUAL[6]}/128 dev lo; ip -6 route delete local fd09::/64 dev lo`,
-    );
+  function withdraw(): void {
+    wrong.host.run(`ip address delete ${VIRTUAL[4]}/32 dev lo; ip route delete local 10.9.0.0/16 dev lo
+      ip address delete ${VIRTUAL[6]}/128 dev lo; ip -6 route delete local fd09::/64 dev lo`);
   }
 
-  function restore(family: 4 | 6): void {
-    wrong.host.run(
-      family === 4
-        ? `ip address replace ${VIRTUAL[4]}/32 dev lo; ip route replace local 10.9.0.0/16 dev lo`
-        : `ip address replace ${VIRTUAL[6]}/128 dev lo nodad; ip -6 route replace local fd09::/64 dev lo`,
-    );
-  }
-
-  /** The usual mistakes: ARP for whatever the host has, and the address on the device itself. */
-  function claim(family: 4 | 6): void {
-    if (family === 4) wrong.host.run('sysctl -qw net.ipv4.conf.all.arp_ignore=0 net.ipv4.conf.all.arp_announce=0');
-    else wrong.host.run(`ip address add ${VIRTUAL[6]}/128 dev eth0 nodad`);
-  }
-
-  function unclaim(family: 4 | 6): void {
-    if (family === 4) wrong.host.run('sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2');
-    else wrong.host.run(`ip address delete ${VIRTUAL[6]}/128 dev eth0`);
+  function restore(): void {
+    wrong.host.run(`ip address replace ${VIRTUAL[4]}/32 dev lo; ip route replace local 10.9.0.0/16 dev lo
+      ip address replace ${VIRTUAL[6]}/128 dev lo nodad; ip -6 route replace local fd09::/64 dev lo`);
   }
 
   async function start(
-    dataPath: Path,
-    family: 4 | 6,
-    protocol: 'tcp' | 'udp',
-    port: number,
-    pool: object = {},
-    dsrCheck = 'enforce',
+    listeners: readonly Listener[],
+    { dsrCheck = 'enforce', pool = {} }: { dsrCheck?: string; pool?: object } = {},
   ): Promise<{ balancer: Balancer; events: BalancerEvent[] }> {
-    const members = { wrong, right };
-    const configuration = {
-      name: 'lb',
-      addresses: [VIRTUAL[family]],
-      listeners: [{ name: 'direct', protocol, port, dataPath, dsrCheck, rules: [{ pool: 'all' }] }],
-      pools: [
-        {
-          name: 'all',
-          members: Object.entries(members).map(([name, { addresses }]) => ({ name, host: addresses[family], port })),
-          ...pool,
-        },
-      ],
-    };
-    writeFileSync(join(directory, 'lb.yaml'), JSON.stringify({ loadBalancers: [configuration] }));
+    const loadBalancers = listeners.map(({ path, family, protocol, port }) => {
+      const members = Object.entries({ wrong, right });
+      const rules = [{ pool: 'all' }];
+      return {
+        ...{ name: nameOf({ path, family, protocol, port }), addresses: [VIRTUAL[family]] },
+        listeners: [{ name: 'direct', protocol, port, dataPath: path, dsrCheck, rules }],
+        pools: [
+          {
+            name: 'all',
+            members: members.map(([name, { addresses }]) => ({ name, host: addresses[family], port })),
+            ...(protocol === 'udp' ? pool : {}),
+          },
+        ],
+      };
+    });
+    writeFileSync(join(directory, 'lb.yaml'), JSON.stringify({ loadBalancers }));
     const balancer = await startBalancer({
       stateDirectory: directory,
       desired: { kind: 'file', path: join(directory, 'lb.yaml') },
@@ -269,38 +239,32 @@ await describeInNamespace('members of direct server return', import.meta.filenam
     for await (const event of balancer.control.events(signal)) if (event.kind !== 'lost') events.push(event);
   }
 
-  const status = async (balancer: Balancer) => (await balancer.control.status()).pools[0]!;
-
-  /** What the look at the wrong member found last. */
-  async function faultOf(balancer: Balancer): Promise<string | null> {
-    return (await status(balancer)).members.find(({ member }) => member === 'wrong')!.directReturn[0]!.failure;
-  }
-
-  /** The right member serves in the kernel, and the wrong one was looked at. */
-  async function settled(balancer: Balancer): Promise<void> {
-    await until(async () => {
-      const { members, available } = await status(balancer);
-      const looked = members.every(({ directReturn }) => directReturn[0]!.lastWallMs !== null);
-      return looked && available >= 1 && (await balancer.control.status()).kernel.phase === 'in-force';
-    });
-  }
-
+  /** So many members of every pool serve, all were looked at, and the kernel knows. */
   async function available(balancer: Balancer, count: number): Promise<void> {
     await until(async () => {
-      const inForce = (await balancer.control.status()).kernel.phase === 'in-force';
-      return inForce && (await status(balancer)).available === count;
+      const { kernel, pools } = await balancer.control.status();
+      const looks = pools.flatMap(({ members }) => members).flatMap(({ directReturn }) => directReturn);
+      const isKnown = kernel.phase === 'in-force' && looks.every(({ lastWallMs }) => lastWallMs !== null);
+      return isKnown && pools.every((pool) => pool.available === count);
     });
   }
 
-  const connect = (count: number, family: 4 | 6): Promise<string[]> =>
-    lab.clients.call<string[]>('connect', { count, address: VIRTUAL[family], port: PORT });
-
-  async function onlyTheRightOneServes(family: 4 | 6): Promise<void> {
-    expect(new Set(await connect(30, family))).toEqual(new Set([right.addresses[family]]));
+  /** What the look at the wrong member found last. */
+  async function faultOf(balancer: Balancer, listener: Listener): Promise<string | null> {
+    const { pools } = await balancer.control.status();
+    const { members } = pools.find(({ loadBalancer }) => loadBalancer === nameOf(listener))!;
+    return members.find(({ member }) => member === 'wrong')!.directReturn[0]!.failure;
   }
 
-  async function ask(family: 4 | 6, port: number): Promise<string> {
-    const clients: Program = lab.clients;
-    return (await clients.call<{ name: string }>('exchange', { address: VIRTUAL[family], port })).name;
+  function connect(count: number, { family, port }: Listener): Promise<string[]> {
+    return lab.clients.call<string[]>('connect', { count, address: VIRTUAL[family], port });
+  }
+
+  async function ask({ family, port }: Listener): Promise<string> {
+    return (await lab.clients.call<{ name: string }>('exchange', { address: VIRTUAL[family], port })).name;
+  }
+
+  function nameOf({ path, family, protocol }: Listener): string {
+    return `${path}-${protocol}-${family}`;
   }
 });
