@@ -61,9 +61,14 @@ async function showPops(flags: StatusFlags): Promise<void> {
   const timeoutMs = parseDurationMs(flags.timeout, '--timeout');
   await using bus = await openBus({ ...flags, relays: flags.relay, writerId: 'higgins-status' });
   const rows = (await Promise.all(flags.pop.map((pop) => rowsOf(bus, pop, timeoutMs)))).flat();
-  if (rows.some(({ result }) => result !== 'applied')) process.exitCode = ExitCode.failed;
+  if (!rows.every(holds)) process.exitCode = ExitCode.failed;
   const header = ['PoP', 'track', 'result', 'version', 'entries', 'since', 'freshness', 'reason'];
   print(flags, rows, () => table(header, rows.map(cellsOf)));
+}
+
+/** Whether a list is in force as far as anybody knows: what a PoP said too long ago is no news of it. */
+export function holds({ result, freshness }: Pick<AppliedRow, 'result' | 'freshness'>): boolean {
+  return result === 'applied' && freshness !== 'expired';
 }
 
 async function rowsOf({ client }: Bus, pop: string, timeoutMs: number): Promise<AppliedRow[]> {

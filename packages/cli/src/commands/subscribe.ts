@@ -1,30 +1,17 @@
-import type { StoredValue, Update } from '@higgins/client';
+import type { Update } from '@higgins/client';
 import { prefixTexts } from '@higgins/ipdata';
 import { createLogger, onShutdown } from '@higgins/service';
 import { applied, type NamedList, NameError, parsePath } from '@higgins/signals';
 import type { Command } from 'commander';
 import { type Bus, clientEventLog, openBus } from '../bus.js';
 import { addTlsFlags, type ConnectionFlags } from '../connection-options.js';
-import { formatDuration } from '../duration.js';
 import { listTrack } from '../lists/list-publisher.js';
 import { CommandError, ExitCode, type OutputOptions, print } from '../output.js';
+import { type Line, lineOf, people } from './subscribe-text.js';
 
 interface SubscribeFlags extends ConnectionFlags, OutputOptions {
   readonly count?: string;
   readonly entries?: boolean;
-}
-
-/** What is printed of one update. */
-interface Line {
-  readonly track: string;
-  readonly group: number | null;
-  readonly version: number | null;
-  readonly freshness: string;
-  readonly condition: string;
-  readonly remainingMs: number | null;
-  readonly onExpiry: string | null;
-  readonly value: unknown;
-  readonly refused: unknown;
 }
 
 /** `higgins subscribe`: prints a track's value and every change of it. */
@@ -87,38 +74,12 @@ async function* mapLines<V>(
   for await (const update of updates) yield toLine(update);
 }
 
-function lineOf<V>(track: string, { current, refused }: Update<V>, show: (value: V) => unknown): Line {
-  return {
-    track,
-    group: current?.group ?? null,
-    version: current?.version ?? null,
-    freshness: current?.freshness ?? 'none',
-    condition: current?.condition ?? 'none',
-    remainingMs: current?.remainingMs ?? null,
-    onExpiry: current?.onExpiry ?? null,
-    value: shownValue(current, show),
-    refused,
-  };
-}
-
-function shownValue<V>(current: StoredValue<V> | null, show: (value: V) => unknown): unknown {
-  if (current === null || current.value === null) return null;
-  return show(current.value);
-}
-
 function listValue(list: NamedList, withEntries: boolean) {
   const { ipv4, ipv6, asns, isps } = list.entries;
   const counts = { ipv4: ipv4.size, ipv6: ipv6.size, asns: asns.length, isps: isps.length };
   const { owner, version, createdWallMs, expiry } = list;
   const entries = withEntries ? { prefixes: [...prefixTexts(ipv4), ...prefixTexts(ipv6)], asns: [...asns], isps } : {};
   return { owner, version, createdWallMs, expiry, counts, ...entries };
-}
-
-function people(line: Line): string {
-  const remaining =
-    line.remainingMs === null ? '' : `, ${formatDuration(Math.max(0, line.remainingMs))} left, then ${line.onExpiry}`;
-  const refused = line.refused === null ? '' : `\n  refused: ${JSON.stringify(line.refused)}`;
-  return `${line.track}: ${line.freshness} (${line.condition})${remaining}\n  ${JSON.stringify(line.value)}${refused}`;
 }
 
 function acknowledgingPop(path: string): { pop: string } | null {
