@@ -5,6 +5,7 @@ import type { Observation } from '../frame/observation.js';
 import { VirtualKernel } from '../programs/kernel.js';
 import { bytesAreIdentical } from './bytes-are-identical.js';
 import { converges } from './converges.js';
+import { groupIdsRise } from './group-ids-rise.js';
 import { nothingOutlivesItsTtl } from './nothing-outlives-its-ttl.js';
 import { versionNeverGoesBack } from './version-never-goes-back.js';
 
@@ -19,6 +20,25 @@ describe('version-never-goes-back', () => {
   it('catches an older version, and an older group of the same version', () => {
     expect(() => tell(versionNeverGoesBack(), enforced(2, 12), enforced(1, 10))).toThrow(/version 1 of group 10 after/);
     expect(() => tell(versionNeverGoesBack(), enforced(2, 12), enforced(2, 11))).toThrow(/group 11 after/);
+  });
+
+  it('accepts an older version of a writer that has an old disk, in a newer group', () => {
+    const forgot = { kind: 'forgot', node: 'origin' } as const;
+    const restored = [committed(1, [1]), enforced(2, 12), forgot];
+    expect(() => tell(versionNeverGoesBack(), ...restored, enforced(1, 13))).not.toThrow();
+    expect(() => tell(versionNeverGoesBack(), ...restored, enforced(1, 11))).toThrow(/group 11 after/);
+  });
+});
+
+describe('group-ids-rise', () => {
+  it('accepts the identical object again where an old disk brings it back, and nothing else', () => {
+    const forgot = { kind: 'forgot', node: 'origin' } as const;
+    const written = [committed(1, [1]), committed(2, [2])];
+    expect(() => tell(groupIdsRise(), ...written, forgot, committed(1, [1]), committed(3, [3]))).not.toThrow();
+    expect(() => tell(groupIdsRise(), ...written, committed(1, [1]))).toThrow(/group 1 of .* after group 2/);
+    expect(() => tell(groupIdsRise(), committed(1, [1]), committed(4, [2]), forgot, committed(3, [3]))).toThrow(
+      /group 3 of .* after group 4/,
+    );
   });
 });
 

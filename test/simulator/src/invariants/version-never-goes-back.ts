@@ -13,11 +13,16 @@ export function versionNeverGoesBack(): Invariant {
   const newest = new Map<string, { version: number; group: number }>();
   /** What the running process has told of. */
   const received = new Map<string, number>();
+  const writers = new Map<string, string>();
+  /** Writers that have an older disk than they had: what they write may be of an older version, and is the newest. */
+  const forgetful = new Set<string>();
   return {
     ...guarantee,
     observe(observation) {
+      if (observation.kind === 'committed') writers.set(observation.track, observation.node);
       // A machine that lost its disk and its kernel's state cannot know what it had.
       if (observation.kind === 'forgot') {
+        forgetful.add(observation.node);
         for (const key of newest.keys()) if (key.startsWith(`${observation.node} `)) newest.delete(key);
       }
       if (observation.kind === 'started') {
@@ -33,7 +38,8 @@ export function versionNeverGoesBack(): Invariant {
       const { node, track, version, group } = observation;
       const key = `${node} ${track}`;
       const known = newest.get(key);
-      if (known !== undefined && (version < known.version || group < known.group)) {
+      const older = version < (known?.version ?? version) && !forgetful.has(writers.get(track) ?? '');
+      if (known !== undefined && (older || group < known.group)) {
         const before = `version ${known.version} of group ${known.group}`;
         throw new Violation(id, `${node} enforces ${track} version ${version} of group ${group} after ${before}`);
       }

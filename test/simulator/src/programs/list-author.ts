@@ -17,8 +17,11 @@ export class ListAuthor {
   readonly lists: readonly AuthoredList[];
   readonly #next = new Map<string, number>();
   readonly #committed = new Map<string, number>();
+  readonly #entriesFactor: number;
 
-  constructor(org: string, names: readonly string[]) {
+  /** `entriesFactor`: 1 for lists of 3 to 9 addresses, more for longer ones. */
+  constructor(org: string, names: readonly string[], entriesFactor = 1) {
+    this.#entriesFactor = entriesFactor;
     this.lists = names.map((list) => ({
       params: { org, list },
       track: `org/${org}/lists/${list}`,
@@ -35,7 +38,7 @@ export class ListAuthor {
       version,
       createdWallMs: Math.floor(nowWallMs),
       expiry,
-      entries: parseListEntries(entriesOf(version)),
+      entries: parseListEntries(entriesOf(version, this.#entriesFactor)),
     };
   }
 
@@ -55,7 +58,10 @@ export function versionOf(payload: Uint8Array): number {
   return organisationList.decode(payload).version;
 }
 
-function entriesOf(version: number): string[] {
-  const count = 3 + (version % 7);
-  return Array.from({ length: count }, (_, index) => `198.51.${(version * 7 + index) % 256}.${index}`);
+function entriesOf(version: number, factor: number): string[] {
+  const count = (3 + (version % 7)) * factor;
+  return Array.from(
+    { length: count },
+    (_, index) => `198.${51 + (index >> 8)}.${(version * 7 + index) % 256}.${index % 256}`,
+  );
 }

@@ -32,6 +32,7 @@ export const continentLarge: Scenario = {
     observer.built(simulation);
     const topology = buildContinent(simulation, {
       shape: SHAPE,
+      rates: { limits: {}, entriesFactor: 1 },
       ttlMs: TTL_MS,
       intervalMs: 1000,
       authorUntilMs: FAULTS_UNTIL_MS,

@@ -2,7 +2,7 @@ import { drawFaults, type Fault, type FaultSpace, healAll, scheduleFaults } from
 import type { Scenario } from '../frame/run-seed.js';
 import { Simulation } from '../frame/simulation.js';
 import { buildContinent, CONTINENT_LINK_KINDS, type Continent } from '../topologies/continent.js';
-import { drawShape, type Members } from '../topologies/continent-shape.js';
+import { drawRates, drawShape, type Members } from '../topologies/continent-shape.js';
 import { dieOut } from './two-tiers.js';
 
 const TTLS_MS = [12_000, 30_000, 24 * 3_600_000] as const;
@@ -28,6 +28,7 @@ export const continent: Scenario = {
     const publishersForget = random.chance(FORGETTING_RATE);
     const topology = buildContinent(simulation, {
       shape: drawShape(random),
+      rates: drawRates(random),
       ttlMs,
       intervalMs: random.between(300, 3000),
       authorUntilMs: FAULTS_UNTIL_MS,

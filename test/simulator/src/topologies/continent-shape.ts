@@ -1,3 +1,4 @@
+import type { RelayLimits } from '@higgins/relay/core';
 import type { RandomStream } from '@higgins/runtime';
 
 /** How large a continent is, and what is connected with what: plain data. */
@@ -42,6 +43,32 @@ export function drawShape(random: RandomStream): ContinentShape {
     foreignSubscribers: random.integer(2),
     hostilePeers: random.integer(2),
   };
+}
+
+/** What a seed draws about the relays' memory and the size of what is published. */
+export interface Rates {
+  readonly limits: Partial<RelayLimits>;
+  /** See `ListAuthor`. */
+  readonly entriesFactor: number;
+}
+
+/** Half of the continents have relays with so little room that they skip, evict and give up on slow subscribers. */
+export function drawRates(random: RandomStream): Rates {
+  const entriesFactor = random.pick([1, 1, 10, 80]);
+  if (random.chance(0.5)) return { limits: {}, entriesFactor };
+  const limits: Partial<RelayLimits> = {
+    cacheBytesMax: Math.round(logarithmic(random, 8_000, 4_000_000)),
+    trackHistoryBytesMax: Math.round(logarithmic(random, 1_000, 1_000_000)),
+    trackHistoryMs: Math.round(logarithmic(random, 100, 60_000)),
+    conflationBacklogBytes: Math.round(logarithmic(random, 200, 32_000)),
+    subscriptionBacklogBytes: Math.round(logarithmic(random, 500, 1_000_000)),
+    behindGroupsMax: 1 + random.integer(50),
+    behindMsMax: Math.round(logarithmic(random, 500, 30_000)),
+    fetchBacklogBytes: Math.round(logarithmic(random, 500, 1_000_000)),
+    resumeHoldBytesMax: Math.round(logarithmic(random, 500, 4_000_000)),
+    lingerMs: Math.round(logarithmic(random, 100, 30_000)),
+  };
+  return { limits, entriesFactor };
 }
 
 /** Names everybody, and draws who connects to whom. */
@@ -108,4 +135,8 @@ function count(items: number): number[] {
 function shuffled<Item>(random: RandomStream, items: readonly Item[]): Item[] {
   const rest = [...items];
   return items.map(() => rest.splice(random.integer(rest.length), 1)[0]!);
+}
+
+function logarithmic(random: RandomStream, min: number, max: number): number {
+  return min * (max / min) ** random.next();
 }

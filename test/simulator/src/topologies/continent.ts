@@ -17,10 +17,11 @@ import { VirtualKernel } from '../programs/kernel.js';
 import { type AuthoredList, ListAuthor } from '../programs/list-author.js';
 import { publisherProgram } from '../programs/publisher.js';
 import { relayProgram, relayUrl } from '../programs/relay.js';
-import { type ContinentShape, drawMembers, type Member, type Members } from './continent-shape.js';
+import { type ContinentShape, drawMembers, type Member, type Members, type Rates } from './continent-shape.js';
 
 export interface ContinentOptions {
   readonly shape: ContinentShape;
+  readonly rates: Rates;
   readonly ttlMs: number;
   /** Least pause between two versions of a publisher; the largest is three times that. */
   readonly intervalMs: number;
@@ -59,14 +60,14 @@ const WALL_OFFSET_MS_MAX = 5000;
 const HOSTILE_INTERVAL_MS = 40;
 
 export function buildContinent(simulation: Simulation, options: ContinentOptions): Continent {
-  const { shape } = options;
+  const { shape, rates } = options;
   const members = drawMembers(simulation.random, shape);
   const authors = members.publishers.map(
-    (_, index) => new ListAuthor(`org-${index + 1}`, listNames(shape.listsPerPublisher)),
+    (_, index) => new ListAuthor(`org-${index + 1}`, listNames(shape.listsPerPublisher), rates.entriesFactor),
   );
   const lists = authors.flatMap((author) => author.lists);
   const kernels = new Map<string, VirtualKernel>();
-  for (const member of members.relays) addRelay(simulation, member);
+  for (const member of members.relays) addRelay(simulation, member, rates);
   for (const [index, member] of members.publishers.entries()) {
     addPublisher(simulation, member, options, authors[index]!, members.pops);
   }
@@ -97,8 +98,13 @@ export function buildContinent(simulation: Simulation, options: ContinentOptions
   };
 }
 
-function addRelay(simulation: Simulation, { name, relays }: Member): void {
-  const program = relayProgram({ ...credentials(simulation, name), upstreams: relays.map(relayUrl), authorizer });
+function addRelay(simulation: Simulation, { name, relays }: Member, { limits }: Rates): void {
+  const program = relayProgram({
+    ...credentials(simulation, name),
+    upstreams: relays.map(relayUrl),
+    authorizer,
+    limits,
+  });
   simulation.node(machine(simulation, name), program);
 }
 
