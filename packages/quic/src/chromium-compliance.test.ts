@@ -13,7 +13,7 @@ import { RemoteServer } from './testing/chromium/remote-server.js';
 
 const reason = chromiumPath === null ? ' (skipped: chromium is not installed)' : '';
 
-describe.skipIf(chromiumPath === null)(`BUS-69: Chromium’s own WebTransport complies${reason}`, () => {
+describe.skipIf(chromiumPath === null)(`check 2, BUS-69: Chromium’s own WebTransport complies${reason}`, () => {
   const remote = new RemoteServer();
   let browser: TestBrowser;
   let http: Server;

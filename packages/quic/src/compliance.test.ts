@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 for (const [name, scheme] of Object.entries(SCHEMES)) {
-  describe(`BUS-69: the addon complies over ${name}`, () => {
+  describe(`check 2, BUS-69: the addon complies over ${name}`, () => {
     let client: QuicTransport;
     let server: QuicTransport;
     let forwarder: Forwarder;

@@ -24,7 +24,7 @@ const ALL: ComplianceCapabilities = {
 const WAIT_LIMIT_MS = 60_000;
 
 for (const [circumstances, link] of Object.entries(LINKS)) {
-  describe(`BUS-69: the in-memory network complies ${circumstances}`, () => {
+  describe(`check 2, BUS-69: the in-memory network complies ${circumstances}`, () => {
     for (const { name, requires, run } of complianceCases) {
       // A datagram may be lost on a lossy link; that it arrives is shown on the others.
       if ('lossRate' in link && requires.includes('datagrams')) continue;

@@ -8,7 +8,7 @@ import { mutate } from './mutant.js';
 const root = new URL('../../../../', import.meta.url);
 
 describe('mutants', () => {
-  it('are three at least for each invariant, each with an id of its own', () => {
+  it('check 10: are three at least for each invariant, each with an id of its own', () => {
     for (const { id } of guarantees) {
       expect(mutants.filter(({ invariant }) => invariant === id).length, id).toBeGreaterThanOrEqual(3);
     }
