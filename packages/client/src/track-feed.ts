@@ -203,6 +203,10 @@ export class TrackFeed<V> implements RouteHost, SubscriptionSource<V> {
     this.#follower.fetchStarted(way);
   }
 
+  fetchUnknown(way: Way): void {
+    this.#follower.fetchUnknown(way);
+  }
+
   fetchEnded(complete: boolean, way: Way): void {
     this.#follower.fetchEnded(complete, way);
     this.#settle();

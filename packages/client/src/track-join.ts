@@ -28,6 +28,8 @@ export interface JoinTarget {
   describe(trackProperties: Uint8Array): void;
   receive(object: ReceivedObject, live: boolean): void;
   fetchStarted(): void;
+  /** A stretch of the fetch is not known to whoever answers it. */
+  fetchUnknown(): void;
   fetchEnded(complete: boolean): void;
   groupEnded(group: ReceivedObject['group']): void;
   groupReset(group: ReceivedObject['group']): void;
@@ -70,10 +72,7 @@ export class TrackJoin {
     this.#joining = this.#fetch(joiningRange(target, this.#subscription), 'joining');
     this.#timer = runtime.at(runtime.bootMs() + FALLBACK_DELAY_MS, () => {
       this.#timer = null;
-      this.#fallback = this.#fetch(
-        { kind: 'standalone', name: target.name, start: START, end: END_OF_TIME },
-        'fallback',
-      );
+      this.#fallback = this.#fetch(standaloneRange(target, target.last), 'fallback');
       link.pump();
     });
   }
@@ -81,10 +80,8 @@ export class TrackJoin {
   /** Fills a gap: the newest group of a map, everything behind `after` of an event track. */
   refetch(after: Place | null): void {
     if (this.#over || this.#refetch !== null) return;
-    const { name, shape } = this.#target;
-    const start = shape !== 'event' || after === null ? START : { group: after.group, object: after.object + 1 };
     this.#target.fetchStarted();
-    this.#refetch = this.#fetch({ kind: 'standalone', name, start, end: END_OF_TIME }, 'refetch');
+    this.#refetch = this.#fetch(standaloneRange(this.#target, after), 'refetch');
     this.#link.pump();
   }
 
@@ -149,14 +146,13 @@ export class TrackJoin {
     if (this.#fallback === null && error.code !== null && this.#timer !== null && mayBeCached(error.code)) {
       this.#timer[Symbol.dispose]();
       this.#timer = null;
-      const { name } = this.#target;
-      this.#fallback = this.#fetch({ kind: 'standalone', name, start: START, end: END_OF_TIME }, 'fallback');
+      this.#fallback = this.#fetch(standaloneRange(this.#target, this.#target.last), 'fallback');
     }
     this.#target.ended(error);
   }
 
   #fetch(range: FetchRange, purpose: Purpose): RequestId {
-    const newestFirst = purpose === 'fallback' || (purpose === 'refetch' && this.#target.shape !== 'event');
+    const newestFirst = purpose !== 'joining' && range.kind === 'standalone' && range.start === START;
     const request = this.#link.session.fetch(range, {
       ...(newestFirst ? { groupOrder: 'descending' as const } : {}),
       ...(purpose === 'fallback' ? { fillTimeoutMs: 0 } : {}),
@@ -174,6 +170,9 @@ export class TrackJoin {
         break;
       case 'fetch-object':
         this.#later(() => this.#onFetchObject(request, state, notice.object));
+        break;
+      case 'fetch-range-end':
+        this.#later(() => this.#onFetchRange(state, notice.unknown));
         break;
       case 'fetch-end':
         this.#later(() => this.#fetchOver(state, true));
@@ -197,6 +196,10 @@ export class TrackJoin {
     }
     state.group = object.group;
     this.#target.receive(object, false);
+  }
+
+  #onFetchRange(state: FetchState, unknown: boolean): void {
+    if (unknown && !this.#over && !state.done && !state.newestFirst) this.#target.fetchUnknown();
   }
 
   #fetchOver(state: FetchState, complete: boolean): void {
@@ -240,6 +243,12 @@ interface FetchState {
   readonly newestFirst: boolean;
   group: ReceivedObject['group'] | null;
   done: boolean;
+}
+
+/** Everything behind `after` of an event track; else all groups, of which only the newest is wanted. */
+function standaloneRange({ name, shape }: JoinTarget, after: Place | null): FetchRange {
+  const start = shape !== 'event' || after === null ? START : { group: after.group, object: after.object + 1 };
+  return { kind: 'standalone', name, start, end: END_OF_TIME };
 }
 
 /** Event tracks go on where they were; for the others the newest group is all there is to know. */

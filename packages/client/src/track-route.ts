@@ -21,6 +21,7 @@ export interface RouteHost {
   describe(trackProperties: Uint8Array): void;
   receive(object: ReceivedObject, live: boolean, way: Way): void;
   fetchStarted(way: Way): void;
+  fetchUnknown(way: Way): void;
   fetchEnded(complete: boolean, way: Way): void;
   groupEnded(group: ReceivedObject['group'], way: Way): void;
   groupReset(group: ReceivedObject['group'], way: Way): void;
@@ -113,6 +114,10 @@ export class TrackRoute implements JoinTarget {
   fetchStarted(): void {
     this.#fetching = true;
     this.#host.fetchStarted(this.way);
+  }
+
+  fetchUnknown(): void {
+    this.#host.fetchUnknown(this.way);
   }
 
   fetchEnded(complete: boolean): void {

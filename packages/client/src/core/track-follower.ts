@@ -141,6 +141,10 @@ export class TrackFollower<V> {
     this.#order.fetchStarted(way);
   }
 
+  fetchUnknown(way?: Way): void {
+    this.#order.fetchUnknown(way);
+  }
+
   fetchEnded(complete: boolean, way?: Way): void {
     this.#order.fetchEnded(complete, way);
   }

@@ -52,6 +52,8 @@ export class TrackOrder<T extends PlacedObject> {
   readonly #ways = new Set<Way>();
   /** The ways that a fetch is under way on; the others are in step. */
   readonly #fetching = new Set<Way>();
+  /** Those whose fetch has come to a stretch that nobody knows. */
+  readonly #unknown = new Set<Way>();
   #waiting: { readonly object: T; readonly way: Way }[] = [];
   #waitingBytes = 0;
   readonly #ended = new Set<number>();
@@ -97,20 +99,27 @@ export class TrackOrder<T extends PlacedObject> {
 
   /** An object of the fetch under way, or of the fallback; within a group in order. */
   fetched(object: T, way: Way = ONLY_WAY): void {
+    const complete = !this.#unknown.delete(way);
     this.#see(object);
     if (this.#repeats(object, 'repeat')) return;
-    if (this.#follows(object, true)) this.#deliver(object);
+    if (this.#follows(object, complete)) this.#deliver(object);
     else if (this.#shape === 'event' && !this.#isCovered(way)) this.#deliverBehindLoss(object);
     else this.#out.push({ kind: 'dropped', object, reason: 'incomplete' });
+  }
+
+  /** What the fetch has next is not known to whoever answers it: something may be missing before the next object. */
+  fetchUnknown(way: Way = ONLY_WAY): void {
+    this.#unknown.add(way);
   }
 
   /** The fetch is over; `complete`: it came to its end, so what it left out is not to be had. What waited follows. */
   fetchEnded(complete: boolean, way: Way = ONLY_WAY): void {
     this.#fetching.delete(way);
+    const known = !this.#unknown.delete(way);
     const waiting = this.#takeWaiting();
     const first = waiting.find(({ object }) => this.#isNewer(object))?.object;
     const lost = complete && this.#shape === 'event' && !this.#isCovered(way);
-    if (lost && first !== undefined && !this.#follows(first, true)) this.#deliverBehindLoss(first);
+    if (lost && first !== undefined && !this.#follows(first, known)) this.#deliverBehindLoss(first);
     this.#offer(waiting.filter(({ object }) => object !== first || this.#isNewer(object)));
   }
 
@@ -160,6 +169,7 @@ export class TrackOrder<T extends PlacedObject> {
   disconnected(way: Way = ONLY_WAY): void {
     this.#ways.delete(way);
     this.#fetching.delete(way);
+    this.#unknown.delete(way);
     this.#waiting = this.#waiting.filter((waiting) => waiting.way !== way);
     this.#waitingBytes = this.#waiting.reduce((sum, { object }) => sum + object.payload.length, 0);
     if (this.#ways.size === 0) this.#ended.clear();
@@ -192,7 +202,8 @@ export class TrackOrder<T extends PlacedObject> {
     return true;
   }
 
-  #follows(object: T, fetched: boolean): boolean {
+  /** `complete`: all that there is between the last object and this one has come. */
+  #follows(object: T, complete: boolean): boolean {
     if (this.#shape === 'state') return true;
     const last = this.#last;
     if (last !== null && object.group === last.group) return object.object === last.object + 1;
@@ -201,7 +212,7 @@ export class TrackOrder<T extends PlacedObject> {
     const { previousGroup, previousObject } = object;
     if (previousGroup === last.group && previousObject !== null) return last.object >= previousObject;
     const nothingBetween = previousGroup === null || previousGroup <= last.group;
-    return nothingBetween && (fetched || this.#ended.has(last.group));
+    return nothingBetween && (complete || this.#ended.has(last.group));
   }
 
   // On an event track the next group may overtake the end of the last one, as each has a stream of its own.
