@@ -3,6 +3,7 @@ import type { Checker, CheckOrder, CheckResult } from '../core/contract.js';
 import { CheckTypes } from './check-types.js';
 import { httpProbe, httpsProbe } from './http-probe.js';
 import { CHECKS_AT_A_TIME_MAX, CHECKS_WAITING_MAX } from './limits.js';
+import { onAbort } from './on-abort.js';
 import { type Attempt, failed, inconclusive, type Outcome, type Probe } from './probe.js';
 import { reasonOf } from './reason.js';
 import { registeredProbe } from './registered-probe.js';
@@ -90,7 +91,7 @@ function carryOut(probe: Probe, order: CheckOrder, clock: Clock, signal: AbortSi
       if (ended) return false;
       ended = true;
       deadline[Symbol.dispose]();
-      signal.removeEventListener('abort', abort);
+      cancel();
       attempt?.end();
       return true;
     };
@@ -106,7 +107,7 @@ function carryOut(probe: Probe, order: CheckOrder, clock: Clock, signal: AbortSi
       // Answers that are there already are read first: a busy node is no reason to take a member out.
       setImmediate(() => settle(lateMs < timeoutMs ? (attempt?.silence ?? tooLate(timeoutMs)) : stoodStill(lateMs)));
     });
-    signal.addEventListener('abort', abort, { once: true });
+    const cancel = onAbort(signal, abort);
     try {
       attempt = probe(order, settle);
       if (ended) attempt.end();

@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.js';
+
 /** More wait than may; nothing was started. The receiver tries again later. */
 export class TurnstileFullError extends Error {
   override readonly name = 'TurnstileFullError';
@@ -50,11 +52,11 @@ export class Turnstile {
       reject(signal.reason);
     };
     this.#waiting.add(resolve);
-    signal.addEventListener('abort', abort, { once: true });
+    const cancel = onAbort(signal, abort);
     try {
       await promise;
     } finally {
-      signal.removeEventListener('abort', abort);
+      cancel();
     }
   }
 

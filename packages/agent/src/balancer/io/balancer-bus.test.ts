@@ -158,7 +158,10 @@ await describeInNamespace('balancer on the bus', import.meta.filename, ['network
     file({}, { connectionsPerSecond: 30, burst: 6 });
     const { balancer } = await start(undefined, ['n1', 'n2', 'n3', 'n4']);
     const rate = async () => (await balancer.control.status()).services[0]!.connectionsPerSecond;
-    const inKernel = () => shell('nft list limits').match(/rate over (\d+)\/second burst (\d+) packets/)?.slice(1);
+    const inKernel = () =>
+      shell('nft list limits')
+        .match(/rate over (\d+)\/second burst (\d+) packets/)
+        ?.slice(1);
     expect(await rate()).toBe(30);
     const seen = await watcher();
     await until(() => statusOf(seen, 'a') === 'active');

@@ -21,6 +21,8 @@ interface RunFlags {
 
 /** How often the kernel's first answer is looked for. */
 const LOOK_MS = 10;
+/** Times that a look takes between one and the next. */
+const LOOK_PAUSES = 9;
 
 /** `higgins lb run`: balances until SIGTERM, from a file or from the bus. */
 export function addRunCommand(lb: Command): void {
@@ -106,11 +108,13 @@ async function started(options: BalancerOptions): Promise<Balancer> {
 /** Resolves when the kernel has the first state; rejects if it does not take it. */
 async function inForce({ control }: Balancer): Promise<void> {
   for (;;) {
+    const startedMs = performance.now();
     const { kernel, configuration } = await control.status();
     if (kernel.failure !== null) throw new Error(kernel.failure.reason);
     if (configuration.refused !== null) throw new Error(configuration.refused.reason);
     if (kernel.phase === 'flushed' || (kernel.phase === 'in-force' && configuration.revision > 0)) return;
-    await pause(LOOK_MS);
+    // With many members a look takes its time, most of which is to be the start's.
+    await pause(LOOK_MS + LOOK_PAUSES * (performance.now() - startedMs));
   }
 }
 
