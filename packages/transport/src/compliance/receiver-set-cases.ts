@@ -179,6 +179,26 @@ export const receiverSetCases: readonly ComplianceCase[] = [
     },
   },
   {
+    name: 'a receiver whose backlog is gone before it has stream credit hears of it when the credit comes',
+    requires: ['listen', 'limits'],
+    async run(harness) {
+      const credit = { unidirectionalStreamsInitial: 2, unidirectionalStreamsMax: 2 };
+      const { receivers, recorders } = await connectMany(harness, 1, credit);
+      const { set, missed, drained } = makeSet(harness.server, receivers);
+      const other = makeSet(harness.server, receivers).set;
+      set.open(1, pattern(50_000), NO_LIMIT);
+      set.open(2, pattern(4), { publisherPriority: 128, ifBacklogBelow: 100 });
+      other.open(1, pattern(4), NO_LIMIT);
+      await harness.waitFor(() => missed.length === 1, 'the second group is missed');
+      const [at] = recorders;
+      await harness.waitFor(() => at!.streams.length === 2 && at!.size(at!.streams[0]!) === 50_000, 'all has come');
+      await harness.waitFor(() => receivers[0]!.backlogBytes() === 0, 'the backlog is gone');
+      checkEqual(drained, [], 'what was told while there was no credit');
+      other.append(1, pattern(4), true);
+      await harness.waitFor(() => drained.length === 1, 'drained is told when there is credit');
+    },
+  },
+  {
     name: 'subscriber priority decides which of a receiver’s streams goes first',
     requires: ['listen', 'limits'],
     async run(harness) {

@@ -169,6 +169,11 @@ export class MemoryConnection implements Connection, SenderHost, ReceiverHost {
     return !this.closed && this.#sender.unidirectional.available;
   }
 
+  /** Asks for credit for unidirectional streams; `onUnidirectionalCredit` tells when there is some. */
+  wantUnidirectional(): void {
+    if (!this.closed) this.#sender.want(false);
+  }
+
   /** Called when unidirectional credit comes that somebody waited for, beside the owner's event. */
   readonly onUnidirectionalCredit = new Set<() => void>();
 

@@ -136,6 +136,7 @@ class SetReceiver implements SendStreamOwner {
     this.#groups.clear();
     this.#streams.clear();
     this.#missedAtBytes = null;
+    this.#connection.onUnidirectionalCredit.delete(this.#checkDrained);
     if (resetCode === undefined) return;
     for (const stream of streams) this.#connection.resetStream(stream, resetCode);
   }
@@ -164,13 +165,21 @@ class SetReceiver implements SendStreamOwner {
 
   #miss(limitBytes: number): void {
     this.#missedAtBytes = limitBytes;
-    if (this.#connection.canOpenUnidirectional) return;
+    if (!this.#connection.canOpenUnidirectional) this.#awaitCredit();
+  }
+
+  /** Wants stream credit, also where no `open` has failed for it: the backlog may fall while there is none. */
+  #awaitCredit(): void {
     this.#connection.onUnidirectionalCredit.add(this.#checkDrained);
+    this.#connection.wantUnidirectional();
   }
 
   readonly #checkDrained = (): void => {
     if (this.#missedAtBytes === null || this.#backlogBytes >= this.#missedAtBytes) return;
-    if (!this.#connection.canOpenUnidirectional) return;
+    if (!this.#connection.canOpenUnidirectional) {
+      this.#awaitCredit();
+      return;
+    }
     this.#missedAtBytes = null;
     this.#connection.onUnidirectionalCredit.delete(this.#checkDrained);
     this.#drained();

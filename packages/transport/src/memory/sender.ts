@@ -68,11 +68,17 @@ export class Sender implements LinkSender {
     const allowance = bidirectional ? this.bidirectional : this.unidirectional;
     const number = allowance.take();
     if (number === null) {
-      if (!allowance.wanted) this.#host.sendBlocked(bidirectional);
-      allowance.wanted = true;
+      this.want(bidirectional);
       return null;
     }
     return this.adopt(number * 4 + (bidirectional ? 0 : 2) + (this.#host.client ? 0 : 1), priority);
+  }
+
+  /** Asks the peer for credit, once until there is some. */
+  want(bidirectional: boolean): void {
+    const allowance = bidirectional ? this.bidirectional : this.unidirectional;
+    if (!allowance.wanted) this.#host.sendBlocked(bidirectional);
+    allowance.wanted = true;
   }
 
   /** Takes on the sending side of a stream, ours or the peer's. */
