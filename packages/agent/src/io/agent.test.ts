@@ -81,8 +81,12 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
     execFileSync('nft', ['flush', 'ruleset']);
     const { agent } = await start({ fileTtlMs: 60_000, onExpiry: 'open' });
     await enforced(agent);
-    const [report] = agent.lists();
-    expect(report!.remainingMs! + ageMs()).toBeCloseTo(60_000, -2);
+    const youngestMs = ageMs();
+    const remainingMs = agent.lists()[0]!.remainingMs!;
+    const oldestMs = ageMs();
+    // Between the two, and a few milliseconds for two clocks.
+    expect(remainingMs).toBeLessThan(60_000 - youngestMs + 20);
+    expect(remainingMs).toBeGreaterThan(60_000 - oldestMs - 20);
   });
 
   it('BUS-48, BUS-50: tells age, remaining time, fallback and freshness, and never an expired list as current', async () => {
@@ -129,7 +133,7 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
     expect(await new Netlink().generation()).toBe(generation);
   });
 
-  it('puts right within a second what somebody else changed', async () => {
+  it('puts right what somebody else changed', async () => {
     list('10.9.1.0/24');
     const { agent } = await start({});
     await enforced(agent);
@@ -139,8 +143,10 @@ await describeInNamespace('agent from a file alone', import.meta.filename, ['net
       'flush set inet higgins blocked_ipv4_0',
       'flush chain inet higgins blocked_guard',
     ]) {
+      const before = await new Netlink().generation();
       execFileSync('nft', [damage]);
-      await arrivals.next(LISTED);
+      // The damage is one transaction, the repair at least one more.
+      await until(async () => (await new Netlink().generation()) >= before + 2);
       await silent(() => arrivals.count(LISTED));
     }
   });
