@@ -60,7 +60,7 @@ function expectEveryStep({ status, output, result }: ReturnType<typeof run>): vo
 
 describe('the demo', () => {
   it.each(users)(
-    'BUS-45, BUS-46, BUS-51: every step is observed to hold for $user',
+    'check 9, BUS-45, BUS-46, BUS-51: every step is observed to hold for $user',
     ({ prefix }) => expectEveryStep(run('demo', prefix)),
     RUN_MS_MAX + 10_000,
   );

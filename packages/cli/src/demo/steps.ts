@@ -67,14 +67,18 @@ export class Steps {
     return `${probes.length} addresses, IPv4 and IPv6, got the verdict that their list asks for`;
   }
 
-  /** Step 5: everything but the kernels is killed; the lists hold until their time is up, and end on it. */
+  /** Step 5: everything but the kernels is killed or hangs; the lists hold until their time is up, and end on it. */
   async expireAlone(): Promise<string> {
     const [orphan, survivor] = this.#pops as [IsolatedHost, IsolatedHost];
-    await this.#lab.kill([...LISTS.map(({ provider }) => `publisher-${provider}`), 'origin', 'edge']);
+    // A relay that hangs is worse than one that is gone: its sessions stay open and nobody is told.
+    this.#lab.program('edge').signal('SIGSTOP');
+    await this.#lab.kill([...LISTS.map(({ provider }) => `publisher-${provider}`), 'origin']);
     const deadlines = new Map<IsolatedHost, Map<string, number>>();
     for (const pop of this.#pops) deadlines.set(pop, await deadlinesOfAgent(this.#lab.path(`${pop.name}.sock`)));
     await this.#lab.kill([`agent-${orphan.name}`]);
-    this.#report.say(`killed: publishers, both relays, the agent of ${orphan.name}; that of ${survivor.name} is alone`);
+    this.#report.say(
+      `killed: publishers, origin, the agent of ${orphan.name}; the edge relay hangs; the agent of ${survivor.name} is alone`,
+    );
     await this.probeAll();
     this.#report.say('both kernels still enforce; waiting for the time to live to end');
     const expected = this.#pops.flatMap((pop) =>
@@ -88,6 +92,7 @@ export class Steps {
         changes.map(({ row }) => row),
       ),
     );
+    await this.#lab.kill(['edge']);
     const lateness = changes.map(({ latenessMs }) => latenessMs);
     this.#report.figure('expiry_lateness_max_ms', Math.max(...lateness));
     return `all ${changes.length} lists expired in the kernel, ${Math.max(...lateness).toFixed(1)} ms late at most`;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeIdentity, type TestIdentity } from '../support/identity.js';
 import { listOf, openClient, versionOf } from '../support/lists.js';
 import { SCHEMES } from '../support/our-relay.js';
-import { OurPublisher, pattern, trackOf } from '../support/publishing.js';
+import { joinInMidGroup, OurPublisher, pattern, trackOf } from '../support/publishing.js';
 import { Clients } from '../support/session.js';
 import { MoqNetRelay } from './moq-net-relay.js';
 
@@ -54,6 +54,14 @@ describe.each(Object.entries(SCHEMES))('@moq/net as the server of our clients ov
       expect([object.group, object.subgroup, object.object]).toEqual([0, 0, index]);
       expect(object.payload).toEqual(payload);
     }
+  });
+
+  it('check 3: our subscriber joins it in the middle of a Subgroup, and gets that from its start and the next', async () => {
+    await using clients = new Clients(identity);
+    const track = trackOf(own('middle'), 't');
+    const publisher = await OurPublisher.announce(await clients.ours(url()), track);
+    const places = await joinInMidGroup(track, publisher, await clients.ours(url()), () => clients.ours(url()), 4);
+    expect(places).toEqual(['0/0', '0/1', '0/2', '1/0']);
   });
 
   it('draft-18 §15.10.2: it refuses a track with code 404, which the draft does not have', async () => {

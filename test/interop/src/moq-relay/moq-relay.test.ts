@@ -15,7 +15,7 @@ import { makeIdentity, type TestIdentity } from '../support/identity.js';
 import { listOf, openClient, versionOf } from '../support/lists.js';
 import { SCHEMES, startOurRelay } from '../support/our-relay.js';
 import { peerProgram } from '../support/peer-program.js';
-import { OurPublisher, pattern, trackOf } from '../support/publishing.js';
+import { joinInMidGroup, OurPublisher, pattern, trackOf } from '../support/publishing.js';
 import { Clients } from '../support/session.js';
 import { MoqRelay } from './moq-relay.js';
 
@@ -48,6 +48,20 @@ describe.skipIf(path === null)(`moq-relay${reason}`, () => {
       await subscriber.next(['subscribe-ok'], 'SUBSCRIBE_OK', request);
       return { publisher, served: await publisher.subscribed(), subscriber, request };
     }
+
+    /** A relay of ours whose upstream it is. */
+    const startBelow = (upstream: string) =>
+      startRelay({
+        listen: { host: '127.0.0.1', port: 0 },
+        tls: {
+          certificate: identity.certificateFile,
+          privateKey: identity.privateKeyFile,
+          clientAuthorities: identity.authoritiesFile,
+        },
+        anonymous: true,
+        upstreams: [{ url: upstream }],
+        log: { level: 'silent' },
+      });
 
     /** Resolves once the relay knows the list: who asks before is refused, and asks again seconds later. */
     async function announced(list: string): Promise<void> {
@@ -162,20 +176,33 @@ describe.skipIf(path === null)(`moq-relay${reason}`, () => {
       expect((await versionOf(reader, list, 2)).value).toEqual(listOf(2));
     });
 
+    it.each(['at it', 'at a relay of ours below it'])(
+      'check 3: we join in the middle of a Subgroup %s, and begin with the next Group',
+      async (where) => {
+        await using resources = new AsyncDisposableStack();
+        const clients = resources.use(new Clients(identity));
+        let lateUrl = url();
+        if (where !== 'at it') {
+          const below = resources.use(await startBelow(url()));
+          lateUrl = `${scheme}://127.0.0.1:${below.port}/`;
+        }
+        const track = trackOf(own(`middle ${where}`.replaceAll(' ', '-')), 't');
+        const publisher = await OurPublisher.announce(await clients.ours(url()), track);
+        const places = await joinInMidGroup(
+          track,
+          publisher,
+          await clients.ours(url()),
+          () => clients.ours(lateUrl),
+          1,
+        );
+        // It passes on no Group of which it would have to leave something out.
+        expect(places).toEqual(['1/0']);
+      },
+    );
+
     it('BUS-66: it is the upstream of a relay of ours', async () => {
       await using resources = new AsyncDisposableStack();
-      const below = resources.use(
-        await startRelay({
-          listen: { host: '127.0.0.1', port: 0 },
-          tls: {
-            certificate: identity.certificateFile,
-            privateKey: identity.privateKeyFile,
-            clientAuthorities: identity.authoritiesFile,
-          },
-          upstreams: [{ url: url() }],
-          log: { level: 'silent' },
-        }),
-      );
+      const below = resources.use(await startBelow(url()));
       const belowUrl = `${scheme}://127.0.0.1:${below.port}/`;
       const writer = await openClient(resources, identity, url(), 'above');
       await writer.publish(organisationList, { org: 'acme', list: `down-${scheme}` }, listOf(3));
@@ -185,6 +212,22 @@ describe.skipIf(path === null)(`moq-relay${reason}`, () => {
       await reader.publish(organisationList, { org: 'acme', list: `up-${scheme}` }, listOf(4));
       await announced(`up-${scheme}`);
       expect((await versionOf(writer, `up-${scheme}`, 4)).value).toEqual(listOf(4));
+    });
+
+    it('check 3: it joins a relay of ours in the middle of a Subgroup, and gets that from its start', async () => {
+      await using resources = new AsyncDisposableStack();
+      const above = resources.use(await startOurRelay(identity));
+      const aboveUrl = `${scheme}://127.0.0.1:${above.port}/`;
+      const below = resources.use(await MoqRelay.start(path ?? '', identity, aboveUrl));
+      const clients = resources.use(new Clients(identity));
+      const track = trackOf(own('middle-below-ours'), 't');
+      const connect = () => clients.ours(`${scheme}://127.0.0.1:${below.port}/`);
+      const watcher = await connect();
+      const watch = watcher.command((session) => session.subscribeNamespace(track.namespace));
+      const publisher = await OurPublisher.announce(await clients.ours(aboveUrl), track);
+      await watcher.next(['namespace'], 'NAMESPACE', watch);
+      const places = await joinInMidGroup(track, publisher, await clients.ours(aboveUrl), connect, 4);
+      expect(places).toEqual(['0/0', '0/1', '0/2', '1/0']);
     });
 
     it('BUS-66: it joins a relay of ours, and objects go through both in both directions', async () => {
