@@ -67,7 +67,10 @@ export type Observation =
       readonly object: number;
       readonly reason: string;
     }
-  /** A relay handed out an object to somebody who looks at what is on the wire; `newest`: as the newest of its group. */
+  /**
+   * A relay handed out an object to somebody who looks at what is on the wire; `newest`: as the newest of its
+   * group; `joined`: to a newcomer, as what the track is now.
+   */
   | {
       readonly kind: 'served';
       readonly node: string;
@@ -78,6 +81,7 @@ export type Observation =
       readonly ttlMs: number;
       readonly ageMs: number;
       readonly newest: boolean;
+      readonly joined: boolean;
     }
   /** A target was read back: this is in force from now on. */
   | {

@@ -15,8 +15,8 @@ export interface EpochOptions {
 }
 
 /**
- * Invariant 10 of the design: a zombie's objects sort older everywhere. A relay's word is what it hands out as the
- * newest; a relay or a subscriber that starts anew without a disk may begin with what it finds. BUS-10.
+ * Invariant 10 of the design: a zombie's objects sort older everywhere. A relay's word is what it hands to
+ * newcomers as what the track is now; a relay or a subscriber that starts anew without a disk may begin with what it finds. BUS-10.
  */
 export function oneEpochWins({ epochOf, tracks, subscribers }: EpochOptions): Invariant & {
   /** Whether everybody has the newest epoch. */
@@ -65,7 +65,7 @@ export function oneEpochWins({ epochOf, tracks, subscribers }: EpochOptions): In
         if (epoch >= (newest.get(track)?.epoch ?? 0)) newest.set(track, { epoch, endsMs: nowMs + ttlMs });
       } else if (kind === 'received' || kind === 'held' || kind === 'delivered') {
         if (tracks.includes(observation.track)) see(node, observation.track, observation.group);
-      } else if (kind === 'served' && observation.newest && tracks.includes(observation.track)) {
+      } else if (kind === 'served' && observation.joined && tracks.includes(observation.track)) {
         see(observation.relay, observation.track, observation.group);
       }
     },

@@ -1,5 +1,7 @@
 import { type Guarantee, type Invariant, Violation } from '../frame/invariant.js';
 import type { VirtualKernel } from '../programs/kernel.js';
+import { ExpiryLimits } from './support/expiry-limits.js';
+import type { PathError } from './support/path-error.js';
 
 /** What this file judges. */
 export const guarantee: Guarantee = {
@@ -15,7 +17,7 @@ export interface ConfiguredList {
   readonly expiry: string;
 }
 
-/** How long a newer value may take from its arrival until it is in force: a slow disk, two transactions. */
+/** How long a consumer may take to act, on a new value or the end of an old one: a slow disk, two transactions. */
 const AT_ONCE_MS = 500;
 
 /**
@@ -25,15 +27,18 @@ const AT_ONCE_MS = 500;
 export function thenTheDefaultOnce(
   lists: readonly ConfiguredList[],
   kernels: ReadonlyMap<string, VirtualKernel> = new Map(),
+  consuming: Consuming | null = null,
 ): Invariant {
   const { id } = guarantee;
+  const limits = consuming === null ? null : new ExpiryLimits(consuming.epochOf, consuming.path);
   const expiries = new Map(lists.map(({ track, expiry }) => [track, expiry]));
-  const consumers = new Consumers(id);
+  const consumers = new Consumers(id, limits, consuming);
   /** Per PoP and track: the group that the kernel took off. */
   const takenOff = new Map<string, number>();
   return {
     ...guarantee,
     observe(observation, nowMs) {
+      limits?.observe(observation, nowMs);
       if (observation.kind === 'forgot' || observation.kind === 'started') consumers.begin(observation.node);
       else if (observation.kind === 'fault') consumers.interrupted(observation, nowMs);
       else if (observation.kind === 'received') consumers.received(observation, nowMs);
@@ -56,9 +61,19 @@ export function thenTheDefaultOnce(
   };
 }
 
+/** Consumers that tell of their verdicts themselves, and are to be held to their time. */
+export interface Consuming {
+  epochOf(group: number): number;
+  readonly path: PathError;
+  /** A process that does not run can't act. */
+  isRunning(node: string): boolean;
+}
+
 interface Consumer {
   readonly node: string;
   readonly track: string;
+  /** The group that is in force; null while the default is. */
+  group: number | null;
   /** The group whose time was up; null while a value is in force. */
   expiredGroup: number | null;
   /** When something newer arrived; null if nothing did. */
@@ -69,10 +84,18 @@ interface Consumer {
 class Consumers {
   readonly #id: string;
   readonly #consumers = new Map<string, Consumer>();
+  readonly #limits: ExpiryLimits | null;
+  readonly #consuming: Consuming | null;
   #stalls = 0;
+  /** A process that was held up takes its time. */
+  #calmSinceMs = 0;
+  /** Before this time nothing can be too late, unless something happens. */
+  #dueMs = 0;
 
-  constructor(id: string) {
+  constructor(id: string, limits: ExpiryLimits | null, consuming: Consuming | null) {
     this.#id = id;
+    this.#limits = limits;
+    this.#consuming = consuming;
   }
 
   begin(node: string): void {
@@ -82,6 +105,7 @@ class Consumers {
   /** A process that is held up takes its time: it counts from the end of that. */
   interrupted({ stalls, phase }: Interruption, nowMs: number): void {
     if (stalls) this.#stalls += phase === 'begin' ? 1 : -1;
+    this.#calmSinceMs = nowMs;
     for (const consumer of this.#consumers.values()) if (consumer.newerMs !== null) consumer.newerMs = nowMs;
   }
 
@@ -89,6 +113,7 @@ class Consumers {
     const consumer = this.#consumers.get(`${node} ${track}`);
     if (consumer === undefined || consumer.expiredGroup === null || group <= consumer.expiredGroup) return;
     consumer.newerMs ??= nowMs;
+    this.#dueMs = nowMs;
   }
 
   enforced({ node, track, group }: Told): void {
@@ -98,6 +123,8 @@ class Consumers {
     }
     consumer.expiredGroup = null;
     consumer.newerMs = null;
+    consumer.group = group;
+    this.#dueMs = 0;
   }
 
   expired({ node, track, group, mode }: Told & { readonly mode: string }, configured: string | undefined): void {
@@ -110,21 +137,36 @@ class Consumers {
     }
     consumer.expiredGroup = group;
     consumer.newerMs = null;
+    consumer.group = null;
   }
 
   check(nowMs: number): void {
-    if (this.#stalls > 0) return;
-    for (const { node, track, newerMs } of this.#consumers.values()) {
-      if (newerMs === null || nowMs <= newerMs + AT_ONCE_MS) continue;
-      throw new Violation(this.#id, `${node} has a newer value of ${track}, and still does what its default says`);
+    if (this.#stalls > 0 || nowMs < this.#dueMs) return;
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    for (const consumer of this.#consumers.values()) {
+      const { node, track, newerMs } = consumer;
+      const limitMs = Math.max(newerMs ?? this.#endsMs(consumer), this.#calmSinceMs) + AT_ONCE_MS;
+      if (nowMs <= limitMs || this.#consuming?.isRunning(node) === false) {
+        this.#dueMs = Math.min(this.#dueMs, limitMs);
+        continue;
+      }
+      const what =
+        newerMs === null ? `still does what an expired ${track} says` : `has a newer ${track} and ignores it`;
+      throw new Violation(this.#id, `${node} ${what}`);
     }
+  }
+
+  /** When what is in force is over. */
+  #endsMs({ node, track, group }: Consumer): number {
+    const endsMs = group === null ? undefined : this.#limits?.limitMs(node, track, group, 0);
+    return endsMs ?? Number.POSITIVE_INFINITY;
   }
 
   #at(node: string, track: string): Consumer {
     const key = `${node} ${track}`;
     let consumer = this.#consumers.get(key);
     if (consumer === undefined) {
-      consumer = { node, track, expiredGroup: null, newerMs: null };
+      consumer = { node, track, group: null, expiredGroup: null, newerMs: null };
       this.#consumers.set(key, consumer);
     }
     return consumer;

@@ -31,7 +31,7 @@ const KEYS_SET_MAX = 4;
 const KEYS_REMOVED_MAX = 2;
 /** Characters of a value: so many that a run sees groups outgrow their snapshots. */
 const REASON_CHARACTERS = 480;
-const EVENT_CHARACTERS_MAX = 600;
+const EVENT_CHARACTERS_MAX = 1200;
 
 /** One change of the map: keys that are set to its serial number, and keys that are removed. */
 export interface MapEdit {

@@ -5,10 +5,12 @@ import {
   encodeSubgroupObject,
   FetchObjectEncoder,
   type Notice,
+  OBJECT_AGE_MS,
   OBJECT_PUBLISH_TIME_MS,
   OBJECT_TTL_MS,
   RequestErrorCode,
   type RequestId,
+  withInteger,
 } from '@higgins/protocol';
 import { applied, encodeObjectProperties, encodeTrackProperties, organisationList, parsePath } from '@higgins/signals';
 import type { Identity } from '@higgins/transport';
@@ -45,6 +47,7 @@ interface Written {
   readonly group: number;
   readonly payload: Uint8Array;
   readonly properties: Uint8Array;
+  readonly atBootMs: number;
 }
 
 /**
@@ -134,7 +137,7 @@ class InvalidPublisher {
       observe({ kind: 'committed', ...place, payload, ttlMs: effectiveMs, version });
     }
     this.#spoiled = bad;
-    this.#newest = { group, payload, properties };
+    this.#newest = { group, payload, properties, atBootMs: runtime.bootMs() };
     if (this.#raw !== null && this.#subscription !== null) this.#send(this.#raw, this.#subscription, this.#newest);
   }
 
@@ -166,7 +169,9 @@ class InvalidPublisher {
     session.acceptSubscribe(request, { trackAlias: session.trackAlias(0), largest, trackProperties: TRACK });
   }
 
-  #answer({ session }: RawSession, request: RequestId, { group, payload, properties }: Written): void {
+  #answer({ session }: RawSession, request: RequestId, { group, payload, properties: fixed, atBootMs }: Written): void {
+    const ageMs = Math.ceil(this.#context.runtime.bootMs() - atBootMs);
+    const properties = withInteger(fixed, OBJECT_AGE_MS, ageMs);
     session.acceptFetch(request, { endOfTrack: false, end: { group, object: 1 }, trackProperties: TRACK });
     const stream = session.openFetch(request, 0);
     const place = { group, object: 0, subgroup: 0, status: 'normal' as const, priority: DEFAULT_PRIORITY };

@@ -36,7 +36,7 @@ class RelayProbe {
   readonly #options: RelayProbeOptions;
   #raw: RawSession | null = null;
   /** What is asked for, by request, with the object that came last. */
-  readonly #asked = new Map<RequestId, { readonly track: string; last: ReceivedObject | null }>();
+  readonly #asked = new Map<RequestId, Asked>();
 
   constructor(context: ProcessContext, relay: string, options: RelayProbeOptions) {
     this.#context = context;
@@ -78,15 +78,15 @@ class RelayProbe {
   #fetch({ session }: RawSession, track: string): void {
     const range = { kind: 'standalone' as const, name: parsePath(track), start: START, end: END_OF_TIME };
     const request = session.fetch(range, { groupOrder: 'descending', fillTimeoutMs: 0 });
-    this.#asked.set(request, { track, last: null });
+    this.#asked.set(request, { track, joined: false, last: null });
   }
 
   #join(raw: RawSession, track: string): void {
     const { session } = raw;
     const subscription = session.subscribe(parsePath(track), { filter: { kind: 'largest-object' } });
     const fetch = session.fetch({ kind: 'relative-joining', subscription, groupsBack: 0 }, {});
-    this.#asked.set(subscription, { track, last: null });
-    this.#asked.set(fetch, { track, last: null });
+    this.#asked.set(subscription, { track, joined: true, last: null });
+    this.#asked.set(fetch, { track, joined: true, last: null });
     const { runtime } = this.#context;
     runtime.at(runtime.bootMs() + JOIN_MS, () => {
       if (this.#raw !== raw || !this.#asked.delete(subscription)) return;
@@ -99,32 +99,39 @@ class RelayProbe {
     if (!('request' in notice) || notice.request === null) return;
     const asked = this.#asked.get(notice.request);
     if (asked === undefined) return;
-    const { track } = asked;
-    if (notice.kind === 'object') this.#tell(track, notice.object, false);
+    if (notice.kind === 'object') this.#tell(asked, notice.object, false);
     else if (notice.kind === 'fetch-object') {
       if (asked.last !== null && asked.last.group !== notice.object.group) {
         // Only the newest group was wanted.
-        this.#tell(track, asked.last, true);
+        this.#tell(asked, asked.last, true);
         this.#asked.delete(notice.request);
         raw.session.cancel(notice.request);
         return;
       }
-      if (asked.last !== null) this.#tell(track, asked.last, false);
+      if (asked.last !== null) this.#tell(asked, asked.last, false);
       asked.last = notice.object;
     } else if (notice.kind === 'fetch-end') {
-      if (asked.last !== null) this.#tell(track, asked.last, true);
+      if (asked.last !== null) this.#tell(asked, asked.last, true);
       this.#asked.delete(notice.request);
     } else if (notice.kind === 'request-error' || notice.kind === 'fetch-reset' || notice.kind === 'publish-done') {
       this.#asked.delete(notice.request);
     }
   }
 
-  #tell(track: string, { group, object, properties, status }: ReceivedObject, newest: boolean): void {
+  #tell({ track, joined }: Asked, { group, object, properties, status }: ReceivedObject, newest: boolean): void {
     if (status !== 'normal') return;
     const { node, observe } = this.#context;
     const { ttlMs, ageMs } = readObjectProperties(properties);
     if (ttlMs === null) return;
     const place = { group: Number(group), object: Number(object) };
-    observe({ kind: 'served', node: node.name, relay: this.#relay, track, ...place, ttlMs, ageMs, newest });
+    const what = { track, ...place, ttlMs, ageMs, newest, joined };
+    observe({ kind: 'served', node: node.name, relay: this.#relay, ...what });
   }
+}
+
+interface Asked {
+  readonly track: string;
+  readonly joined: boolean;
+  /** The object that came last. */
+  last: ReceivedObject | null;
 }

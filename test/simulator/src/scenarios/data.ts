@@ -6,7 +6,7 @@ import { buildData, type DataTopology, INVALID, PUBLISHER, STANDBY, SUBSCRIBERS 
 const TTL_MS = 12_000;
 /** Long enough for events to be caught up with after every fault, or not. */
 const EVENT_TTLS_MS = [120_000, 120_000, 120_000, TTL_MS];
-const EDIT_MS = 400;
+const EDIT_MS = 600;
 const FAULTS_FROM_MS = 4_000;
 const FAULTS_UNTIL_MS = 30_000;
 const FAULT_MS_MAX = 15_000;

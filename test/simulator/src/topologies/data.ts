@@ -71,7 +71,7 @@ const AUTHORITY = 'simulated authority';
 const DISK_MS = 20;
 const LINK_MS_MAX = 40;
 const JITTER_MS_MAX = 10;
-const PROBE_MS = 1000;
+const PROBE_MS = 1500;
 const INVALID_MS = 2000;
 
 export function buildData(simulation: Simulation, options: DataOptions): DataTopology {
@@ -124,9 +124,12 @@ function holdInvariants(simulation: Simulation, relays: readonly string[], parts
     versionNeverGoesBack(),
     groupIdsRise(),
     bytesAreIdentical(),
-    gapsAreSurfaced(EVENT_TRACK, epochOf),
+    gapsAreSurfaced(EVENT_TRACK),
     mapEqualsItsModel(mapModel(author)),
-    thenTheDefaultOnce([...lists, ...invalid.lists]),
+    thenTheDefaultOnce([...lists, ...invalid.lists], new Map(), {
+      ...{ epochOf, path },
+      isRunning: (node) => simulation.nodes.get(node)!.running,
+    }),
     relaysNeverExtendATtl(path),
     nothingExpiredIsCurrent(currentValues, epochOf, path, [MAP_TRACK]),
     epochs,
