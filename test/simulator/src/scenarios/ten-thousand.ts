@@ -58,7 +58,12 @@ export const tenThousand: Scenario = {
 
 /** Returns the tracks of which the subscriber has a value. */
 function build(simulation: Simulation, author: ListAuthor): Set<string> {
-  const relay = relayProgram({ ...credentials(simulation, 'relay'), upstreams: [], authorizer: requireCertificate });
+  const relay = relayProgram({
+    ...credentials(simulation, 'relay'),
+    ...{ upstreams: [], authorizer: requireCertificate },
+    // One publisher announces them all.
+    limits: { namespacesPerSessionMax: TRACKS },
+  });
   simulation.node({ name: 'relay' }, relay);
   const publisher = publisherProgram({
     ...credentials(simulation, 'publisher'),
