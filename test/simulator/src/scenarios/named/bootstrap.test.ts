@@ -140,6 +140,59 @@ describe('subscribers and bootstrap', { timeout: 300_000 }, () => {
       expect(kernel.inForce(track)).toBeNull();
     },
   );
+
+  it('BUS-38: who holds two relays at once is told nothing late and nothing twice when one hangs, and has two again', async () => {
+    const stage = new Stage(38);
+    stage.relay('origin');
+    const left = stage.relay('left', ['origin']);
+    stage.relay('right', ['origin']);
+    const publisher = await stage.participant('publisher', ['origin']);
+    const single = (await stage.participant('single', ['left', 'right'])).follow();
+    const consumer = await stage.participant('double', ['left', 'right'], { standby: true });
+    const double = consumer.follow();
+    await stage.until('two sessions', () => consumer.client.sessions === 2);
+    const committedMs: number[] = [];
+    for (let version = 1; version <= 100; version += 1) {
+      committedMs.push(stage.nowMs);
+      await publisher.publishList(version, 60_000);
+      if (version === 30) left.pause();
+      if (version === 60) left.resume();
+      await stage.run(200);
+    }
+    const lateness = (followed: Followed) =>
+      followed.told
+        .filter(({ update }) => update.valueChanged)
+        .map(({ atMs, update }) => atMs - committedMs[(update.current?.version ?? 0) - 1]!);
+    expect(double.versions()).toEqual(committedMs.map((_, index) => index + 1));
+    // The way has four hops of 10 ms; the first value takes a join.
+    expect(Math.max(...lateness(double).slice(1))).toBeLessThan(50);
+    expect(Math.max(...lateness(single).slice(1))).toBeGreaterThan(1000);
+    await stage.until('two sessions again', () => consumer.client.sessions === 2);
+  });
+
+  it('BUS-39: a dead publisher, a lost connection and an expired value are three different things', async () => {
+    const { stage, publisher } = await twoRelays(39);
+    const long = { org: 'acme', list: 'long' };
+    const consumer = await stage.participant('consumer', ['edge']);
+    const [short, lasting] = [consumer.follow(), consumer.follow(long)];
+    await publisher.publishList(1, TTL_MS);
+    await publisher.publishList(1, 24 * 3_600_000, long);
+    const states = () => [short, lasting].map(({ now }) => now()?.condition);
+    await stage.until('both values', () => short.now() !== null && lasting.now() !== null);
+    await stage.run(20_000);
+    expect(states()).toEqual(['ok', 'ok']);
+    stage.simulation.network.partition('edge', 'consumer');
+    await stage.run(DEATH_KNOWN_MS);
+    expect(states()).toEqual(['disconnected', 'disconnected']);
+    stage.simulation.network.healAll();
+    await stage.until('the connection is back', () => states().every((state) => state === 'ok'), 25_000);
+    await stage.run(20_000);
+    publisher.node.crash();
+    // Three heartbeats, and the time until its relay has noticed.
+    await stage.run(15_000 + DEATH_KNOWN_MS);
+    expect(states()).toEqual(['expired', 'heartbeat-lost']);
+    expect([short.now()?.freshness, lasting.now()?.freshness]).toEqual(['expired', 'live']);
+  });
 });
 
 /** A publisher at the origin, and an edge relay below that. */

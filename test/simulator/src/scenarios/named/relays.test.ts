@@ -1,6 +1,7 @@
+import { organisationList, parseListEntries } from '@higgins/signals';
 import { describe, expect, it } from 'vitest';
 import { Violation } from '../../frame/invariant.js';
-import { type Followed, type Participant, Stage } from './stage.fixture.js';
+import { BLOCKED, type Followed, listOf, type Participant, Stage } from './stage.fixture.js';
 
 const TTL_MS = 60_000;
 /** Longest way back after a fault: idle time-out (4 s), back-off (10 s) at two hops, a renewal (20 s). */
@@ -99,6 +100,59 @@ describe('relays and topology', { timeout: 300_000 }, () => {
     expect(newcomer.now()).toBeNull();
     expect(followed[0]!.now()?.freshness).toBe('live');
   });
+
+  it('BUS-61: one that reads nothing moves none of ten others by a millisecond, and has the newest value when it reads again', async () => {
+    const calm = await runWithStalledReader(false);
+    const stalled = await runWithStalledReader(true);
+    for (const reader of calm.others) expect(stalled.told(reader)).toEqual(calm.told(reader));
+    expect(calm.told(calm.others[0]!).length).toBe(stalled.published);
+    expect(stalled.told('stalled').length).toBeLessThan(stalled.published / 2);
+    expect(stalled.newest('stalled')).toBe(stalled.published);
+  });
+
+  it('BUS-63: when 200 clients come back at once, what goes upstream is what 5 tracks need, and all of them have their values', async () => {
+    const stage = new Stage(63);
+    stage.relay('origin');
+    const edge = stage.relay('edge', ['origin']);
+    const lists = Array.from({ length: 5 }, (_, index) => ({ org: 'acme', list: `list-${index}` }));
+    const publisher = await stage.participant('publisher', ['origin']);
+    const followed: Followed[] = [];
+    for (let index = 0; index < 200; index += 1) {
+      const client = await stage.participant(`client-${index}`, ['edge']);
+      followed.push(client.follow(lists[index % lists.length]!));
+    }
+    for (const list of lists) await publisher.publishList(1, TTL_MS, list);
+    await stage.until('the first versions', () => followed.every(({ now }) => now()?.version === 1));
+    const { counters } = stage.relayOf('origin').core;
+    const before = counters.subscribesReceived + counters.fetchesReceived;
+    edge.crash();
+    await stage.run(1000);
+    for (const list of lists) await publisher.publishList(2, TTL_MS, list);
+    edge.start();
+    await stage.until('the second versions', () => followed.every(({ now }) => now()?.version === 2));
+    // A SUBSCRIBE and a FETCH for each list and for the publisher's heartbeats, and once more in case of a retry.
+    const asked = counters.subscribesReceived + counters.fetchesReceived - before;
+    expect(asked).toBeLessThanOrEqual(2 * 2 * (lists.length + 1));
+  });
+
+  it('BUS-64: relays that are drained and started again, one after the other under load, lose no object', async () => {
+    const continent = await Continent.build(64, ['a', 'b']);
+    const { stage, publish, pops } = continent;
+    await publish(10);
+    for (const name of ['a-1', 'b-1', 'a-2', 'b-2']) {
+      const node = stage.simulation.nodes.get(name)!;
+      node.drain(10_000);
+      await publish(30);
+      expect(node.running).toBe(false);
+      node.start();
+      await publish(10);
+    }
+    await stage.until('everybody converges', () => continent.holdNewest([...pops.values()]), CONVERGENCE_MS_MAX);
+    for (const { versions } of pops.values()) {
+      const [first = Number.NaN] = versions();
+      expect(versions()).toEqual(Array.from({ length: continent.version - first + 1 }, (_, index) => first + index));
+    }
+  });
 });
 
 /**
@@ -177,5 +231,39 @@ async function runContinent(withLoss: boolean) {
     published: continent.version,
     newest: (pop: string) => pops.get(pop)!.now()?.version,
     told: (pop: string) => pops.get(pop)!.told.map(({ atMs, update }) => [atMs, update.current?.version]),
+  };
+}
+
+/** Ten readers and one more at a relay, and sixty versions of a list; for a while the one reads nothing, if asked for. */
+async function runWithStalledReader(stalls: boolean) {
+  const stage = new Stage(61);
+  stage.relay('edge');
+  const publisher = await stage.participant('publisher', ['edge']);
+  const others = Array.from({ length: 10 }, (_, index) => `reader-${index}`);
+  const readers = new Map<string, Followed>();
+  for (const name of [...others, 'stalled']) readers.set(name, (await stage.participant(name, ['edge'])).follow());
+  const read = (bytesPerSecond: number) => {
+    stage.simulation.network.reading('stalled').bytesPerSecond = bytesPerSecond;
+  };
+  const prefixes = Array.from({ length: 4000 }, (_, index) => `10.${index >> 8}.${index & 255}.0/25`);
+  const entries = parseListEntries(prefixes);
+  const published = 60;
+  for (let version = 1; version <= published; version += 1) {
+    const list = { ...listOf(version), entries };
+    await stage.settle(publisher.client.publish(organisationList, BLOCKED, list, { ttlMs: TTL_MS }));
+    if (stalls && version === 10) read(0);
+    if (version === 50) read(Number.POSITIVE_INFINITY);
+    await stage.run(100);
+  }
+  await stage.run(5000);
+  return {
+    others,
+    published,
+    newest: (name: string) => readers.get(name)!.now()?.version,
+    told: (name: string) =>
+      readers
+        .get(name)!
+        .told.filter(({ update }) => update.valueChanged)
+        .map(({ atMs, update }) => [atMs, update.current?.version]),
   };
 }

@@ -1,8 +1,10 @@
+import { organisationList } from '@higgins/signals';
 import { describe, expect, it } from 'vitest';
 import { scheduleFaults } from '../../frame/faults.js';
+import { WriterLease } from '../../programs/writer-lease.js';
 import { PUBLISHER } from '../../topologies/two-tiers.js';
-import { listOf, Stage } from './stage.fixture.js';
-import { converge, established } from './two-tiers.fixture.js';
+import { BLOCKED, listOf, Stage } from './stage.fixture.js';
+import { converge, established, TTL_MS } from './two-tiers.fixture.js';
 
 describe('sequences', { timeout: 300_000 }, () => {
   it('BUS-09: Group IDs rise while the publisher crashes again and again', async () => {
@@ -20,6 +22,34 @@ describe('sequences', { timeout: 300_000 }, () => {
     await simulation.run(120_000);
     await converge(stage);
     expect(topology.author.lists.every(({ track }) => topology.author.version(track) > 5)).toBe(true);
+  });
+
+  it('BUS-10: a publisher that was fenced while it stood still changes nothing anywhere, for newcomers either', async () => {
+    const stage = new Stage(10);
+    stage.relay('origin');
+    stage.relay('edge', ['origin']);
+    const store = new WriterLease(stage.simulation.world);
+    const first = await stage.participant('first', ['origin'], { writerId: 'control', lease: store.open() });
+    const followers = [(await stage.participant('early', ['edge'])).follow()];
+    await first.publishList(1, TTL_MS);
+    await stage.until('version 1', () => followers[0]!.now()?.version === 1);
+    first.node.pause();
+    await stage.run(6000);
+    const second = await stage.participant('second', ['origin'], { writerId: 'control', lease: store.open() });
+    await second.publishList(2, TTL_MS);
+    await stage.until('version 2', () => followers[0]!.now()?.version === 2);
+    first.node.resume();
+    // What it wanted to write, and the renewals of what it wrote, are of the past.
+    const outcome = first.client
+      .publish(organisationList, BLOCKED, listOf(9), { ttlMs: TTL_MS })
+      .catch(() => 'refused');
+    await stage.run(2 * TTL_MS);
+    followers.push((await stage.participant('late', ['edge'])).follow());
+    followers.push((await stage.participant('latest', ['origin'])).follow());
+    await stage.until('newcomers have a value', () => followers.every(({ now }) => now() !== null));
+    await stage.settle(outcome);
+    for (const { now } of followers) expect(now()).toMatchObject({ version: 2, freshness: 'live' });
+    expect(followers.map(({ versions }) => versions())).toEqual([[1, 2], [2], [2]]);
   });
 
   it('BUS-12: who joins late, over a restarted relay or after a cut, holds what those hold who listened from the start', async () => {

@@ -1,4 +1,4 @@
-import { Client, type StoredValue, type Subscription, type Update } from '@higgins/client';
+import { Client, type ClientOptions, type StoredValue, type Subscription, type Update } from '@higgins/client';
 import type { RelayLimits, RelayNode } from '@higgins/relay/core';
 import { requireCertificate } from '@higgins/relay/core';
 import {
@@ -14,6 +14,7 @@ import type { ProcessContext, SimulatedNode } from '../../frame/node.js';
 import { Simulation } from '../../frame/simulation.js';
 import { bytesAreIdentical } from '../../invariants/bytes-are-identical.js';
 import { groupIdsRise } from '../../invariants/group-ids-rise.js';
+import { oneUpstreamSubscription } from '../../invariants/one-upstream-subscription.js';
 import { versionNeverGoesBack } from '../../invariants/version-never-goes-back.js';
 import { CONNECTION_LIMITS, relayProgram, relayUrl } from '../../programs/relay.js';
 import { clientWords } from '../../programs/words.js';
@@ -48,6 +49,7 @@ export class Stage {
   /** `judged`: whether invariants look at each object; false saves keeping all of them. */
   constructor(seed: number, link: Partial<LinkOptions> = { latencyMs: 10 }, judged = true) {
     this.simulation = new Simulation(seed, { link });
+    this.simulation.hold(oneUpstreamSubscription(this.simulation));
     if (judged) this.simulation.hold(versionNeverGoesBack(), groupIdsRise(), bytesAreIdentical());
   }
 
@@ -79,13 +81,13 @@ export class Stage {
     return relay;
   }
 
-  /** Starts a client of these relays; `onStart` is called with the client of each start of its process. */
+  /** Starts a client of these relays. */
   async participant(
     name: string,
     relays: readonly string[],
-    onStart: (participant: Participant) => void = () => {},
+    options: Partial<ClientOptions> = {},
   ): Promise<Participant> {
-    const participant = new Participant(this, name, relays, onStart);
+    const participant = new Participant(this, name, relays, options);
     participant.node.start();
     await this.until(`${name} is up`, () => participant.up);
     return participant;
@@ -131,15 +133,15 @@ export class Participant {
   readonly node: SimulatedNode;
   readonly #stage: Stage;
   readonly #relays: readonly string[];
-  readonly #onStart: (participant: Participant) => void;
+  readonly #options: Partial<ClientOptions>;
   #client: Client | null = null;
   #context: ProcessContext | null = null;
 
   /** Made by `Stage.participant`. */
-  constructor(stage: Stage, name: string, relays: readonly string[], onStart: (participant: Participant) => void) {
+  constructor(stage: Stage, name: string, relays: readonly string[], options: Partial<ClientOptions>) {
     this.#stage = stage;
     this.#relays = relays;
-    this.#onStart = onStart;
+    this.#options = options;
     this.node = stage.simulation.node({ name }, (context) => this.#run(context));
   }
 
@@ -194,11 +196,12 @@ export class Participant {
         limits: CONNECTION_LIMITS,
       })),
       onEvent: (event) => note(clientWords(event)),
+      ...this.#options,
     });
+    context.show(client);
     this.#client = client;
     this.#context = context;
     this.#observeCommits(client, context);
-    this.#onStart(this);
   }
 
   #observeCommits({ publisher }: Client, { node, observe }: ProcessContext): void {
