@@ -5,6 +5,7 @@
 //   connect   { count, address, port, source?, sourcePort?, request?, hold? }   TCP connections, one after the other, from
 //                                                          ports one after the other: who answered, or the error; the
 //                                                          server speaks first, unless there is a request
+//   download  { address, port, bytes }                     so many bytes from a TCP server: its name, and how many came
 //   release                                                closes all connections that are held or served
 //   probe                                                  which of the held connections still answer
 //   exchange  { address, port, source?, sourcePort?, waitMs? }  a datagram that waits for an answer or an ICMP error
@@ -19,6 +20,8 @@ interface Endpoint {
 }
 
 const ANSWER_MS_MAX = 5_000;
+/** What downloads consist of. */
+const PORTION = Buffer.alloc(1 << 20);
 const received = new Map<string, string>();
 const senders = new Map<string, Promise<Socket>>();
 const served = new Set<TcpSocket>();
@@ -60,6 +63,22 @@ const commands: Record<string, (options: never) => Promise<unknown>> = {
       names.push(await connect(sourcePort === undefined ? options : { ...options, sourcePort: sourcePort + index }));
     }
     return names;
+  },
+  download: async ({ address, port, bytes }: Endpoint & { bytes: number }) => {
+    const socket = createConnection({ host: address, port });
+    const name = await nextLine(socket);
+    const received = new Promise<number>((resolve) => {
+      let count = 0;
+      socket.on('data', ({ length }) => {
+        count += length;
+        if (count >= bytes) resolve(count);
+      });
+      socket.once('close', () => resolve(count));
+    });
+    socket.write(`bytes ${bytes}\n`);
+    const count = await received;
+    socket.destroy();
+    return { name, bytes: count };
   },
   probe: async () => Promise.all(held.map(async (one) => (await answers(one)) === one.name)),
   release: async () => {
@@ -106,10 +125,26 @@ async function serveTcp(address: string, port: number, name: string): Promise<vo
     socket.on('error', () => {});
     socket.setNoDelay(true);
     socket.write(`${name}\n`);
-    socket.on('data', () => socket.write(`${name}\n`));
+    socket.on('data', (data) => {
+      const [, bytes] = /^bytes (\d+)\n$/.exec(data.toString()) ?? [];
+      if (bytes === undefined) socket.write(`${name}\n`);
+      else pour(socket, Number(bytes));
+    });
   });
   server.listen({ host: address, port, backlog: 4096 });
   await once(server, 'listening');
+}
+
+/** Writes so many bytes as the receiver takes them. */
+function pour(socket: TcpSocket, bytes: number): void {
+  let left = bytes;
+  while (left > 0) {
+    const portion = PORTION.subarray(0, Math.min(left, PORTION.length));
+    left -= portion.length;
+    if (socket.write(portion) || left === 0) continue;
+    socket.once('drain', () => pour(socket, left));
+    return;
+  }
 }
 
 async function serveUdp(address: string, port: number, name: string): Promise<void> {

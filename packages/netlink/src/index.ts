@@ -16,6 +16,7 @@ export type {
   TableStructure,
 } from './operations.js';
 export {
+  MEMBER_PROBE_PORTS,
   MEMBER_PROBES_MAX,
   type MemberEvidence,
   type MemberProbe,

@@ -4,6 +4,9 @@ import { loadAddon } from './native.js';
 /** Probes of one call. */
 export const MEMBER_PROBES_MAX = 4_096;
 
+/** Ports that questions come from, one for each probe: above those that Linux gives to connections unless told otherwise. */
+export const MEMBER_PROBE_PORTS = { first: 61_000, last: 61_000 + MEMBER_PROBES_MAX - 1 } as const;
+
 /** What is asked of one member about one virtual address. */
 export interface MemberProbe {
   /** Index of the device that leads to the member. */

@@ -169,14 +169,21 @@ await describeInNamespace('members of direct server return', import.meta.filenam
     expect(await faultOf(balancer, listener)).toMatch(/^virtual-address-absent: /);
   });
 
-  it('L4-61: with "warn" a member that fails is told of and serves', async () => {
+  it('L4-61: with "warn" a member that fails is told of and serves; the host does not answer for what is looked into', async () => {
     withdraw();
     stack.defer(restore);
+    // By this route the host would reset the connection that it does not know.
+    shell('ip route add 10.9.0.0/16 via 10.3.0.2');
+    stack.defer(() => void shell('ip route delete 10.9.0.0/16'));
+    const resets = 'ip saddr 10.3.0.1 tcp flags & rst == rst counter';
+    lab.client.run(`nft 'table ip seen { chain i { type filter hook prerouting priority -300; ${resets}; }; }'`);
+    stack.defer(() => void lab.client.run('nft delete table ip seen'));
     const listener: Listener = { path: 'dsr-l2', family: 4, protocol: 'tcp', port: SERVED['dsr-l2'] };
     const { balancer, events } = await start([listener], { dsrCheck: 'warn' });
     await until(() => events.some(({ kind }) => kind === 'direct-return-failed'));
     await available(balancer, 2);
     expect(await faultOf(balancer, listener)).toMatch(/^virtual-address-absent: /);
+    expect(lab.client.run('nft list table ip seen')).toContain('counter packets 0 ');
   });
 
   /** Has the member count packets of the client's, so that one of them shows. */

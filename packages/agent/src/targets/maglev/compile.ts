@@ -5,6 +5,7 @@ import { addMirrors } from './mirror.js';
 import type { DesiredService } from './model.js';
 import { SHARED } from './names.js';
 import { addNat } from './nat.js';
+import { addProbeAnswers } from './probe-answers.js';
 import { type Ruleset, RulesetBuilder } from './ruleset.js';
 import type { PlacedService } from './selection.js';
 import type { Surroundings } from './surroundings.js';
@@ -40,6 +41,7 @@ export function compileRuleset(
   addNat(inet, on('nat'));
   addRoutedReturn(inet, on('dsr-l3'));
   if (on('dsr-l2').length > 0) addLinkReturn(builder.table('netdev'), on('dsr-l2'), surroundings);
+  addProbeAnswers(inet, services);
   addMirrors(builder, services);
   return { ruleset: builder.build(), routes: routesOf(on('dsr-l3'), surroundings) };
 }

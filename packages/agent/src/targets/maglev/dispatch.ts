@@ -48,6 +48,11 @@ export function matchOf(service: DesiredService, withDevices: boolean, onLink = 
   return `${devices}${destination} ${protocol} dport ${port}`;
 }
 
+/** What answers of a service look like that has addresses. */
+export function matchesSource({ family, addresses, protocol, port }: DesiredService): string {
+  return `${headerOf(family)} saddr { ${addresses.join(', ')} } ${protocol} sport ${port}`;
+}
+
 /** `ip` or `ip6`. */
 export function headerOf(family: Family): 'ip' | 'ip6' {
   return family === 4 ? 'ip' : 'ip6';

@@ -10,6 +10,7 @@ import { predictorOf, type ServiceOptions, serviceOf } from './maglev.fixture.js
 import { MaglevTarget } from './target.js';
 
 const PORT = 8080;
+const DOWNLOAD_BYTES = 1_000_000_000;
 const signal = new AbortController().signal;
 
 await describeInNamespace('maglev target, direct server return', import.meta.filename, ['network'], () => {
@@ -71,13 +72,39 @@ await describeInNamespace('maglev target, direct server return', import.meta.fil
 
     it('L4-59: answers do not pass the node', async () => {
       await apply(service(4, 'tcp'));
-      const before = receivedBytes();
+      const before = deviceBytes().received;
       await lab.clients.call('connect', { count: 20, address: VIRTUAL[4], port: PORT });
       const [counters] = await target.counters();
       // What the node received is what it sent on, and a few frames of neighbour discovery.
-      expect(receivedBytes() - before).toBeLessThan(counters!.bytes * 2);
+      expect(deviceBytes().received - before).toBeLessThan(counters!.bytes * 2);
       expect(counters!.packets).toBeGreaterThanOrEqual(60);
       expect([...counters!.members.values()].reduce((sum, { flows }) => sum + flows, 0)).toBe(20);
+    });
+
+    it('L4-59: of a download of a gigabyte, the node sees what the client says', { timeout: 240_000 }, async () => {
+      const [server] = lab.servers;
+      const members = { [server!.addresses[4]]: 1 };
+      const download = async () => {
+        const before = deviceBytes();
+        const order = { address: VIRTUAL[4], port: PORT, bytes: DOWNLOAD_BYTES };
+        const { name, bytes } = await lab.clients.call<{ name: string; bytes: number }>('download', order);
+        expect([name, bytes]).toEqual([server!.addresses[4], DOWNLOAD_BYTES]);
+        const after = deviceBytes();
+        return { received: after.received - before.received, sent: after.sent - before.sent };
+      };
+      // Translated, packets go to the server's own address, and answers to the node's.
+      await using own = server!.host.program();
+      await own.call('serve', { addresses: [server!.addresses[4]], port: PORT });
+      await apply(service(4, 'tcp', { members, dataPath: 'nat', source: 'masquerade' }));
+      const translated = await download();
+      await target.flush();
+      await apply(service(4, 'tcp', { members }));
+      const direct = await download();
+      expect(translated.received).toBeGreaterThan(DOWNLOAD_BYTES);
+      expect(translated.sent).toBeGreaterThan(DOWNLOAD_BYTES);
+      for (const direction of ['received', 'sent'] as const) {
+        expect(direct[direction] * 10).toBeLessThan(translated[direction]);
+      }
     });
 
     it('LOB-24: with no member left, TCP gets a reset and UDP an ICMP error', async () => {
@@ -237,7 +264,8 @@ await describeInNamespace('maglev target, direct server return', import.meta.fil
   });
 });
 
-/** What came in by the node's device. */
-function receivedBytes(): number {
-  return Number(/n0:\s*(\d+)/.exec(readFileSync('/proc/net/dev', 'utf8'))![1]);
+/** What came in by the node's device, and went out. */
+function deviceBytes(): { readonly received: number; readonly sent: number } {
+  const counts = /n0:(.*)/.exec(readFileSync('/proc/net/dev', 'utf8'))![1]!.trim().split(/\s+/);
+  return { received: Number(counts[0]), sent: Number(counts[8]) };
 }

@@ -300,6 +300,8 @@ describe('plan', () => {
         create set inet lb structure { type mark . mark; }
         add set inet lb readback { type mark . mark; }
         add chain inet lb refuse
+        add chain inet lb dsr.input { type filter hook input priority 0; policy accept; }
+        add chain inet lb dsr.answers
         add table netdev lb { comment "Higgins Bus balancer"; }
         add counter netdev lb s.web.none
         add counter netdev lb m.web.f504734412.sent
@@ -313,6 +315,8 @@ describe('plan', () => {
         add chain netdev lb s.web.errors
         add rule inet lb refuse meta l4proto tcp reject with tcp reset
         add rule inet lb refuse reject
+        add rule inet lb dsr.input meta l4proto { tcp, udp } th dport 61000-65095 goto dsr.answers
+        add rule inet lb dsr.answers ip saddr { 192.0.2.1 } tcp sport 80 drop
         add element netdev lb s.web.members { 0x4c000001 : goto m.web.f504734412 }
         add element netdev lb dsr.ingress.m100.e8e926e8.v4 { 192.0.2.1 . tcp . 80 : goto s.web }
         add rule netdev lb refuse meta l4proto tcp reject with tcp reset
@@ -326,7 +330,7 @@ describe('plan', () => {
         add rule netdev lb dsr.ingress.m100.e8e926e8 ip daddr { 192.0.2.1 } icmp type { destination-unreachable, time-exceeded, parameter-problem } @th,136,8 6 @th,224,16 80 goto s.web.errors
         add rule netdev lb s.web.errors meta mark set jhash @th,192,32 . @th,160,32 . @th,136,8 . @th,240,16 . @th,224,16 mod 251 seed 0x5eed0001 map @s.web.slots.251.0
         add rule netdev lb s.web.errors meta mark vmap @s.web.members
-        add element inet lb structure { 0x171c22d2 . 0x917dd869 }"
+        add element inet lb structure { 0x4cf25331 . 0x9a96b1fc }"
     `);
   });
 });
