@@ -7,7 +7,12 @@ const bytes = new Uint8Array(0);
 const groupOf = (group: number, count: number): WrittenGroup => ({
   group,
   previousGroup: null,
-  objects: Array.from({ length: count }, (_, object) => ({ object, properties: bytes, payload: bytes })),
+  objects: Array.from({ length: count }, (_, object) => ({
+    object,
+    properties: bytes,
+    payload: bytes,
+    fixedBootMs: 0,
+  })),
 });
 const at = (group: number, object: number): Location => ({ group, object });
 const shown = (groups: readonly WrittenGroup[], start: Location, end: Location, order: 'ascending' | 'descending') => {

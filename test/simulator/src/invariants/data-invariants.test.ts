@@ -223,7 +223,7 @@ function tell(invariant: Invariant, ...observations: readonly Observation[]): vo
   for (const observation of observations) invariant.observe!(observation, 0);
 }
 
-function committed(group: number, object: number, payload = new Uint8Array([1])) {
+function committed(group: number, object: number, payload: Uint8Array = new Uint8Array([1])) {
   const what = { track: TRACK, group, object, payload, ttlMs: 1000, version: null };
   return { kind: 'committed', node: 'publisher', ...what } as const;
 }

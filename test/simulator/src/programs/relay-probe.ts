@@ -85,7 +85,7 @@ class RelayProbe {
     const { session } = raw;
     const subscription = session.subscribe(parsePath(track), { filter: { kind: 'largest-object' } });
     const fetch = session.fetch({ kind: 'relative-joining', subscription, groupsBack: 0 }, {});
-    this.#asked.set(subscription, { track, joined: true, last: null });
+    this.#asked.set(subscription, { track, joined: false, last: null });
     this.#asked.set(fetch, { track, joined: true, last: null });
     const { runtime } = this.#context;
     runtime.at(runtime.bootMs() + JOIN_MS, () => {
