@@ -136,33 +136,31 @@ function addCounters(table: TableBuilder, { service: { protocol }, members }: Pl
 }
 
 /**
- * Counts packets of flows that have a member. Where they came in from outside, or where the host sends them: what goes over
- * loopback passes both and is counted once.
+ * Counts packets of flows that have a member, in as few rules as every packet can meet: where they came in from outside, or
+ * where the host sends them. What goes over loopback passes both and is counted once.
  */
 function addCounting(table: TableBuilder, services: readonly DesiredService[]): void {
   const priority = Math.max(...prioritiesOf(services)) + 1;
-  const ours = `ct mark & ${markText(MARK_MASK)} != ${markText(MARK_BASE)} return`;
-  for (const [hook, loopback] of [
-    ['prerouting', 'iif lo return'],
-    ['output', null],
-  ] as const) {
+  const overLoopback = services.some(({ localTraffic }) => localTraffic);
+  const [sent, answered, refused] = COUNTED.map((what) => SHARED[what]);
+  for (const hook of ['prerouting', 'output'] as const) {
     const chain = table.chain(
       `count.${hook}.${priorityName(priority)}`,
       `type filter hook ${hook} priority ${priority}; policy accept;`,
     );
-    table.rule(chain, ...(loopback === null ? [] : [loopback]), ours, 'goto count');
+    table.rule(
+      chain,
+      `ct mark & ${markText(MARK_MASK)} != ${markText(MARK_BASE)} return`,
+      ...(overLoopback && hook === 'prerouting' ? ['iif lo return'] : []),
+      ...placesEnd(table),
+      `ct direction original counter name ct mark map @${sent} return`,
+      // Answers to a first packet: later ones belong to a connection that is assured.
+      'meta l4proto != tcp return',
+      'ct status & assured != 0 return',
+      `tcp flags & (syn | ack) == syn | ack counter name ct mark map @${answered} return`,
+      `tcp flags & rst != 0 counter name ct mark map @${refused}`,
+    );
   }
-  const [sent, answered, refused] = COUNTED.map((what) => SHARED[what]);
-  table.rule(
-    'count',
-    ...placesEnd(table),
-    `ct direction original counter name ct mark map @${sent} return`,
-    // Answers to a first packet: later ones belong to a connection that is assured.
-    'meta l4proto != tcp return',
-    'ct status & assured != 0 return',
-    `tcp flags & (syn | ack) == syn | ack counter name ct mark map @${answered} return`,
-    `tcp flags & rst != 0 counter name ct mark map @${refused}`,
-  );
 }
 
 function counted(table: TableBuilder, { chain }: NumberedMember, what: MemberCount): string {

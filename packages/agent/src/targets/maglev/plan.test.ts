@@ -56,7 +56,6 @@ describe('plan', () => {
         add chain inet lb nat.prerouting.m100 { type nat hook prerouting priority -100; policy accept; }
         add chain inet lb count.prerouting.m99 { type filter hook prerouting priority -99; policy accept; }
         add chain inet lb count.output.m99 { type filter hook output priority -99; policy accept; }
-        add chain inet lb count
         add element inet lb s.web.members { 0x4c000001 : goto m.web.f504734412, 0x4c000002 : goto m.web.cb5f37b476 }
         add element inet lb sent { 0x4c000001 : "m.web.f504734412.sent", 0x4c000002 : "m.web.cb5f37b476.sent" }
         add element inet lb answered { 0x4c000001 : "m.web.f504734412.answered", 0x4c000002 : "m.web.cb5f37b476.answered" }
@@ -70,17 +69,19 @@ describe('plan', () => {
         add rule inet lb m.web.f504734412 counter name "m.web.f504734412.flows" meta l4proto tcp dnat ip to 10.0.0.1:8080
         add rule inet lb m.web.cb5f37b476 counter name "m.web.cb5f37b476.flows" meta l4proto tcp dnat ip to 10.0.0.2:8080
         add rule inet lb nat.prerouting.m100 ip daddr . meta l4proto . th dport vmap @nat.prerouting.m100.v4
-        add rule inet lb count.prerouting.m99 iif lo return
         add rule inet lb count.prerouting.m99 ct mark & 0xff000000 != 0x4c000000 return
-        add rule inet lb count.prerouting.m99 goto count
+        add rule inet lb count.prerouting.m99 ct direction original counter name ct mark map @sent return
+        add rule inet lb count.prerouting.m99 meta l4proto != tcp return
+        add rule inet lb count.prerouting.m99 ct status & assured != 0 return
+        add rule inet lb count.prerouting.m99 tcp flags & (syn | ack) == syn | ack counter name ct mark map @answered return
+        add rule inet lb count.prerouting.m99 tcp flags & rst != 0 counter name ct mark map @refused
         add rule inet lb count.output.m99 ct mark & 0xff000000 != 0x4c000000 return
-        add rule inet lb count.output.m99 goto count
-        add rule inet lb count ct direction original counter name ct mark map @sent return
-        add rule inet lb count meta l4proto != tcp return
-        add rule inet lb count ct status & assured != 0 return
-        add rule inet lb count tcp flags & (syn | ack) == syn | ack counter name ct mark map @answered return
-        add rule inet lb count tcp flags & rst != 0 counter name ct mark map @refused
-        add element inet lb structure { 0x93c6272c . 0x08356375 }"
+        add rule inet lb count.output.m99 ct direction original counter name ct mark map @sent return
+        add rule inet lb count.output.m99 meta l4proto != tcp return
+        add rule inet lb count.output.m99 ct status & assured != 0 return
+        add rule inet lb count.output.m99 tcp flags & (syn | ack) == syn | ack counter name ct mark map @answered return
+        add rule inet lb count.output.m99 tcp flags & rst != 0 counter name ct mark map @refused
+        add element inet lb structure { 0xab6ca812 . 0x09f2cb5f }"
     `);
   });
 
@@ -124,14 +125,14 @@ describe('plan', () => {
       batch for inet, whatever the generation
         add s.web.slots.251.1 55 elements
       nft -f -
-        delete element inet lb structure { 0x93c6272c . 0x08356375 }
+        delete element inet lb structure { 0xab6ca812 . 0x09f2cb5f }
         add table inet lb { comment "Higgins Bus balancer"; }
         flush chain inet lb s.web
         add rule inet lb s.web ct mark set jhash ip saddr . ip daddr . meta l4proto . th sport . th dport mod 251 seed 0x5eed0001 map @s.web.slots.251.1
         add rule inet lb s.web ct mark vmap @s.web.members
         add rule inet lb s.web counter name "s.web.none" goto refuse
         delete map inet lb s.web.slots.251.0
-        add element inet lb structure { 0x3250d754 . 0x8b4c1e5f }"
+        add element inet lb structure { 0x02afdc40 . 0x52fbea7d }"
     `);
   });
 
@@ -164,7 +165,7 @@ describe('plan', () => {
         add list.990de5b0305b c6336409c6336409
         add list.6bb62120d903 c6336400c63364ff
       nft -f -
-        delete element inet lb structure { 0x93c6272c . 0x08356375 }
+        delete element inet lb structure { 0xab6ca812 . 0x09f2cb5f }
         add table inet lb { comment "Higgins Bus balancer"; }
         add counter inet lb s.web.source
         add limit inet lb s.web.rate.50.5 { rate over 50/second burst 5 packets; }
@@ -196,7 +197,7 @@ describe('plan', () => {
         add rule inet lb m.web.cb5f37b476 counter name "m.web.cb5f37b476.flows" meta l4proto tcp dnat ip to 10.0.0.2:8080
         add rule inet lb source.device masquerade
         add rule inet lb nat.postrouting ct mark vmap @sources
-        add element inet lb structure { 0x71ed5343 . 0x13b6ae2f }"
+        add element inet lb structure { 0x7ae5b81d . 0x27e8db21 }"
     `);
   });
 
@@ -217,7 +218,7 @@ describe('plan', () => {
     const other = { ...WEB, id: 'other', addresses: ['192.0.2.2'] };
     expect(describeSteps(planned([WEB], after(planned([WEB, other], EMPTY))).steps)).toMatchInlineSnapshot(`
       "nft -f -
-        delete element inet lb structure { 0x4a25b23f . 0xe1f12e7a }
+        delete element inet lb structure { 0xfe162413 . 0x90852c9b }
         add table inet lb { comment "Higgins Bus balancer"; }
         flush chain inet lb s.other
         flush chain inet lb m.other.f504734412
@@ -240,7 +241,7 @@ describe('plan', () => {
         delete counter inet lb m.other.cb5f37b476.answered
         delete counter inet lb m.other.f504734412.refused
         delete counter inet lb m.other.cb5f37b476.refused
-        add element inet lb structure { 0x3b55a17f . 0xf6aed624 }"
+        add element inet lb structure { 0xb9473eb9 . 0xd13847f8 }"
     `);
   });
 
