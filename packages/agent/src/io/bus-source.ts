@@ -12,6 +12,7 @@ import {
 } from '@higgins/signals';
 import type { Transport } from '@higgins/transport';
 import { type ListObserver, type ListSource, type ListValue, unsupportedEntries } from '../core/list.js';
+import { reasonOf } from '../reason.js';
 
 /** What the bus source works with. */
 export interface BusSourceOptions {
@@ -103,7 +104,7 @@ export class BusListSource implements ListSource {
         if (refused) observer.refused(track, { group: Number(refused.group), version: null, reason: refused.reason });
       }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       observer.connected(false, `the subscription to ${track} is over: ${reason}`);
     }
   }

@@ -1,5 +1,6 @@
 import { mkdir, open, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server } from 'node:net';
+import { reasonOf } from '../reason.js';
 
 /** Beside the state itself; a socket, which no reader of state takes for a file of its own. */
 const SOCKET_NAME = 'agent.lock';
@@ -47,7 +48,7 @@ async function openDirectory(directory: string, refusal: (reason: string) => str
     await mkdir(directory, { recursive: true, mode: 0o700 });
     return await open(directory);
   } catch (cause) {
-    throw new Error(refusal(cause instanceof Error ? cause.message : String(cause)), { cause });
+    throw new Error(refusal(reasonOf(cause)), { cause });
   }
 }
 

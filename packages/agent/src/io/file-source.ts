@@ -7,6 +7,7 @@ import type { Runtime } from '@higgins/runtime';
 import type { ExpiryMode } from '@higgins/signals';
 import type { ListObserver, ListSource } from '../core/list.js';
 import { FILE_SETTLE_MS, LIST_FILE_BYTES_MAX } from '../limits.js';
+import { reasonOf } from '../reason.js';
 import { ListFileError, parseListFile } from './list-file.js';
 
 /** One list that a file holds. */
@@ -131,8 +132,4 @@ async function readBounded(path: string): Promise<{ text: string; modifiedWallMs
     throw new ListFileError(`${path}: ${size} bytes, expected at most ${LIST_FILE_BYTES_MAX}`);
   }
   return { text: await file.readFile('utf8'), modifiedWallMs: mtimeMs };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createConnection } from 'node:net';
 import { AddressError } from '@higgins/ipdata';
 import { LOCAL_CONNECTIONS_MAX } from '../limits.js';
+import { reasonOf } from '../reason.js';
 import type { ListReport } from './list-report.js';
 
 /** What the local socket serves. */
@@ -97,7 +98,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
   try {
     rmSync(path, { force: true });
   } catch (cause) {
-    throw new Error(`local socket ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new Error(`local socket ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import { PublishError } from '@higgins/client';
 import type { Runtime } from '@higgins/runtime';
+import { reasonOf } from '../reason.js';
 
 /** First pause before a value that could not be published is tried again; doubled each time up to the maximum, with jitter. */
 const RETRY_MS = 1_000;
@@ -61,7 +62,7 @@ export class Outbox<Value> implements Disposable {
         await publish(key, pending.value);
         pauseMs = RETRY_MS;
       } catch (error) {
-        failed(key, error instanceof Error ? error.message : String(error));
+        failed(key, reasonOf(error));
         if (error instanceof PublishError) continue;
         line.pending ??= pending;
         await this.#pause(line, pauseMs);

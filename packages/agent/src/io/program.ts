@@ -1,5 +1,6 @@
 import { createLogger, onShutdown } from '@higgins/service';
 import { loadAgentConfig } from '../config.js';
+import { reasonOf } from '../reason.js';
 import { type Agent, startAgent } from './agent.js';
 
 /**
@@ -16,7 +17,7 @@ export async function runAgent(configPath: string): Promise<Agent> {
   process.on('SIGHUP', () => agent.reload());
   onShutdown(
     async () => agent[Symbol.asyncDispose](),
-    (error) => logger.error({ reason: error instanceof Error ? error.message : String(error) }, 'shutdown failed'),
+    (error) => logger.error({ reason: reasonOf(error) }, 'shutdown failed'),
   );
   logger.info({ pop: config.pop, lists: config.lists.length }, 'agent started');
   return agent;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { RelayAddress } from '@higgins/client';
 import type { AgentConfig } from '../config.js';
+import { reasonOf } from '../reason.js';
 
 /** A certificate or key file can't be used; the message names field, file and reason. */
 export class TlsFileError extends Error {
@@ -39,6 +40,6 @@ function readPem(path: string, field: string): string {
     if (!text.includes('-----BEGIN ')) throw new Error('no BEGIN line, expected PEM');
     return text;
   } catch (cause) {
-    throw new TlsFileError(`${field} ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new TlsFileError(`${field} ${path}: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -4,6 +4,7 @@ import { ResourceError } from '@higgins/balancing';
 import { readGatewayApi } from '@higgins/balancing/front-ends';
 import type { Runtime } from '@higgins/runtime';
 import { loadDocuments } from '@higgins/service';
+import { reasonOf } from '../../reason.js';
 import { ENDPOINT_FILES_MAX, RESCAN_MS, SETTLE_MS } from './limits.js';
 
 /** Hears of endpoints as their files change. */
@@ -88,7 +89,7 @@ export class EndpointFiles implements Disposable {
       work();
       this.#failures.delete(path);
     } catch (error) {
-      this.#failures.set(path, error instanceof Error ? error.message : String(error));
+      this.#failures.set(path, reasonOf(error));
     }
   }
 

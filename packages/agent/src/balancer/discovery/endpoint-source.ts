@@ -1,5 +1,6 @@
 import type { BalancerConfiguration, ValidationOptions } from '@higgins/balancing';
 import type { Runtime } from '@higgins/runtime';
+import { reasonOf } from '../../reason.js';
 import { type ConfigurationFile, loadConfigurationFile } from '../io/configuration-file.js';
 import type { DesiredObserver, DesiredSource } from '../io/desired-source.js';
 import { EndpointFiles } from './endpoint-files.js';
@@ -72,7 +73,7 @@ export class EndpointSource implements DesiredSource {
     try {
       observer.changed(this.#read());
     } catch (error) {
-      observer.refused(error instanceof Error ? error.message : String(error));
+      observer.refused(reasonOf(error));
     }
   }
 

@@ -1,12 +1,13 @@
 import type { BalancerConfiguration } from '@higgins/balancing';
 import type { Runtime } from '@higgins/runtime';
 import type { Log } from '../../log.js';
+import { reasonOf } from '../../reason.js';
 import { BalancerCore } from '../core/balancer-core.js';
 import type { BalancerTarget, Checker, CheckResult, Programmed, Resolver } from '../core/contract.js';
 import type { BalancerOccurrence } from '../core/events.js';
 import type { Now } from '../core/now.js';
 import { rebased } from '../core/saved-state.js';
-import { BalancerRunner, type RunnerSinks, reasonOf } from './balancer-runner.js';
+import { BalancerRunner, type RunnerSinks } from './balancer-runner.js';
 import type { BusLink, BusObserver } from './bus-link.js';
 import type { ConntrackUsage } from './conntrack-usage.js';
 import { LocalControl } from './control.js';

@@ -1,5 +1,6 @@
 import type { Runtime } from '@higgins/runtime';
 import { withinTime } from '../../io/within-time.js';
+import { reasonOf } from '../../reason.js';
 import type { BalancerAction, ConfigurationOutcome } from '../core/actions.js';
 import type { BalancerCore } from '../core/balancer-core.js';
 import type { BalancerTarget, Checker, CheckOrder, CheckResult, Programmed, Resolver } from '../core/contract.js';
@@ -231,9 +232,4 @@ export class BalancerRunner implements AsyncDisposable {
     const nextBootMs = this.#options.core.nextBootMs();
     if (nextBootMs !== null) this.#timer = this.#options.runtime.at(nextBootMs, () => this.turn());
   }
-}
-
-/** What went wrong, in words. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,8 +2,8 @@ import { type BalancerConfiguration, readConfiguration, type ValidationOptions }
 import type { Client, StoredValue, Subscription } from '@higgins/client';
 import type { Runtime } from '@higgins/runtime';
 import { type GatewayConfiguration, gatewayConfiguration } from '@higgins/signals';
+import { reasonOf } from '../../reason.js';
 import type { GatewayName } from './balancer-options.js';
-import { reasonOf } from './balancer-runner.js';
 import { DesiredFile, type KnownGateway } from './desired-file.js';
 import type { DesiredObserver, DesiredSource } from './desired-source.js';
 

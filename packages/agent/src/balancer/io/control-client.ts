@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { reasonOf } from '../../reason.js';
 import type { MemberName } from '../core/events.js';
 import {
   type BalancerControl,
@@ -106,6 +107,6 @@ async function jsonOf(response: IncomingMessage): Promise<unknown> {
 }
 
 function unavailable(path: string, cause: unknown): ControlError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   return new ControlError('unavailable', `no balancer answers at ${path}: ${reason}`, { cause });
 }

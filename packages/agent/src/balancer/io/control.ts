@@ -1,5 +1,6 @@
 import type { BalancerConfiguration } from '@higgins/balancing';
 import type { Runtime } from '@higgins/runtime';
+import { reasonOf } from '../../reason.js';
 import type { ConfigurationOutcome } from '../core/actions.js';
 import type { BalancerCore } from '../core/balancer-core.js';
 import { diffOf } from '../core/diff.js';
@@ -23,7 +24,6 @@ import {
   type ReloadResult,
 } from '../core/status.js';
 import type { BalancerHost } from './balancer-node.js';
-import { reasonOf } from './balancer-runner.js';
 import type { DesiredObserver, DesiredSource } from './desired-source.js';
 import type { EventHub } from './event-hub.js';
 

@@ -1,7 +1,7 @@
 import type { Runtime } from '@higgins/runtime';
 import { z } from 'zod';
+import { reasonOf } from '../../reason.js';
 import { PERSIST_INTERVAL_MS } from '../core/limits.js';
-import { reasonOf } from './balancer-runner.js';
 
 const FILE = 'balancer/desired.json';
 

@@ -1,5 +1,6 @@
 import type { Disk } from '@higgins/runtime';
 import { z } from 'zod';
+import { reasonOf } from '../../reason.js';
 import type { SavedState } from '../core/saved-state.js';
 import { SAVED_STATE_BYTES_MAX } from './limits.js';
 
@@ -76,7 +77,7 @@ export async function readState(disk: Disk, refused: (reason: string) => void): 
   try {
     return stateSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
   } catch (error) {
-    refused(`${NAME} is not the state of a balancer: ${error instanceof Error ? error.message : String(error)}`);
+    refused(`${NAME} is not the state of a balancer: ${reasonOf(error)}`);
     return null;
   }
 }

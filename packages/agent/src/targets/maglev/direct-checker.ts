@@ -1,6 +1,7 @@
 import { PROTOCOL_NUMBERS } from '@higgins/balancing';
 import { MEMBER_PROBES_MAX, type MemberEvidence, type MemberProbe, probeMembers, wayTo } from '@higgins/netlink';
 import type { Checker, CheckOrder, CheckResult, DirectReturnOrder } from '../../balancer/core/contract.js';
+import { reasonOf } from '../../reason.js';
 import { faultOf, text } from './direct-judgement.js';
 import { type Hop, hopsTo, isSilent } from './surroundings.js';
 
@@ -70,7 +71,7 @@ export class DirectReturnChecker implements Checker {
       const latencyMs = this.#bootMs() - startedMs;
       for (const [index, { settle }] of waiting.entries()) settle({ ...results[index]!, latencyMs });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       for (const { settle } of waiting) settle(resultOf(reason, this.#bootMs() - startedMs, true));
     }
   }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { probeObstacle } from '@higgins/netlink';
+import { reasonOf } from '../../reason.js';
 import { NftError } from '../nft/errors.js';
 import { runNft } from '../nft/nft-command.js';
 import { type KernelFeature, probeFeatures } from './features.js';
@@ -45,7 +46,7 @@ export async function probeKernel(proc = '/proc', obstacle = probeObstacle()): P
 
 function withFatal(rights: readonly KernelFinding[], error: unknown): KernelFinding[] {
   if (rights.some(({ severity }) => severity === 'fatal')) return [...rights];
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   const missing = error instanceof NftError && error.code === 'nft-missing';
   const remedy = missing
     ? 'install the package nftables'
