@@ -16,7 +16,7 @@ function answerAll(publisher: TestPeer): void {
   };
 }
 
-it('carries 10,000 subscriptions in one session, joined within a second at 50 ms of round trip', async () => {
+it('check 1: carries 10,000 subscriptions in one session, joined within a second at 50 ms of round trip', async () => {
   const world = new TestWorld({ link: { latencyMs: 25 } });
   const relay = await world.relay('edge', { limits: { namespacesPerSessionMax: TRACKS } });
   const publisher = await world.client('edge', { limits: LIMITS });

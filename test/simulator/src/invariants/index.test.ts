@@ -5,7 +5,7 @@ import { guarantees } from './index.js';
 const FILES = readdirSync(new URL('.', import.meta.url))
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'index.ts')
   .map((name) => name.slice(0, -'.ts'.length));
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const DOCUMENT = readFileSync(new URL('../../../../docs/simulation.md', import.meta.url), 'utf8');
 
 describe('the list of invariants', () => {
   it('has every file of the folder once', () => {
@@ -13,10 +13,10 @@ describe('the list of invariants', () => {
   });
 
   it.each(guarantees.map((guarantee) => [guarantee.id, guarantee] as const))(
-    'the README tells of %s',
+    'docs/simulation.md tells of %s',
     (id, { design, statement }) => {
       const numbers = design.length === 0 ? '–' : design.join(', ');
-      expect(README).toContain(`| \`${id}\` | ${numbers} | ${statement} |`);
+      expect(DOCUMENT).toContain(`| \`${id}\` | ${numbers} | ${statement} |`);
     },
   );
 });

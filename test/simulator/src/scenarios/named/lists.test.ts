@@ -14,6 +14,24 @@ const DISK_MS = 5;
 const LATENCY_MS_MAX = 1000;
 
 describe('lists: enforcement and acknowledgement', { timeout: 300_000 }, () => {
+  it('BUS-40, BUS-41: a PoP that comes online enforces the list within a second, and acknowledges each change as fast', async () => {
+    const { stage, publisher, acknowledged } = await lab(40);
+    await publisher.publishList(1, TTL_MS);
+    await stage.until('the others have it', () => POPS.every((pop) => acknowledged(pop)?.version === 1));
+    const kernel = addPop(stage, 'mad1');
+    await stage.until('the newcomer enforces it', () => kernel.inForce(TRACK)?.version === 1, LATENCY_MS_MAX);
+    for (let version = 2; version <= 20; version += 1) {
+      await publisher.publishList(version, TTL_MS);
+      const all = () => POPS.every((pop) => acknowledged(pop)?.version === version);
+      await stage.until(
+        `version ${version}`,
+        () => all() && kernel.inForce(TRACK)?.version === version,
+        LATENCY_MS_MAX,
+      );
+      await stage.run(300);
+    }
+  });
+
   it('BUS-90: a thousand edits of a list in one second end with the last one acknowledged by every PoP, within a second', async () => {
     const { stage, publisher, acknowledged } = await lab(90);
     await publisher.publishList(1, TTL_MS);
