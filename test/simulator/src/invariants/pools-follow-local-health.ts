@@ -40,8 +40,12 @@ interface Known {
   services: { are: boolean; sinceMs: number };
   /** Whether it must know from its disk what to balance. */
   settled: boolean;
+  lookedAtMs: number;
+  generation: number;
 }
 
+/** Every change of a kernel is judged, and the passing of time so often. */
+const LOOK_MS = 50;
 /** Services that stood so long are on the disk of a node that was able all the time. */
 const SETTLED_MS = 3_000;
 
@@ -53,11 +57,19 @@ export function poolsFollowLocalHealth(balancers: readonly BalancerView[], bound
     ...guarantee,
     observe(observation) {
       const of = known.get(observation.node);
+      if (observation.kind === 'fault' || observation.kind === 'started') {
+        // Who begins anew has just become able, and what a fault changes may soon be as it was.
+        if (of !== undefined && observation.kind === 'started') of.ableSinceMs = null;
+        for (const each of known.values()) each.lookedAtMs = Number.NEGATIVE_INFINITY;
+      }
       if (of !== undefined && observation.kind === 'forgot') of.settled = false;
     },
     check(nowMs) {
       for (const balancer of balancers) {
         const of = known.get(balancer.node)!;
+        const { generation } = balancer.kernel;
+        if (nowMs - of.lookedAtMs < LOOK_MS && of.generation === generation) continue;
+        Object.assign(of, { lookedAtMs: nowMs, generation });
         look(balancer, of, nowMs);
         const problem = problemOf(balancer, of, bounds, nowMs);
         if (problem !== null) throw new Violation(id, `${balancer.node}: ${problem}`);
@@ -122,5 +134,6 @@ function dead(forMs: number): string {
 
 function nothingKnown(): Known {
   const services = { are: false, sinceMs: 0 };
-  return { ableSinceMs: null, reached: new Map(), present: new Map(), services, settled: false };
+  const looked = { lookedAtMs: Number.NEGATIVE_INFINITY, generation: 0 };
+  return { ableSinceMs: null, reached: new Map(), present: new Map(), services, settled: false, ...looked };
 }

@@ -17,15 +17,10 @@ export const balancersConvergeMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: 'pools-that-change-while-others-are-published-are-not-told',
+    id: 'what-could-not-be-published-is-forgotten',
     ...{ invariant, scenario },
-    edits: [
-      {
-        module: `${BALANCER}/io/pool-publisher.js`,
-        find: 'line.pending = { pools };',
-        replace: 'if (line.working) return; line.pending = { pools };',
-      },
-    ],
+    seeds: [23],
+    edits: [{ module: 'packages/agent/dist/io/outbox.js', find: 'line.pending ??= pending;', replace: '' }],
   },
   {
     id: 'pools-are-told-of-once',
@@ -37,5 +32,11 @@ export const balancersConvergeMutants: readonly Mutant[] = [
         replace: 'this.saver.changed();',
       },
     ],
+  },
+  {
+    id: 'what-the-kernel-refused-once-is-not-tried-again',
+    ...{ invariant, scenario },
+    seeds: [19],
+    edits: [{ module: `${BALANCER}/io/control.js`, find: '!outcome.ok && outcome.transient', replace: 'false' }],
   },
 ];

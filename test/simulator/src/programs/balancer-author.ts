@@ -73,7 +73,7 @@ export class GatewayAuthor {
   #document(version: number): object {
     const members = this.membersOf(version).map(({ name, address }) => ({ name, host: address, port: MEMBER_PORT }));
     const listener = (name: string, port: number) => ({
-      ...{ name, protocol: 'tcp', port, rules: [{ pool: name }] },
+      ...{ name, protocol: 'tcp', port, rules: [{ pool: name }], limits: { connectionsPerSecond: 3_000 } },
       timeouts: { idleMs: IDLE_MS + version, connectMs: 1_000 },
     });
     const passiveCheck = { consecutiveFailures: 3, ejectionMs: EJECTION_MS_MAX / 2, ejectionMsMax: EJECTION_MS_MAX };

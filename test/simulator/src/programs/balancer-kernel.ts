@@ -42,6 +42,11 @@ export class VirtualDataPath {
     this.#bootId = machine.bootId;
   }
 
+  /** Flows that were sent to a member so far. */
+  get flowsMade(): number {
+    return this.#nextFlow - 1;
+  }
+
   /** Rises with every change, whoever makes it, also over reboots. */
   get generation(): number {
     this.#forgetAfterReboot();

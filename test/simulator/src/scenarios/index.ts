@@ -1,4 +1,5 @@
 import type { Scenario } from '../frame/run-seed.js';
+import { agent } from './agent.js';
 import { balancer } from './balancer.js';
 import { continent } from './continent.js';
 import { continentLarge } from './continent-large.js';
@@ -14,7 +15,7 @@ import { longTtl, twoTiers } from './two-tiers.js';
 
 /** Every scenario of which many seeds can be run, by name. */
 export const scenarios: readonly Scenario[] = [
-  ...[twoTiers, longTtl, data, balancer, continent],
+  ...[twoTiers, longTtl, data, agent, balancer, continent],
   ...[load, manyTracks, loadHeartbeats, loadDrain, loadStall, loadLoss, loadStorm, twice],
 ];
 

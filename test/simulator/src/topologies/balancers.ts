@@ -142,7 +142,7 @@ function addBalancers(
   hosts: ReadonlyMap<string, string>,
 ): Map<string, VirtualDataPath> {
   const kernels = new Map<string, VirtualDataPath>();
-  const relays = ['edge', 'origin'].map(relayUrl);
+  const relays = [relayUrl('edge')];
   const nodes = [...BALANCERS, FORGED];
   for (const name of BALANCERS) {
     const node = simulation.node(machine(simulation, name), (context) => {
@@ -214,7 +214,6 @@ function configureLinks({ network, random }: Simulation): void {
   network.configure('origin', 'edge', { latencyMs: random.between(10, 120), jitterMs: random.between(0, 20) });
   for (const balancer of BALANCERS) {
     network.configure('edge', balancer, { latencyMs: random.between(1, 15), jitterMs: random.between(0, 3) });
-    network.configure('origin', balancer, { latencyMs: random.between(30, 150), jitterMs: random.between(0, 20) });
     for (const member of MEMBERS) network.configure(balancer, member, { latencyMs: random.between(0.2, 5) });
   }
 }
