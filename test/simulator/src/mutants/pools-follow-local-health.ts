@@ -47,7 +47,7 @@ export const poolsFollowLocalHealthMutants: readonly Mutant[] = [
     ...{ invariant, scenario },
     edits: [
       {
-        module: `${BALANCER}/core/balancer-core.js`,
+        module: `${BALANCER}/core/check-judge.js`,
         find: 'if (result.inconclusive !== true)',
         replace: 'if (result.ok)',
       },
@@ -58,7 +58,7 @@ export const poolsFollowLocalHealthMutants: readonly Mutant[] = [
     ...{ invariant, scenario },
     edits: [
       {
-        module: `${BALANCER}/core/balancer-core.js`,
+        module: `${BALANCER}/core/check-judge.js`,
         find: 'if (result.inconclusive !== true)',
         replace: 'if (!result.ok)',
       },
@@ -67,6 +67,7 @@ export const poolsFollowLocalHealthMutants: readonly Mutant[] = [
   {
     id: 'after-a-reboot-nothing-is-known-without-the-bus',
     ...{ invariant, scenario },
+    seeds: [4],
     edits: [
       {
         module: `${BALANCER}/io/bus-desired-source.js`,
@@ -85,9 +86,9 @@ export const poolsFollowLocalHealthMutants: readonly Mutant[] = [
     ...{ invariant, scenario },
     edits: [
       {
-        module: `${BALANCER}/core/kernel-lane.js`,
-        find: "return this.#verifyBootMs <= now.bootMs ? { kind: 'verify' } : null;",
-        replace: 'return null;',
+        module: `${BALANCER}/core/balancer-core.js`,
+        find: 'if (findings.length === 0) return;',
+        replace: 'return;',
       },
     ],
   },

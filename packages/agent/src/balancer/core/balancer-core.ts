@@ -2,18 +2,17 @@ import type { ServiceCounters } from '../../targets/maglev/model.js';
 import type { BalancerAction } from './actions.js';
 import { Administration } from './administration.js';
 import type { BalancerState } from './balancer-state.js';
-import { CheckBook, type CheckPlan } from './check-book.js';
+import { CheckBook } from './check-book.js';
+import { CheckJudge } from './check-judge.js';
 import { type ConfigurationRequest, Configurations } from './configurations.js';
 import type { CheckResult, ResolutionResult } from './contract.js';
-import { DirectBook } from './direct-book.js';
-import { DrainWatch } from './drain-watch.js';
 import { shortened } from './event-queue.js';
 import type { BalancerOccurrence } from './events.js';
+import { FlowLane } from './flow-lane.js';
 import { FlowLoads } from './flow-loads.js';
 import { FlowSampler } from './flow-sampler.js';
 import { KernelLane } from './kernel-lane.js';
 import { ConfigurationError, loadBalancerKey } from './layout.js';
-import { serves } from './leavers.js';
 import { Ledger } from './ledger.js';
 import { LiveNodes } from './live-nodes.js';
 import { instancesOf } from './members.js';
@@ -54,21 +53,22 @@ export class BalancerCore {
   readonly configurations: Configurations;
   readonly administration: Administration;
   readonly #ledger: Ledger;
-  readonly #sampler: FlowSampler;
-  readonly #drainWatch = new DrainWatch();
-  readonly #direct = new DirectBook();
+  readonly #judge: CheckJudge;
+  readonly #flows: FlowLane;
   readonly #bootId: string;
 
   constructor({ random, bootId, saved, now, looks = false, pop = { node: '', nodes: [] } }: BalancerCoreOptions) {
     this.names = new NameBook(random, saved?.names);
     this.checks = new CheckBook(random);
-    this.#sampler = new FlowSampler(now);
+    const sampler = new FlowSampler(now);
     this.nodes = new LiveNodes(pop.node, pop.nodes, saved?.nodes ?? [], now);
-    this.loads = new FlowLoads(this.#sampler, this.checks, this.nodes);
+    this.loads = new FlowLoads(sampler, this.checks, this.nodes);
     this.kernel = new KernelLane(random, saved?.flushed ?? false, now);
     const pools = new Map(saved?.pools.map(({ key, members }) => [key, restorableMembers(members)] as const));
     this.configurations = new Configurations(this.names, saved?.seeds ?? [], pools, looks);
     this.#ledger = new Ledger(this.configurations, this.checks);
+    this.#judge = new CheckJudge(this.configurations, this.checks, this.#ledger);
+    this.#flows = new FlowLane(sampler, this.loads, this.#ledger);
     this.administration = new Administration(this.configurations, this.#ledger, saved?.drains ?? []);
     this.#bootId = bootId;
   }
@@ -86,20 +86,7 @@ export class BalancerCore {
 
   /** The result of the check of this key. */
   checked(key: string, result: CheckResult, now: Now): void {
-    const plan = this.checks.done(key, result, now);
-    if (plan === null) return;
-    if (plan.direct !== undefined) {
-      this.#checkedDirect(plan, plan.direct, result, now);
-      return;
-    }
-    let suspicious = false;
-    for (const [state, pool] of this.configurations.poolsOf(plan.pool)) {
-      if (pool.instances.get(plan.member)?.check?.key !== key) continue;
-      if (result.inconclusive !== true) this.#ledger.took(state, pool, pool.check(plan.member, result.ok, now), now);
-      suspicious ||= pool.isSuspicious(plan.member);
-    }
-    this.checks.schedule(key, suspicious);
-    if (result.certificateEndsWallMs !== undefined) this.#ledger.certificate(plan, result.certificateEndsWallMs, now);
+    this.#judge.took(key, result, now);
   }
 
   resolved(key: string, result: ResolutionResult, now: Now): void {
@@ -141,7 +128,7 @@ export class BalancerCore {
       this.note({ kind: 'configuration-refused', source: request.source, reason }, now);
       this.kernel.programmer.drop();
       this.#follow(now);
-      this.#retainChecks();
+      this.#judge.retain();
       this.#compile(true, now);
     } else if (begun) this.note({ kind: 'kernel-failed', reason }, now);
   }
@@ -171,21 +158,12 @@ export class BalancerCore {
 
   /** The flows of the sample in flight; null if they could not be counted. */
   sampled(connections: number | null, now: Now): void {
-    const { state } = this;
-    if (!this.#sampler.done(connections, now) || state === null) return;
-    this.loads.judgeFull(state);
-    for (const pool of state.pools.values()) {
-      const connectionsOf = (member: string) => this.loads.connections(pool, member);
-      const { empty, progress } = this.#drainWatch.look(pool, connectionsOf, now);
-      for (const occurrence of progress) this.note(occurrence, now);
-      for (const member of empty) this.#ledger.took(state, pool, pool.empty(member, now), now);
-    }
+    this.#flows.sampled(this.state, connections, now);
   }
 
   /** The cut in flight ended so many flows; null if it failed. */
   cutDone(flows: number | null, now: Now): void {
-    const cut = this.#ledger.cuts.done(flows !== null, now);
-    if (cut !== null && flows) this.note({ kind: 'flows-cut', ...cut.name, service: cut.service.id, flows }, now);
+    this.#flows.cutDone(flows, now);
   }
 
   /** Everything was removed from the kernel, or, with a reason, was not. */
@@ -250,7 +228,6 @@ export class BalancerCore {
 
   /** When `tick` and `next` are to be called if nothing happens before; null: not at all. */
   nextBootMs(): number | null {
-    const flows = this.kernel.isInForce && !this.#isCutting;
     return [
       this.configurations.nextBootMs(),
       this.state?.nextBootMs() ?? null,
@@ -258,7 +235,7 @@ export class BalancerCore {
       this.names.nextBootMs(),
       this.kernel.nextBootMs(),
       this.nodes.nextBootMs(),
-      flows ? earlier(this.#sampler.nextBootMs(), this.#ledger.cuts.nextBootMs()) : null,
+      this.kernel.isInForce ? this.#flows.nextBootMs() : null,
       this.#ledger.saver.nextBootMs(),
     ].reduce(earlier, null);
   }
@@ -268,18 +245,10 @@ export class BalancerCore {
     return this.kernel.next(now) ?? this.#nextForFlows(now) ?? this.#nextToTell() ?? this.#nextAtLeisure(now);
   }
 
-  get #isCutting(): boolean {
-    return this.#ledger.cuts.busy || this.#sampler.busy;
-  }
-
   #nextForFlows(now: Now): BalancerAction | null {
     const { state } = this;
     const applied = this.kernel.programmer.applied?.number;
-    if (this.#isCutting || state === null || applied === undefined) return null;
-    const cut = this.#ledger.cuts.take(applied, (each) => serves(state, each), now);
-    if (cut !== null) return { kind: 'cut', cut };
-    const sample = this.#sampler.take(() => this.loads.wish(state), now);
-    return sample && { kind: 'sample', sample };
+    return state === null || applied === undefined ? null : this.#flows.next(state, applied, now);
   }
 
   #nextToTell(): BalancerAction | null {
@@ -297,26 +266,6 @@ export class BalancerCore {
     const publication = this.#ledger.nextPublication(now);
     if (publication !== null) return publication;
     return this.#ledger.saver.take(now) ? { kind: 'persist', state: this.saved(now) } : null;
-  }
-
-  /** What was found out about a member's setup for direct server return. */
-  #checkedDirect(
-    plan: CheckPlan,
-    { enforce, listener }: NonNullable<CheckPlan['direct']>,
-    result: CheckResult,
-    now: Now,
-  ): void {
-    const { key, member } = plan;
-    const pools = this.configurations.poolsOf(plan.pool).filter(([, pool]) => pool.instances.has(member));
-    const serves = enforce && pools.some(([, pool]) => pool.isFit(member) === true);
-    const news = this.#direct.took(plan, result, serves);
-    for (const [state, pool] of pools) {
-      if (news !== undefined) this.#ledger.direct(state, pool, member, { listener, failure: news }, now);
-      const enforced = state.directChecks(pool, member).filter(({ direct }) => direct?.enforce);
-      const fit = this.#direct.areFit(enforced);
-      if (fit !== null) this.#ledger.took(state, pool, pool.setFit(member, fit, now), now);
-    }
-    this.checks.schedule(key, this.#direct.isSuspicious(key));
   }
 
   #advance(now: Now): void {
@@ -361,10 +310,10 @@ export class BalancerCore {
   #inForce({ source }: ConfigurationRequest, now: Now): void {
     const { state } = this;
     if (state === null) return;
-    this.#retainChecks();
+    this.#judge.retain();
     const services = new Set(state.layout.services.map(({ id }) => id));
     this.traffic.retain(services);
-    this.#sampler.retain(services);
+    this.#flows.retain(services);
     this.nodes.retain(new Set(state.layout.loadBalancers.map(loadBalancerKey)));
     this.#ledger.inForce(state, source, now);
   }
@@ -386,15 +335,6 @@ export class BalancerCore {
     for (const plan of state.checks()) this.checks.add(plan, now);
   }
 
-  /** Members that are in no state any more are checked no more. */
-  #retainChecks(): void {
-    const states = this.configurations.states;
-    const keys = new Set(states.flatMap((state) => [...state.checks()].map(({ key }) => key)));
-    this.checks.retain(keys);
-    this.#direct.retain(keys);
-    this.#ledger.retainChecks(keys);
-  }
-
   /** Brings the desired state up to date and has it programmed if it changed, or `always`; its number. */
   #compile(always: boolean, now: Now): number {
     const { state } = this;
@@ -413,7 +353,7 @@ export class BalancerCore {
     this.#ledger.named(change, now);
     if (!change.changed) return;
     for (const [state, pool] of this.configurations.pools()) this.#move(state, pool, now);
-    this.#retainChecks();
+    this.#judge.retain();
   }
 
   #move(state: BalancerState, pool: PoolRuntime, now: Now): void {
