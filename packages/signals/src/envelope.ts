@@ -43,7 +43,7 @@ export interface ReceivedEnvelope {
   readonly publishTimeMs: number | null;
   readonly previousGroup: number | null;
   readonly previousObject: number | null;
-  /** How long relays have held the Object, all told, in ms; 0 if none said so. */
+  /** How long publisher and relays have held the Object, all told, in ms; 0 if none said so. */
   readonly ageMs: number;
 }
 

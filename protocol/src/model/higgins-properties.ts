@@ -20,7 +20,7 @@ export const OBJECT_PREVIOUS_GROUP = 0x3804;
  */
 export const OBJECT_PREVIOUS_OBJECT = 0x3808;
 
-/** Mutable Object Property: how long relays have held the object, in ms, added up over hops; absent means 0. */
+/** Mutable Object Property: how long publisher and relays have held the object, in ms, added up over hops; absent means 0. */
 export const OBJECT_AGE_MS = 0x3806;
 
 /** Track Property: one of the SHAPE values. Its presence marks a Higgins track. */

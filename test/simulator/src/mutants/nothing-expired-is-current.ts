@@ -17,14 +17,14 @@ export const nothingExpiredIsCurrentMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: 'what-is-over-is-called-stale',
+    id: 'a-value-is-shown-as-good-for-a-second-longer',
     invariant: 'nothing-expired-is-current',
     scenario: 'data',
     edits: [
       {
-        module: `${CLIENT}/core/freshness.js`,
-        find: "if (nowBootMs >= deadlineBootMs) return 'expired';",
-        replace: '',
+        module: `${CLIENT}/stored-value.js`,
+        find: 'freshnessAt(nowBootMs, held.deadlineBootMs, held.ttlMs)',
+        replace: 'freshnessAt(nowBootMs - 1000, held.deadlineBootMs, held.ttlMs)',
       },
     ],
   },

@@ -120,20 +120,21 @@ function holdInvariants(simulation: Simulation, relays: readonly string[], parts
   const epochs = oneEpochWins({ epochOf, tracks, subscribers: running });
   const refusals = invalidNeverReplacesLastGood(invalid.lists[0]!.track, running);
   const convergence = subscribersConverge(tracks, running);
+  // The first that is broken is reported: those that say most about it come first.
   simulation.hold(
-    versionNeverGoesBack(),
-    groupIdsRise(),
-    bytesAreIdentical(),
-    gapsAreSurfaced(EVENT_TRACK),
-    mapEqualsItsModel(mapModel(author)),
+    epochs,
+    refusals,
     thenTheDefaultOnce([...lists, ...invalid.lists], new Map(), {
       ...{ epochOf, path },
       isRunning: (node) => simulation.nodes.get(node)!.running,
     }),
+    gapsAreSurfaced(EVENT_TRACK),
+    mapEqualsItsModel(mapModel(author)),
     relaysNeverExtendATtl(path),
     nothingExpiredIsCurrent(currentValues, epochOf, path, [MAP_TRACK]),
-    epochs,
-    refusals,
+    versionNeverGoesBack(),
+    groupIdsRise(),
+    bytesAreIdentical(),
     convergence,
   );
   return [epochs, refusals, convergence];
