@@ -39,8 +39,10 @@ export interface ClientLevels {
   /** Live objects that wait for others before them, of all tracks. */
   readonly waitingObjects: number;
   readonly waitingBytes: number;
-  /** Updates that consumers have not taken yet: at most one each, but for events. */
+  /** Updates that consumers of state and map tracks have not taken yet: at most one each. */
   readonly waitingUpdates: number;
+  /** Events that consumers have not taken yet. */
+  readonly waitingEvents: number;
 }
 
 /** All tracks that a client follows: one feed each, however many subscriptions. */
@@ -68,18 +70,20 @@ export class Feeds {
 
   /** What waits at this moment. */
   get levels(): ClientLevels {
-    let consumers = 0;
-    let [unfollowed, waitingObjects, waitingBytes, waitingUpdates] = [0, 0, 0, 0];
-    for (const { followed, waiting, subscriptions } of this.#feeds.values()) {
+    let [consumers, unfollowed, waitingObjects] = [0, 0, 0];
+    let [waitingBytes, waitingUpdates, waitingEvents] = [0, 0, 0];
+    for (const { every, followed, waiting, subscriptions } of this.#feeds.values()) {
       if (!followed) unfollowed += 1;
       waitingObjects += waiting.objects;
       waitingBytes += waiting.bytes;
       for (const subscription of subscriptions) {
         consumers += 1;
-        waitingUpdates += subscription.waiting;
+        if (every) waitingEvents += subscription.waiting;
+        else waitingUpdates += subscription.waiting;
       }
     }
-    return { tracks: this.#feeds.size, consumers, unfollowed, waitingObjects, waitingBytes, waitingUpdates };
+    const tracks = this.#feeds.size;
+    return { tracks, consumers, unfollowed, waitingObjects, waitingBytes, waitingUpdates, waitingEvents };
   }
 
   subscribe<V>(signal: SignalRow, name: FullTrackName, restore: RestoreContent<V>): Subscription<V> {

@@ -17,8 +17,8 @@ export interface Deliveries {
 }
 
 /**
- * Invariant 17 of the design and BUS-38, BUS-64. Of events every one is due, of a state every value that the next one does not
- * overtake within `deliveryMsMax`.
+ * Invariant 17 of the design and BUS-38, BUS-64. Of events every one is due, of a state every value that the next one does
+ * not overtake within `deliveryMsMax`.
  */
 export function leavingLosesNothing({ consumers, tracks, deliveryMsMax, fromMs }: Deliveries): Invariant {
   const { id } = guarantee;

@@ -15,13 +15,13 @@ export const guarantee: Guarantee = {
 export interface Budgets {
   /** The largest object that is published, with everything around it. */
   readonly objectBytesMax: number;
-  /** Events that may wait for one consumer (the client's own limit); 0 where nobody follows events. */
-  readonly waitingEventsMax: number;
 }
 
 /** Live objects that may wait on one track of a client: the client's own limits. */
 const WAITING_OBJECTS_MAX = 1024;
 const WAITING_BYTES_MAX = 8 * 1024 * 1024;
+/** Events that may wait for one consumer. */
+const WAITING_EVENTS_MAX = 1024;
 
 /** Invariant 18 of the design, BUS-60 and BUS-61. */
 export function staysWithinBudget(simulation: Simulation, budgets: Budgets): Invariant {
@@ -29,10 +29,7 @@ export function staysWithinBudget(simulation: Simulation, budgets: Budgets): Inv
   return {
     ...guarantee,
     check() {
-      parts.look(
-        (name, relay) => judgeRelay(name, relay, budgets),
-        (name, client) => judgeClient(name, client, budgets),
-      );
+      parts.look((name, relay) => judgeRelay(name, relay, budgets), judgeClient);
     },
   };
 }
@@ -74,11 +71,12 @@ function judgePeer(
   atMost(`the backlog of ${peer.connection.peer.address} at ${node}`, peer.outstandingBytes, backlogBytesMax, 'bytes');
 }
 
-function judgeClient(node: string, { levels, store }: Client, { waitingEventsMax }: Budgets): void {
-  const { tracks, consumers, waitingObjects, waitingBytes, waitingUpdates } = levels;
+function judgeClient(node: string, { levels, store }: Client): void {
+  const { tracks, consumers, waitingObjects, waitingBytes, waitingUpdates, waitingEvents } = levels;
   atMost(node, waitingObjects, tracks * WAITING_OBJECTS_MAX, 'waiting objects');
   atMost(node, waitingBytes, tracks * WAITING_BYTES_MAX, 'waiting bytes');
-  atMost(node, waitingUpdates, consumers * Math.max(1, waitingEventsMax), 'waiting updates');
+  atMost(node, waitingUpdates, consumers, 'waiting updates');
+  atMost(node, waitingEvents, consumers * WAITING_EVENTS_MAX, 'waiting events');
   atMost(node, [...store.values()].length, tracks + RETIRED_TRACKS_MAX, 'stored values');
 }
 

@@ -18,19 +18,19 @@ export const aStalledPeerMovesNobodyMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: 'relays-write-to-everyone-once-the-slowest-has-read',
+    id: 'relays-open-nothing-for-a-set-of-which-one-is-behind',
     invariant: 'a-stalled-peer-moves-nobody',
     scenario: 'load-stall',
     edits: [
       {
-        module: `${RELAY}/downstream/shared-set.js`,
-        find: 'this.#owner.missed(subscription, key);',
-        replace: 'for (const member of [...this.members.values()]) this.#owner.missed(member, key);',
+        module: `${RELAY}/downstream/fan-out.js`,
+        find: 'if (set.members.size === 0) return;',
+        replace: 'for (const { behindSinceMs } of set.members.values()) if (behindSinceMs !== null) return;',
       },
     ],
   },
   {
-    id: 'a-consumer-that-does-not-look-holds-up-the-next-one',
+    id: 'a-consumer-that-does-not-look-holds-up-the-others',
     invariant: 'a-stalled-peer-moves-nobody',
     scenario: 'load-stall',
     edits: [
@@ -38,7 +38,7 @@ export const aStalledPeerMovesNobodyMutants: readonly Mutant[] = [
         module: `${CLIENT}/track-feed.js`,
         find: 'for (const subscription of this.#subscriptions) subscription.push(full);',
         replace:
-          'for (const subscription of this.#subscriptions) { subscription.push(full); if (subscription.waiting > 0) break; }',
+          'for (const { waiting } of this.#subscriptions) if (waiting > 0) return; for (const subscription of this.#subscriptions) subscription.push(full);',
       },
     ],
   },

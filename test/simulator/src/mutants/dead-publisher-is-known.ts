@@ -44,7 +44,7 @@ export const deadPublisherIsKnownMutants: readonly Mutant[] = [
         module: `${RELAY}/downstream/fan-out.js`,
         find: 'const live = new LiveSubgroup(',
         replace:
-          'if (this.newest !== null && object.receivedMs - (this.openedMs ?? 0) < 7000) return null; this.openedMs = object.receivedMs; const live = new LiveSubgroup(',
+          'if (this.newest !== null && object.receivedMs - (this.openedMs ?? 0) < 12_000) return null; this.openedMs = object.receivedMs; const live = new LiveSubgroup(',
       },
     ],
   },

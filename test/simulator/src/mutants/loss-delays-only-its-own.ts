@@ -5,40 +5,49 @@ const RELAY = 'relay/dist/core';
 
 export const lossDelaysOnlyItsOwnMutants: readonly Mutant[] = [
   {
-    id: 'a-gap-on-one-track-holds-all-tracks-of-a-client-back',
+    id: 'a-client-tells-of-one-track-once-the-others-have-news-too',
     invariant: 'loss-delays-only-its-own',
     scenario: 'load-loss',
     edits: [
       {
-        module: `${CLIENT}/core/track-order.js`,
-        find: '#fetching = new Set();',
-        replace: '#fetching = (globalThis.allTracks ??= new Set());',
+        module: `${CLIENT}/track-feed.js`,
+        find: 'this.#push({ ...NOTHING, valueChanged: event.changed, changedKeys: new Set(event.keys) });',
+        replace: `
+          const round = (this.#options.rule.round ??= []);
+          round.push([this, () => this.#push({ ...NOTHING, valueChanged: event.changed, changedKeys: new Set(event.keys) })]);
+          if (new Set(round.map(([feed]) => feed)).size < 8) return;
+          for (const [, run] of round.splice(0)) run();`,
       },
     ],
   },
   {
-    id: 'relays-forward-tracks-in-the-order-of-their-publish-times',
+    id: 'a-relay-forwards-one-track-once-the-others-have-news-too',
     invariant: 'loss-delays-only-its-own',
     scenario: 'load-loss',
     edits: [
       {
         module: `${RELAY}/upstream/accept.js`,
-        find: 'feed.subgroup = received.subgroup; const object',
-        replace:
-          'feed.subgroup = received.subgroup; for (const { feeds } of [...context.tracks].flatMap((track) => [...track.sources.values()])) if (feeds.size > 0 && source.held === null && feeds !== source.feeds) source.held = []; const object',
+        find: 'if (source.held === null) { take(context, source, object, feed); return; }',
+        replace: `
+          if (source.held === null) {
+            const round = (context.round ??= []);
+            round.push([source, () => take(context, source, object, feed)]);
+            if (new Set(round.map(([one]) => one)).size < 8) return;
+            for (const [, run] of round.splice(0)) run();
+            return;
+          }`,
       },
     ],
   },
   {
-    id: 'relays-serve-the-next-peer-when-the-one-before-has-acknowledged',
+    id: 'a-relay-opens-nothing-while-one-has-not-acknowledged',
     invariant: 'loss-delays-only-its-own',
     scenario: 'load-loss',
     edits: [
       {
-        module: `${RELAY}/relay-core.js`,
-        find: 'peer.port.pump();',
-        replace:
-          'if ([...this.peers].every((other) => other === peer || other.connection.backlogBytes() < 4096)) peer.port.pump();',
+        module: `${RELAY}/downstream/fan-out.js`,
+        find: 'if (set.members.size === 0) return;',
+        replace: 'for (const member of set.members.keys()) if (member.backlogBytes() > 600) return;',
       },
     ],
   },

@@ -16,6 +16,11 @@ export const oneUpstreamSubscriptionMutants: readonly Mutant[] = [
     scenario: 'load',
     edits: [
       {
+        module: 'protocol/dist/session/request-start.js',
+        find: 'if (!state.profile.rules.concurrentSubscriptions && state.publisherTracks.has(name.key)) {',
+        replace: 'if (name === null) {',
+      },
+      {
         module: `${RELAY}/downstream/subscriptions.js`,
         find: 'if (peer.subscriptionsByTrack.has(trackKey)) {',
         replace: 'if (trackKey === null) {',

@@ -20,35 +20,37 @@ export const sameSeedSameTraceMutants: readonly Mutant[] = [
     id: 'relays-draw-their-pauses-elsewhere',
     invariant: 'same-seed-same-trace',
     scenario: 'twice',
+    seeds: [8, 4],
     edits: [
       {
-        module: `${RELAY}/upstream-links.js`,
-        find: 'delayMs * (0.5 + context.random())',
-        replace: 'delayMs * (0.5 + Math.random())',
+        module: `${RELAY}/relay-core.js`,
+        find: 'this.random = options.random;',
+        replace: 'this.random = Math.random;',
       },
     ],
   },
   {
-    id: 'relays-read-the-clock-of-the-machine',
+    id: 'clients-look-at-the-clock-of-the-machine',
     invariant: 'same-seed-same-trace',
     scenario: 'twice',
     edits: [
       {
-        module: `${RELAY}/relay-node.js`,
-        find: 'this.core.tick(this.#runtime.bootMs());',
-        replace: 'this.core.tick(this.#runtime.bootMs() + (performance.now() % 1));',
+        module: `${CLIENT}/relay-connector.js`,
+        find: 'this.#timer = runtime.at(runtime.bootMs() + delayMs,',
+        replace: 'this.#timer = runtime.at(runtime.bootMs() + delayMs + (performance.now() % 1),',
       },
     ],
   },
   {
-    id: 'relays-serve-peers-in-any-order',
+    id: 'relays-go-through-what-a-lost-peer-had-in-any-order',
     invariant: 'same-seed-same-trace',
     scenario: 'twice',
+    seeds: [8, 4],
     edits: [
       {
-        module: `${RELAY}/upstream/sources.js`,
-        find: 'if (!track.sources.has(peer))',
-        replace: 'if (!track.sources.has(peer) && (performance.now() * 1000) % 2 < 1.9)',
+        module: `${RELAY}/peer-life.js`,
+        find: 'const requests = [...peer.requests.values()];',
+        replace: 'const requests = [...peer.requests.values()].sort(() => Math.random() - 0.5);',
       },
     ],
   },

@@ -20,6 +20,12 @@ export interface StormClientOptions extends Pick<ClientOptions, 'standby'> {
   readonly churnMs?: number;
 }
 
+/** When those come that never look: while the session is up already. */
+const LAZY_MS = 3_000;
+
+/** Little is on its way to a client that does not read: its relay feels it soon. */
+const LIMITS = { ...CONNECTION_LIMITS, connectionWindowBytes: 32 * 1024, streamWindowBytes: 16 * 1024 };
+
 /** The track of an event subscription, as observations name it. */
 export function eventTrack(id: string): string {
   return `simulated/events/${id}`;
@@ -36,7 +42,7 @@ export function stormClientProgram(options: StormClientOptions): Program {
     const { identity, authoritiesPem, relays, standby = false } = options;
     const client = await Client.open({
       ...{ runtime, transport, standby, persistent: false, writerId: node.name },
-      relays: relays.map((url) => ({ url, authoritiesPem, identity, limits: CONNECTION_LIMITS })),
+      relays: relays.map((url) => ({ url, authoritiesPem, identity, limits: LIMITS })),
       onEvent: (event) => note(clientWords(event)),
     });
     context.show(client);
@@ -48,7 +54,8 @@ export function stormClientProgram(options: StormClientOptions): Program {
 function follow(client: Client, context: ProcessContext, options: StormClientOptions, list: string): void {
   const { churnMs, lazyConsumers = false } = options;
   const { runtime } = context;
-  if (lazyConsumers) client.subscribe(organisationList, { org: STORM_ORGANISATION, list });
+  const params = { org: STORM_ORGANISATION, list };
+  if (lazyConsumers) runtime.at(runtime.bootMs() + LAZY_MS, () => client.subscribe(organisationList, params));
   if (churnMs === undefined) {
     void followList(client, context, list, new AbortController());
     return;

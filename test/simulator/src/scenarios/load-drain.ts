@@ -10,8 +10,8 @@ const FROM_MS = 6_000;
 const SLOT_MS = 12_000;
 const SLOTS = 5;
 const AWAY_MS = 7_000;
-/** Twice the longest way from a publisher to a client: what is said anew goes there and back once at most. */
-const DELIVERY_MS_MAX = 400;
+/** The longest way from a publisher to a client, and a little: nothing is asked for anew. */
+const DELIVERY_MS_MAX = 230;
 
 /**
  * Relays leave one after the other, as at an upgrade, and certificates expire and are renewed while sessions go on:

@@ -61,7 +61,7 @@ async function storm(
   simulation.hold(
     upstreamLoadFollowsTracks(simulation, clients),
     workPerTurnIsBounded(simulation, OBJECT_BYTES_MAX),
-    staysWithinBudget(simulation, { objectBytesMax: OBJECT_BYTES_MAX, waitingEventsMax: 0 }),
+    staysWithinBudget(simulation, { objectBytesMax: OBJECT_BYTES_MAX }),
     oneUpstreamSubscription(simulation),
     ...convergence,
   );
