@@ -1,6 +1,20 @@
 import { describeFault, type Fault, isMomentary } from './fault.js';
 import { durationWords, faultWords, healedWords } from './fault-words.js';
 import { describe, type Observation } from './observation.js';
+import {
+  arrive,
+  type Line,
+  label,
+  names,
+  noArrivals,
+  outcomeOf,
+  repeated,
+  type Step,
+  sentence,
+  spanWords,
+  type Version,
+  verb,
+} from './timeline-words.js';
 
 /** Something that happened, and when. */
 export interface Recorded {
@@ -26,33 +40,6 @@ export function timeline(records: readonly Recorded[], faults: readonly Fault[])
 }
 
 type Of<Kind extends Observation['kind']> = Extract<Observation, { kind: Kind }>;
-
-/** One line that may still take up more of the same. */
-interface Line {
-  readonly atMs: number;
-  readonly gutter: string;
-  readonly sinceMs: number | null;
-  readonly who: Set<string>;
-  lastMs: number;
-  count: number;
-  readonly says: (line: Line) => string;
-}
-
-/** A version that was published, and what became of it so soon that it needs no line of its own. */
-interface Version {
-  readonly atMs: number;
-  readonly enforced: Arrivals;
-  readonly received: Arrivals;
-  readonly acknowledged: Arrivals;
-}
-
-interface Arrivals {
-  readonly who: Set<string>;
-  firstMs: number;
-  lastMs: number;
-}
-
-type Step = 'enforced' | 'received' | 'acknowledged';
 
 class Story {
   readonly #lines: Line[] = [];
@@ -233,63 +220,4 @@ class Story {
     this.#lines.push(line);
     return line;
   }
-}
-
-function noArrivals(): Arrivals {
-  return { who: new Set(), firstMs: 0, lastMs: 0 };
-}
-
-function arrive(arrivals: Arrivals, who: string, atMs: number): void {
-  if (arrivals.who.size === 0) arrivals.firstMs = atMs;
-  arrivals.who.add(who);
-  arrivals.lastMs = atMs;
-}
-
-/** What became of a version at once. */
-function outcomeOf(version: Version): string {
-  const { enforced, received, acknowledged } = version;
-  const parts = (
-    [
-      ['enforced', enforced],
-      ['received', received],
-    ] as const
-  )
-    .filter(([, { who }]) => who.size > 0)
-    .map(
-      ([step, { who, firstMs, lastMs }]) =>
-        `${sentence(step, who, '')} it after ${spanWords(firstMs, lastMs, version)}`,
-    );
-  if (acknowledged.who.size > 0) {
-    const by = acknowledged.who.size === enforced.who.size ? '' : ` by ${names(acknowledged.who)}`;
-    parts.push(`acknowledged${by} after ${spanWords(acknowledged.lastMs, acknowledged.lastMs, version)}`);
-  }
-  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
-}
-
-function sentence(step: Step, who: ReadonlySet<string>, witness: string): string {
-  if (step === 'acknowledged') return `${witness} hears that ${names(who)} ${verb(who, 'enforces', 'enforce')}`;
-  return `${names(who)} ${step === 'enforced' ? verb(who, 'enforces', 'enforce') : verb(who, 'gets', 'get')}`;
-}
-
-function spanWords(fromMs: number, toMs: number, { atMs }: Version): string {
-  const [from, to] = [durationWords(fromMs - atMs), durationWords(toMs - atMs)];
-  return from === to ? from : `${from} to ${to}`;
-}
-
-function label(track: string, version: number | null): string {
-  return version === null ? track : `${track} version ${version}`;
-}
-
-function repeated(text: string, { who, count, lastMs }: Line): string {
-  return count > who.size ? `${text} (${count} times until ${(lastMs / 1000).toFixed(1)} s)` : text;
-}
-
-function verb(who: ReadonlySet<string>, one: string, several: string): string {
-  return who.size === 1 ? one : several;
-}
-
-function names(who: ReadonlySet<string>): string {
-  const all = [...who].sort();
-  const last = all.pop() ?? '';
-  return all.length === 0 ? last : `${all.join(', ')} and ${last}`;
 }

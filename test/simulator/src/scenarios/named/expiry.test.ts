@@ -1,24 +1,12 @@
 import type { Subscription, Update } from '@higgins/client';
-import {
-  applied,
-  type ExpiryMode,
-  gatewayConfiguration,
-  type MapSignal,
-  nodePools,
-  organisationList,
-  parseListEntries,
-  platformList,
-  publisherHeartbeat,
-  registry,
-  type Signal,
-  type SignalRow,
-} from '@higgins/signals';
+import { type ExpiryMode, organisationList, parseListEntries, registry } from '@higgins/signals';
 import { describe, expect, it } from 'vitest';
 import { scheduleFaults } from '../../frame/faults.js';
 import { POPS, PUBLISHER, RELAYS } from '../../topologies/two-tiers.js';
 import { CONVERGENCE_MS_MAX, dieOut } from '../two-tiers.js';
 import { ForeignPeer } from './foreign-peer.fixture.js';
-import { BLOCKED, listOf, type Participant, Stage } from './stage.fixture.js';
+import { sampleOf } from './registry-samples.fixture.js';
+import { BLOCKED, listOf, Stage } from './stage.fixture.js';
 import { converge, established, TTL_MS } from './two-tiers.fixture.js';
 
 /** The stated error of a deadline here: fastest delivery over the longest path, and 10 ms that each relay need not count. */
@@ -216,60 +204,6 @@ describe('TTL, freshness and safe defaults', { timeout: 300_000 }, () => {
     }
   });
 });
-
-/** A value of one row of the registry, and how it is published and followed. */
-interface Sample {
-  /** What a consumer falls back to: what the value says, else what the row does. */
-  readonly onExpiry: ExpiryMode;
-  publish(publisher: Participant, ttlMs: number): Promise<unknown>;
-  subscribe(consumer: Participant): Subscription<unknown>;
-}
-
-/** Throws for a row of which this file knows no value: a new signal needs one here. */
-function sampleOf(row: SignalRow): Sample {
-  const sample = SAMPLES.get(row);
-  if (sample === undefined) throw new Error(`no sample of ${row.id}`);
-  return sample;
-}
-
-const SAMPLES: ReadonlyMap<SignalRow, Sample> = new Map<SignalRow, Sample>([
-  [organisationList, valueSample(organisationList, BLOCKED, listOf(1), listOf(1).expiry)],
-  [platformList, valueSample(platformList, { list: 'bogons' }, listOf(1), listOf(1).expiry)],
-  [
-    applied,
-    mapSample(applied, { pop: 'fra1' }, 'org/acme/lists/blocked', {
-      ...{ result: 'applied', group: 1, version: 1, appliedWallMs: 1, entries: 1, reason: null },
-    }),
-  ],
-  [publisherHeartbeat, valueSample(publisherHeartbeat, { id: 'p' }, { instance: 'a', startedWallMs: 1, tracks: 1 })],
-  [nodePools, valueSample(nodePools, { org: 'acme', gateway: 'web', node: 'n1' }, { pools: [] })],
-  [
-    gatewayConfiguration,
-    valueSample(
-      gatewayConfiguration,
-      { org: 'acme', gateway: 'web' },
-      {
-        ...{ owner: 'acme', version: 1, createdWallMs: null, configuration: '{}' },
-      },
-    ),
-  ],
-]);
-
-function valueSample<P, V>(signal: Signal<P, V>, params: P, value: V, onExpiry = signal.onExpiry): Sample {
-  return {
-    onExpiry,
-    publish: ({ client }, ttlMs) => client.publish(signal, params, value, { ttlMs }),
-    subscribe: ({ client }) => client.subscribe(signal, params),
-  };
-}
-
-function mapSample<P, V>(signal: MapSignal<P, V>, params: P, key: string, value: V): Sample {
-  return {
-    onExpiry: signal.onExpiry,
-    publish: ({ client }, ttlMs) => client.update(signal, params, { set: new Map([[key, value]]) }, { ttlMs }),
-    subscribe: ({ client }) => client.subscribeMap(signal, params),
-  };
-}
 
 /** Takes every update as it comes, with the value as it was told. */
 function collect(stage: Stage, subscription: Subscription<unknown>): Update<unknown>[] {
