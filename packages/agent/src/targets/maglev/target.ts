@@ -1,47 +1,25 @@
-import {
-  addMarkedRoute,
-  markedRoutes,
-  Netlink,
-  NetlinkError,
-  removeMarkedRoute,
-  type SetOperation,
-} from '@higgins/netlink';
+import { markedRoutes, Netlink, NetlinkError, removeMarkedRoute } from '@higgins/netlink';
 import type { BalancerTarget, Programmed } from '../../balancer/core/contract.js';
-import { permanentError } from '../nft/apply.js';
 import { NftError } from '../nft/errors.js';
 import { runNft } from '../nft/nft-command.js';
 import { sweepAffinity } from './affinity-sweep.js';
 import { placeService } from './compile.js';
-import { bytesOfWords, contentRead } from './contents.js';
+import { contentRead } from './contents.js';
 import { countersOf } from './counters.js';
 import { differences } from './drift.js';
 import { routeText } from './dsr.js';
 import { FlowCounts } from './flow-counts.js';
 import { GoneMarks } from './gone-marks.js';
-import type { Numbering } from './ids.js';
+import { changedServices, type Known, planFrom } from './known.js';
 import type { DesiredBalancer, DesiredService, ServiceCounters } from './model.js';
 import { contentKind, namesOf, SHARED, slotsOfName } from './names.js';
-import {
-  type ActualBalancer,
-  contentsOfService,
-  type Plan,
-  type PlanOptions,
-  placementInUse,
-  planBalancer,
-  planSlots,
-  type Step,
-  setKey,
-  tableOf,
-} from './plan.js';
+import { contentsOfService, type Plan, type PlanOptions, placementInUse, setKey, tableOf } from './plan.js';
 import { digestRead, firstPortion, readBalancer, readStructure } from './read.js';
 import type { TableFamily } from './ruleset.js';
-import { sameStructure } from './same.js';
 import { checkSupported } from './supported.js';
 import { NO_SURROUNDINGS, type Surroundings, sameSurroundings, surroundingsOf } from './surroundings.js';
+import { ATTEMPTS_MAX, carryOut, curable, generationAfter, storeReadback, type Tables } from './transactions.js';
 import { XdpAcceleration, xdpDirectory } from './xdp.js';
-
-/** Plans that are made anew because others changed the ruleset meanwhile, before the change is given up for now. */
-const ATTEMPTS_MAX = 16;
 
 /** What the target works with. */
 export interface MaglevTargetOptions {
@@ -55,15 +33,6 @@ export interface MaglevTargetOptions {
   readonly batchBytesMax?: number;
   /** Default: one of this table and network namespace, which loads nothing before a service asks for it. */
   readonly acceleration?: XdpAcceleration;
-}
-
-/** What is in force, as far as this process knows. */
-interface Known {
-  /** Its generation is the one that nothing but our own transactions led to. */
-  readonly actual: ActualBalancer;
-  readonly services: ReadonlyMap<string, DesiredService>;
-  readonly numbering: Numbering;
-  readonly surroundings: Surroundings;
 }
 
 /**
@@ -106,11 +75,12 @@ export class MaglevTarget implements BalancerTarget {
       signal.throwIfAborted();
       const known = await this.#current(desired);
       const plan = planFrom(desired, known, this.#planOptions(surroundings));
-      const failure = await this.#carryOut(plan.steps, signal);
+      const failure = await carryOut(this.#tables, plan.steps, signal);
       done.transactions += failure ? failure.done : plan.steps.length;
       if (failure) {
         this.#mustRead = true;
-        refused = await this.#curable(failure.error, generationAfter(known.actual, plan.steps.slice(0, failure.done)));
+        const generation = generationAfter(known.actual, plan.steps.slice(0, failure.done));
+        refused = await curable(this.#netlink, failure.error, generation);
         continue;
       }
       const changed = changedServices(desired, known);
@@ -175,6 +145,10 @@ export class MaglevTarget implements BalancerTarget {
 
   get #netlink(): Netlink {
     return this.#options.netlink;
+  }
+
+  get #tables(): Tables {
+    return { netlink: this.#netlink, table: this.#table };
   }
 
   #planOptions(surroundings: Surroundings): PlanOptions {
@@ -251,38 +225,6 @@ export class MaglevTarget implements BalancerTarget {
     }
   }
 
-  /** Transactions in order, up to the first that is refused. */
-  async #carryOut(steps: readonly Step[], signal: AbortSignal): Promise<{ error: unknown; done: number } | null> {
-    let batches = 0;
-    for (const [done, step] of steps.entries()) {
-      signal.throwIfAborted();
-      try {
-        if (step.kind === 'script') await runNft(['-f', '-'], step.text);
-        else if (step.kind === 'routes') {
-          for (const route of step.add) addMarkedRoute(route);
-          for (const route of step.remove) removeMarkedRoute(route);
-        } else {
-          const generation = step.generation === null ? undefined : step.generation + batches++;
-          await this.#netlink.commit({ family: step.family, name: this.#table }, step.operations, generation);
-        }
-      } catch (error) {
-        return { error, done };
-      }
-    }
-    return null;
-  }
-
-  /** What nft refused although nobody else changed the ruleset is thrown; otherwise it is tried again, knowing that. */
-  async #curable(error: unknown, generation: number): Promise<NftError | null> {
-    if (error instanceof NftError && error.code === 'refused') {
-      if ((await this.#netlink.generation()) === generation) throw error;
-      return error;
-    }
-    const permanent = permanentError(error);
-    if (permanent) throw permanent;
-    return null;
-  }
-
   /** Remembers what is in force now; after a change of structure, what it reads back as. */
   async #adopt(desired: DesiredBalancer, plan: Plan, known: Known, surroundings: Surroundings): Promise<void> {
     const services = new Map(desired.services.map((service) => [service.id, service]));
@@ -300,33 +242,15 @@ export class MaglevTarget implements BalancerTarget {
       };
       return;
     }
-    const actual = await this.#storeReadback(plan);
+    this.#mustRead = true;
+    const actual = await storeReadback(this.#tables, plan);
+    this.#mustRead = false;
     this.#known = {
       services,
       numbering,
       surroundings,
       actual: { ...actual, contents: plan.contents, ruleset, routes },
     };
-  }
-
-  /** Stores what the structure reads back as, so that a later process sees whether anybody touched it. */
-  async #storeReadback({ digest, ruleset }: Plan): Promise<ActualBalancer> {
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const { actual, readback } = await readStructure(this.#netlink, this.#table, ruleset);
-      if (actual.structure !== digest) break;
-      const operations: SetOperation[] = [
-        { kind: 'flush', set: SHARED.readback },
-        { kind: 'add', set: SHARED.readback, keys: digestBytes(readback), keyBytes: 8 },
-      ];
-      const { generation } = actual;
-      const stored = await this.#netlink.commit({ family: 'inet', name: this.#table }, operations, generation).then(
-        () => true,
-        (error: unknown) => isStale(error),
-      );
-      if (stored) return { ...actual, generation: generation + 1 };
-    }
-    this.#mustRead = true;
-    throw new NftError('contended', `the structure of table ${this.#table} was replaced by another program`);
   }
 
   /** Forgets the clients of members that take no new flows. They are not led there any more either way. */
@@ -352,45 +276,4 @@ export class MaglevTarget implements BalancerTarget {
     const { actual } = await readStructure(this.#netlink, this.#table);
     return actual.marks.get(namesOf.member(id, member)) ?? null;
   }
-}
-
-/** The generation that these transactions lead to, if nobody else has any. */
-function generationAfter({ generation }: ActualBalancer, steps: readonly Step[]): number {
-  return generation + steps.filter(({ kind }) => kind !== 'routes').length;
-}
-
-/** Services whose table is another than the one that is in force. */
-function changedServices(desired: DesiredBalancer, { services }: Known): DesiredService[] {
-  return desired.services.filter((service) => services.get(service.id)?.table !== service.table);
-}
-
-function planFrom(desired: DesiredBalancer, known: Known, options: PlanOptions): Plan {
-  const { actual, services, numbering } = known;
-  const { ruleset, structure } = actual;
-  const same = (service: DesiredService) => {
-    const before = services.get(service.id);
-    return before !== undefined && sameStructure(before, service);
-  };
-  const unmoved = sameSurroundings(known.surroundings, options.surroundings);
-  if (
-    ruleset &&
-    structure !== null &&
-    unmoved &&
-    services.size === desired.services.length &&
-    desired.services.every(same)
-  ) {
-    const plan = planSlots(changedServices(desired, known), numbering, { ...actual, ruleset, structure }, options);
-    if (plan) return plan;
-  }
-  return planBalancer(desired, actual, options);
-}
-
-/** False for a stale generation; anything else is thrown on. */
-function isStale(error: unknown): false {
-  if (error instanceof NetlinkError && error.code === 'generation-changed') return false;
-  throw error;
-}
-
-function digestBytes(digest: string): Uint8Array {
-  return bytesOfWords([Number.parseInt(digest.slice(0, 8), 16), Number.parseInt(digest.slice(8), 16)]);
 }
