@@ -215,7 +215,7 @@ const ROUTER_SETUP = `
   nft add table inet witness
   nft 'add set inet witness flows { typeof tcp sport . oifname; flags dynamic; size 65535; }'
   nft 'add chain inet witness forward { type filter hook forward priority 0; }'
-  nft 'add rule inet witness forward ip daddr { ${ANYCAST}, ${FIXED} } update @flows { tcp sport . oifname }'`;
+  nft 'add rule inet witness forward oifname "node*" ip daddr { ${ANYCAST}, ${FIXED} } update @flows { tcp sport . oifname }'`;
 
 /** A session that is lost is noticed by BFD within a second, and not only by the hold timer. */
 const BFD = 'protocol bfd { interface "*" { interval 200 ms; multiplier 5; }; }';
