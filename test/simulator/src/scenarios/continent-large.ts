@@ -24,7 +24,7 @@ const CONVERGENCE_MS_MAX = 80_000;
 /** Whether everything has converged is looked at so often: it takes as long as many steps. */
 const LOOK_MS = 250;
 
-/** 500 PoPs that follow 100 tracks each, in five regions. */
+/** 500 PoPs that follow 100 tracks each, in five regions. BUS-57. */
 export const continentLarge: Scenario = {
   name: 'continent-large',
   async run(seed, observer) {

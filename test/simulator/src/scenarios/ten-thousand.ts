@@ -21,7 +21,7 @@ const AUTHORITY = 'simulated authority';
 /** From the start of the subscriber, and after the last fault. */
 const ALL_MS_MAX = 60_000;
 
-/** 10,000 subscriptions in one session at 50 ms RTT, then a fault or two: all of them get their object. */
+/** 10,000 subscriptions in one session at 50 ms RTT, then a fault or two: all of them get their object (check 1). */
 export const tenThousand: Scenario = {
   name: 'ten-thousand',
   async run(seed, observer) {
