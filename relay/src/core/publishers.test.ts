@@ -1,4 +1,4 @@
-import { PropertyType, SHAPE_MAP, SHAPE_STATE } from '@higgins/protocol';
+import { PropertyType, SHAPE_EVENT, SHAPE_MAP, SHAPE_STATE } from '@higgins/protocol';
 import { describe, expect, it } from 'vitest';
 import { TestPublisher } from './testing/test-publisher.js';
 import { TestWorld, trackOf } from './testing/test-world.js';
@@ -60,6 +60,28 @@ describe('announcements', () => {
     await world.until(() => other.of('fetch-end', fetch).length === 1);
     expect(other.places(fetch)).toEqual(['1/0']);
   });
+
+  it.each([SHAPE_STATE, SHAPE_MAP, SHAPE_EVENT])(
+    'BUS-10: who was admitted by one publisher gets what a second one, further on, had published before (shape %i)',
+    async (shape) => {
+      const world = new TestWorld({ link: { latencyMs: 5 } });
+      await world.relay('edge');
+      const [slow, fast] = [await world.client('edge'), await world.client('edge')];
+      world.network.configure(fast.runtime.machine.name, 'edge', { latencyMs: 100 });
+      const older = new TestPublisher(slow, TRACK, { shape });
+      const newer = new TestPublisher(fast, TRACK, { shape });
+      older.publish({ group: 1, ...TTL });
+      newer.publish({ group: 9, ...TTL });
+      older.announce();
+      newer.announce();
+      await world.pass(300);
+      const client = await world.client('edge');
+      const { subscription, fetch } = client.join(TRACK);
+      await world.until(() => client.of('fetch-end', fetch).length === 1);
+      await world.pass(500);
+      expect([client.places(fetch), client.places(subscription)]).toEqual([['1/0'], ['9/0']]);
+    },
+  );
 
   it('a FIN or reset of the request withdraws it, and the last of several counts', async () => {
     const world = new TestWorld();

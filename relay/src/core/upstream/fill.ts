@@ -28,7 +28,7 @@ export class Fill {
   early: Early[] = [];
   earlyBytes = 0;
   /** Objects above it were not forwarded yet when the subscription was lost; null: nothing is to be forwarded. */
-  readonly recoverAbove: Location | null;
+  recoverAbove: Location | null;
   /** The newest object to forward, on a track where only that counts. */
   newest: CachedObject | null = null;
 

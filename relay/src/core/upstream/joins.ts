@@ -1,10 +1,11 @@
-import type { FetchRange, Location, Vi64 } from '@higgins/protocol';
+import { compareLocations, type FetchRange, type Location, type Vi64 } from '@higgins/protocol';
 import { BEFORE_ALL } from '../locations.js';
 import type { RelayContext } from '../relay-context.js';
 import { wheelTimer } from '../timer-wheel.js';
 import type { Track } from '../track.js';
 import { deliverHeld } from './accept.js';
 import { Fill } from './fill.js';
+import { recover } from './recovery.js';
 import type { Source } from './source.js';
 import { cancelSource, RETRY_MS_MIN, retryLater } from './sources.js';
 
@@ -29,12 +30,30 @@ export function openJoin(context: RelayContext, source: Source, recoverAbove: Lo
   peer.requests.set(request, join);
   context.counters.upstreamFetches++;
   if (recoverAbove === null) return;
+  source.recovers = true;
   source.held = [];
   // A publisher that never answers must not hold up what comes live. Those of Higgins tracks do, and order counts there.
   const patient = wheelTimer(() => {
     if (track.policy.shape === null) deliverHeld(context, source);
   });
   context.timers.schedule(patient, context.nowMs + context.limits.fillMsMax);
+}
+
+/**
+ * Another source is further than those that subscribers were admitted by: what it has above `above` is due to them too,
+ * whether it came before its SUBSCRIBE_OK or comes yet.
+ */
+export function recoverFrom(context: RelayContext, source: Source, above: Location): void {
+  const { track, join } = source;
+  if (source.recovers) return;
+  source.recovers = true;
+  if (join !== null) {
+    join.recoverAbove = above;
+    source.held = [];
+  }
+  for (const { objects } of [...track.cache.groups]) {
+    for (const object of [...objects]) if (compareLocations(object, above) > 0) recover(context, track, object);
+  }
 }
 
 /**

@@ -38,6 +38,8 @@ export class Source {
   readonly feeds = new Map<StreamKey, SubgroupFeed>();
   /** The joining FETCH that goes with it, until it is done. */
   join: Fill | null = null;
+  /** `join` brings subscribers what they have missed. */
+  recovers = false;
   /** What waits for `join`, or null if nothing has to wait. */
   held: Held[] | null = null;
   heldBytes = 0;

@@ -1,4 +1,5 @@
 import {
+  compareLocations,
   PublishDoneCode,
   type RequestErrorInfo,
   SessionTerminationCode,
@@ -14,7 +15,7 @@ import type { Track } from '../track.js';
 import { releaseTrack } from '../tracks.js';
 import { deliverHeld, lostFeeds } from './accept.js';
 import { dropFill, takeEarly } from './fills.js';
-import { missedSince, openJoin } from './joins.js';
+import { missedSince, openJoin, recoverFrom } from './joins.js';
 import { raiseForward } from './publish.js';
 import { Source } from './source.js';
 
@@ -61,7 +62,11 @@ export function sourceEstablished(context: RelayContext, source: Source, ok: Sub
   const { track } = source;
   source.state = 'established';
   track.failures = 0;
+  const missed = missedSince(track);
   track.adopt(ok.trackProperties, ok.largest);
+  if (missed !== null && ok.largest !== undefined && compareLocations(missed, ok.largest) < 0) {
+    recoverFrom(context, source, missed);
+  }
   if (source.join !== null) takeEarly(context, source.join);
   if (source.held !== null && track.policy.shape === 'state') deliverHeld(context, source);
   admitWaiting(context, track);
