@@ -53,7 +53,7 @@ export const DIRECT_TIMEOUT_MS = 2_000;
 /** Looks in a row that find fault with a member before it is taken out of service. */
 export const DIRECT_FALL = 3;
 
-/** Virtual addresses of a listener that each member is asked for; members have all of a range on one device, or none. */
+/** Virtual addresses of a listener that each member is asked for: a round of looks has room for 512 members with so many. */
 export const DIRECT_ADDRESSES_MAX = 8;
 
 /** Characters of a reason in events and status. */
