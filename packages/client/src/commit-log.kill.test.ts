@@ -26,7 +26,7 @@ interface Traces {
   readonly seen: { readonly track: string; readonly group: number; readonly object: WrittenObject }[];
 }
 
-// Commits three lists and three map entries, one after the other.
+// Commits six lists, two at a time, and three map entries, one after the other.
 async function firstLife(runtime: VirtualRuntime, traces: Traces): Promise<void> {
   const publisher = await open(runtime);
   publisher.listen({
@@ -35,8 +35,9 @@ async function firstLife(runtime: VirtualRuntime, traces: Traces): Promise<void>
     retired: () => undefined,
   });
   for (let step = 1; step <= 3; step++) {
-    await publisher.publish(organisationList, params, listOf(step));
-    traces.confirmedVersion = step;
+    const versions = [2 * step - 1, 2 * step];
+    await Promise.all(versions.map((version) => publisher.publish(organisationList, params, listOf(version))));
+    traces.confirmedVersion = 2 * step;
     await publisher.update(applied, pop, { set: new Map([[`key ${step}`, ackOf(step)]]) });
     traces.confirmedKeys = step;
   }
