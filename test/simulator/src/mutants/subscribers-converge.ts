@@ -8,12 +8,16 @@ export const subscribersConvergeMutants: readonly Mutant[] = [
     id: 'a-map-group-is-cached-without-what-is-old',
     invariant: 'subscribers-converge',
     scenario: 'data',
-    seeds: [15],
     edits: [
       {
         module: `${RELAY}/upstream/accept.js`,
         find: "if (track.policy.shape === 'map') { cache.insert(object); return 'dropped'; }",
         replace: '',
+      },
+      {
+        module: `${CLIENT}/track-join.js`,
+        find: 'newest === null ? 0 : newest + 1',
+        replace: '1',
       },
     ],
   },
@@ -21,11 +25,22 @@ export const subscribersConvergeMutants: readonly Mutant[] = [
     id: 'the-end-of-a-group-is-waited-for-in-vain',
     invariant: 'subscribers-converge',
     scenario: 'data',
-    seeds: [7, 11],
     edits: [
       {
         module: `${CLIENT}/track-feed.js`,
         find: 'this.#follower.patienceOver();',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'a-second-publisher-is-not-caught-up-with',
+    invariant: 'subscribers-converge',
+    scenario: 'data',
+    edits: [
+      {
+        module: `${RELAY}/upstream/sources.js`,
+        find: 'recoverFrom(context, source, missed);',
         replace: '',
       },
     ],
