@@ -1,4 +1,5 @@
 import { aStalledPeerMovesNobodyMutants } from './a-stalled-peer-moves-nobody.js';
+import { agentMutants } from './agent.js';
 import { balancersConvergeMutants } from './balancers-converge.js';
 import { bytesAreIdenticalMutants } from './bytes-are-identical.js';
 import { convergesMutants } from './converges.js';
@@ -41,6 +42,7 @@ export const mutants: readonly Mutant[] = [
   ...invalidNeverReplacesLastGoodMutants,
   ...subscribersConvergeMutants,
   ...convergesMutants,
+  ...agentMutants,
   ...balancersConvergeMutants,
   ...poolsFollowLocalHealthMutants,
   ...slotsAgreeMutants,

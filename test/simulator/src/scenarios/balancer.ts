@@ -32,7 +32,7 @@ export const balancer: Scenario = {
 
 function plan({ random }: Simulation): Fault[] {
   // What a full disk does not take is not known after a restart: the node of which the disk is full keeps its power.
-  const [forgetful, ...remembering] = BALANCERS as [string, ...string[]];
+  const [forgetful, ...remembering] = BALANCERS as readonly [string, ...string[]];
   const bus = [CONTROL, ...BALANCER_RELAYS];
   const links = [
     [CONTROL, 'origin'],
