@@ -2,10 +2,10 @@
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread::JoinHandle;
 
-use napi::bindgen_prelude::{Buffer, Float64Array, Function};
+use napi::bindgen_prelude::{FnArgs, Function, Uint8Array};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -13,7 +13,7 @@ use quinn_proto::Dir;
 
 use crate::commands::{Command, Connect, Reload, parse};
 use crate::config;
-use crate::event_loop::Loop;
+use crate::event_loop::{Loop, run};
 use crate::events::{Events, Kind};
 use crate::failure::Failure;
 use crate::limits::{ConnectionLimits, RETRY_HANDSHAKES};
@@ -24,19 +24,25 @@ use crate::port::{Port, bind};
 use crate::shared::{Shared, lock};
 use crate::tls::{self, ClientTls, Identity, Judge};
 
+/// Events: how many bytes of the inbox they take, or themselves.
+type Batch = FnArgs<(u32, Option<Uint8Array>)>;
+
 #[napi]
 pub struct NativeTransport {
     shared: Arc<Shared>,
+    looped: Arc<Mutex<Loop>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 #[napi]
 impl NativeTransport {
-    /// Starts the loop. `receive` is called with each batch of events; what it throws is a fatal exception.
+    /// Starts the loop. `receive` is called with the length of each batch of events in `inbox`, or with the batch itself
+    /// where that is too small for it; what it throws is a fatal exception.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
-        receive: Function<Buffer, ()>,
+        mut inbox: Uint8Array,
+        receive: Function<Batch, ()>,
         retry_handshakes: Option<u32>,
     ) -> Result<Self> {
         let slot: Arc<Mutex<Option<Arc<Shared>>>> = Arc::default();
@@ -44,8 +50,12 @@ impl NativeTransport {
         let function = receive
             .build_threadsafe_function::<()>()
             .build_callback(move |_| {
-                let events = lock(&source).as_ref().map(|shared| shared.take_events());
-                Ok(Buffer::from(events.unwrap_or_default()))
+                // SAFETY: JavaScript reads the inbox on this thread only, and only while it is called with a batch.
+                let inbox = unsafe { inbox.as_mut() };
+                let (length, large) = lock(&source)
+                    .as_ref()
+                    .map_or((0, None), |shared| shared.take_events(inbox));
+                Ok(Batch::from((length as u32, large.map(Uint8Array::from))))
             })?;
         let notify = Box::new(move || {
             function.call((), ThreadsafeFunctionCallMode::NonBlocking);
@@ -53,14 +63,19 @@ impl NativeTransport {
         let shared = Arc::new(Shared::new(notify).map_err(io_failure)?);
         *lock(&slot) = Some(shared.clone());
         let retry = retry_handshakes.map_or(RETRY_HANDSHAKES, |count| count as usize);
-        let thread = start(shared.clone(), retry)?;
+        let looped = Arc::new(Mutex::new(Loop::new(shared.clone(), retry)));
+        let thread = start(shared.clone(), looped.clone())?;
         let thread = Arc::new(Mutex::new(Some(thread)));
         // The environment (a worker, say) may go without close: then the thread must not call into it any more.
         env.add_env_cleanup_hook((shared.clone(), thread.clone()), |(shared, thread)| {
             shared.submit([Command::Shutdown]);
             join(&thread);
         })?;
-        Ok(Self { shared, thread })
+        Ok(Self {
+            shared,
+            looped,
+            thread,
+        })
     }
 
     /// Opens a socket and takes connections on it.
@@ -111,7 +126,8 @@ impl NativeTransport {
             config,
             judge: Arc::new(judge),
         };
-        self.shared.submit([Command::Reload(Box::new(reload))]);
+        // At once: it counts for every client that knocks from now on.
+        self.carry_out([Command::Reload(Box::new(reload))]);
         Ok(())
     }
 
@@ -119,8 +135,7 @@ impl NativeTransport {
     #[napi(catch_unwind)]
     pub fn close_listener(&self, listener: u32) {
         let (answer, done) = mpsc::channel();
-        self.shared
-            .submit([Command::CloseListener { listener, answer }]);
+        self.carry_out([Command::CloseListener { listener, answer }]);
         // The loop drops the sender if it ends first.
         let _ = done.recv();
     }
@@ -183,11 +198,16 @@ impl NativeTransport {
 
     /// Takes the commands of a tick.
     #[napi(catch_unwind)]
-    pub fn submit(&self, numbers: Float64Array, count: u32, payloads: Vec<&[u8]>) -> Result<()> {
+    pub fn submit(&self, numbers: &[f64], count: u32, payloads: Vec<&[u8]>) -> Result<()> {
         let numbers = numbers.get(..count as usize).unwrap_or_default();
         let commands = parse(numbers, &payloads, &self.shared)
             .map_err(|reason| Failure::new("internal", reason))?;
-        self.shared.submit(commands);
+        self.shared.queue(commands);
+        match self.looped.try_lock() {
+            Ok(looped) => self.take_turn(looped),
+            // It sees them at the end of its turn.
+            Err(_) => self.shared.wake(),
+        }
         Ok(())
     }
 
@@ -219,7 +239,7 @@ impl NativeTransport {
     pub fn remove_receiver(&self, set: u32, connection: u32, reset_code: Option<f64>) -> f64 {
         let (answer, count) = mpsc::channel();
         let code = reset_code.map(|code| code as u64);
-        self.shared.submit([Command::SetRemove {
+        self.carry_out([Command::SetRemove {
             set,
             connection,
             code,
@@ -261,9 +281,32 @@ impl NativeTransport {
     }
 }
 
-fn start(shared: Arc<Shared>, retry_handshakes: usize) -> Result<JoinHandle<()>> {
-    let looped = shared.clone();
-    let body = move || guard(&shared, move || Loop::new(looped, retry_handshakes).run());
+impl NativeTransport {
+    /// Has commands carried out at once, after those that were queued before.
+    fn carry_out(&self, commands: impl IntoIterator<Item = Command>) {
+        self.shared.queue(commands);
+        match self.looped.lock() {
+            Ok(looped) => self.take_turn(looped),
+            // The loop has panicked: whoever waits is told at its end.
+            Err(_) => self.shared.wake(),
+        }
+    }
+
+    fn take_turn(&self, mut looped: MutexGuard<'_, Loop>) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| looped.take_turn()));
+        let must_wake = outcome.unwrap_or_else(|panic| {
+            looped.panicked = Some(panic_message(&*panic));
+            true
+        });
+        drop(looped);
+        if must_wake {
+            self.shared.wake();
+        }
+    }
+}
+
+fn start(shared: Arc<Shared>, looped: Arc<Mutex<Loop>>) -> Result<JoinHandle<()>> {
+    let body = move || guard(&shared, move || run(&looped));
     std::thread::Builder::new()
         .name("higgins-quic".into())
         .spawn(body)
@@ -343,6 +386,7 @@ fn io_failure(error: std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::HEADER_BYTES;
 
     #[test]
     fn a_panic_of_the_loop_ends_waiting_and_is_told() {
@@ -360,8 +404,9 @@ mod tests {
         });
         assert!(count.recv().is_err());
         assert!(shared.connection(1).is_none());
-        let events = shared.take_events();
-        assert_eq!(events[0], Kind::Ended as u8);
-        assert!(events.windows(13).any(|part| part == b"out of cheese"));
+        let mut inbox = [0; 64];
+        assert_eq!(shared.take_events(&mut inbox), (HEADER_BYTES + 16, None));
+        assert_eq!(inbox[0], Kind::Ended as u8);
+        assert_eq!(&inbox[HEADER_BYTES..][..13], b"out of cheese");
     }
 }

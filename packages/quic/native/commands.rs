@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use bytes::Bytes;
 use quinn_proto::ClientConfig;
 
-use crate::counted::count;
+use crate::counted::counted;
 use crate::limits::{ConnectionLimits, JOINED_BYTES};
 use crate::port::Port;
 use crate::shared::Shared;
@@ -284,8 +284,7 @@ impl Reader<'_> {
         let Some(known) = shared.connection(connection) else {
             return Ok(None);
         };
-        let mut pieces = Vec::with_capacity(1);
-        count(&bytes, &known.backlog, None, |piece| pieces.push(piece));
+        let pieces = counted(&bytes, &known.backlog, None).collect();
         Ok(Some(Command::Write {
             connection,
             stream,

@@ -44,26 +44,28 @@ impl Drop for Piece {
     }
 }
 
-/// Calls `each` with pieces of `bytes` that are counted in the given backlogs until they are dropped.
-pub fn count(
+/// The pieces of `bytes`, each counted in the given backlogs from the moment it is taken until it is dropped.
+pub fn counted(
     bytes: &Bytes,
     connection: &Arc<Backlog>,
     receiver: Option<&Arc<Backlog>>,
-    mut each: impl FnMut(Bytes),
-) {
+) -> impl Iterator<Item = Bytes> {
     let mut rest = bytes.clone();
-    while !rest.is_empty() {
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
         let bytes = rest.split_to(rest.len().min(PIECE_BYTES));
         connection.add(bytes.len());
         if let Some(receiver) = receiver {
             receiver.add(bytes.len());
         }
-        each(Bytes::from_owner(Piece {
+        Some(Bytes::from_owner(Piece {
             bytes,
             connection: connection.clone(),
             receiver: receiver.cloned(),
-        }));
-    }
+        }))
+    })
 }
 
 #[cfg(test)]
@@ -74,13 +76,8 @@ mod tests {
     fn counts_until_the_last_reference_of_each_piece_is_gone() {
         let connection = Arc::new(Backlog::default());
         let receiver = Arc::new(Backlog::default());
-        let mut pieces = Vec::new();
-        count(
-            &Bytes::from(vec![7; PIECE_BYTES + 10]),
-            &connection,
-            Some(&receiver),
-            |piece| pieces.push(piece),
-        );
+        let bytes = Bytes::from(vec![7; PIECE_BYTES + 10]);
+        let mut pieces: Vec<Bytes> = counted(&bytes, &connection, Some(&receiver)).collect();
         assert_eq!(
             (pieces.len(), connection.bytes()),
             (2, (PIECE_BYTES + 10) as u64)

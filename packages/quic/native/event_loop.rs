@@ -1,7 +1,8 @@
-//! The loop: commands in, timers, datagrams in, connections driven, datagrams out, events out. One thread per transport.
+//! The loop: commands in, timers, datagrams in, connections driven, datagrams out, events out. One thread per transport
+//! waits for the sockets; while it does, JavaScript's thread takes turns too.
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use quinn_udp::BATCH_SIZE;
@@ -10,11 +11,11 @@ use crate::commands::Command;
 use crate::connection::{Connection, Phase, Turn};
 use crate::events::Events;
 use crate::ids::IdMap;
-use crate::limits::{TIMER_TICK, TRANSMIT_ROUNDS};
+use crate::limits::{PORTS_READ_AHEAD, TIMER_TICK, TRANSMIT_ROUNDS};
 use crate::port::Port;
 use crate::sets::{Connections, Set};
-use crate::shared::Shared;
-use crate::waker::{Interest, wait};
+use crate::shared::{Shared, lock};
+use crate::waker::Wait;
 
 /// A part of the receive buffer per datagram batch: the largest that GRO puts together.
 pub(crate) const PART_BYTES: usize = 65536;
@@ -37,10 +38,39 @@ pub struct Loop {
     pub(crate) closing: bool,
     pub(crate) receive_buffer: Vec<u8>,
     pub(crate) send_buffer: Vec<u8>,
-    pub(crate) interests: Vec<Interest>,
-    pub(crate) descriptors: Vec<libc::pollfd>,
-    /// The ports behind `interests`, of which the first is the waker's.
-    pub(crate) polled: Vec<u32>,
+    /// Until when the loop's thread waits at most; None: for ever.
+    sleeps_until: Option<Instant>,
+    /// The descriptors that it waits for are not the right ones any more.
+    pub(crate) ports_changed: bool,
+    /// A turn of another thread has panicked: the loop ends with its message.
+    pub(crate) panicked: Option<String>,
+}
+
+/// Runs until a shutdown is asked for and every peer has been told. The loop is free for others while its thread waits;
+/// at the end, or when it panics, it lets go of sockets and connections.
+pub fn run(shared: &Mutex<Loop>) {
+    let _emptied = Emptied(shared);
+    let mut wait = Wait::default();
+    let mut looped = lock(shared);
+    while !looped.turn() {
+        looped.before_wait(&mut wait);
+        drop(looped);
+        wait.wait();
+        looped = lock(shared);
+        looped.after_wait(&wait);
+    }
+}
+
+struct Emptied<'a>(&'a Mutex<Loop>);
+
+impl Drop for Emptied<'_> {
+    fn drop(&mut self) {
+        let mut looped = lock(self.0);
+        looped.sets.clear();
+        looped.connections.clear();
+        looped.ports.clear();
+        looped.dirty.clear();
+    }
 }
 
 impl Loop {
@@ -61,28 +91,41 @@ impl Loop {
             closing: false,
             receive_buffer: vec![0; PART_BYTES * BATCH_SIZE],
             send_buffer: Vec::with_capacity(PART_BYTES),
-            interests: Vec::new(),
-            descriptors: Vec::new(),
-            polled: Vec::new(),
+            sleeps_until: None,
+            ports_changed: false,
+            panicked: None,
         }
     }
 
-    /// Runs until a shutdown is asked for and every peer has been told.
-    pub fn run(&mut self) {
-        loop {
-            self.now = Instant::now();
-            self.expire_timers();
-            self.drive_dirty();
-            self.shared.deliver(&mut self.events.batch);
-            if self.closing && self.is_quiet() {
-                return;
-            }
-            self.wait();
-            self.now = Instant::now();
-            // First: a renewed certificate counts for a client that knocks afterwards.
-            self.take_commands();
-            self.receive();
+    /// Timers, connections, events; returns whether the loop is over.
+    fn turn(&mut self) -> bool {
+        if let Some(message) = self.panicked.take() {
+            panic!("{message}");
         }
+        self.now = Instant::now();
+        self.expire_timers();
+        self.drive_dirty();
+        self.shared.deliver(&mut self.events.batch);
+        self.closing && self.is_quiet()
+    }
+
+    /// A turn of the thread that has queued commands: what they send leaves without another thread being woken, which
+    /// costs more than the sending. Returns whether the loop's own thread has to be woken all the same.
+    pub fn take_turn(&mut self) -> bool {
+        self.now = Instant::now();
+        self.receive_before_commands();
+        self.take_commands();
+        self.drive_dirty();
+        self.shared.deliver(&mut self.events.batch);
+        let must_wake_earlier = self
+            .timers
+            .peek()
+            .is_some_and(|Reverse((time, _))| self.sleeps_until.is_none_or(|until| *time < until));
+        must_wake_earlier
+            || self.ports_changed
+            || self.closing
+            || !self.dirty.is_empty()
+            || (!self.stalled.is_empty() && self.shared.may_read())
     }
 
     /// Whether nobody waits for anything any more; connections that only drain do not count.
@@ -95,41 +138,54 @@ impl Loop {
             && self.ports.values().all(|port| !port.is_blocked())
     }
 
-    fn wait(&mut self) {
-        self.polled.clear();
-        self.polled.extend(self.ports.keys());
-        self.interests.clear();
-        self.interests.push(Interest {
-            descriptor: self.shared.waker.descriptor(),
-            writable: false,
-            ready: false,
-        });
-        self.interests
-            .extend(self.ports.values().map(|port| Interest {
-                descriptor: port.descriptor(),
-                writable: port.is_blocked(),
-                ready: false,
-            }));
+    /// What has come by now counts for the commands, above all credit for the streams that they open.
+    fn receive_before_commands(&mut self) {
+        if self.ports.len() > PORTS_READ_AHEAD {
+            return;
+        }
+        let mut ports = [0; PORTS_READ_AHEAD];
+        let count = self.ports.len();
+        for (known, id) in ports.iter_mut().zip(self.ports.keys()) {
+            *known = *id;
+        }
+        for id in &ports[..count] {
+            self.receive(*id);
+        }
+    }
+
+    fn before_wait(&mut self, wait: &mut Wait) {
+        self.ports_changed = false;
+        wait.begin(self.shared.waker.descriptor());
+        for (id, port) in &self.ports {
+            wait.add(*id, port.descriptor(), port.is_blocked());
+        }
         // In this order: what comes after the loop has said that it sleeps wakes it.
         let no_commands = self.shared.fall_asleep();
         let nothing_to_read = self.stalled.is_empty() || !self.shared.may_read();
-        let may_sleep = no_commands && nothing_to_read;
-        let timeout = if may_sleep && self.dirty.is_empty() {
-            self.timers
-                .peek()
-                .map(|Reverse((time, _))| time.saturating_duration_since(Instant::now()))
-        } else {
-            Some(Duration::ZERO)
+        let may_sleep = no_commands && nothing_to_read && self.dirty.is_empty();
+        self.sleeps_until = match self.timers.peek() {
+            _ if !may_sleep => Some(self.now),
+            timer => timer.map(|Reverse((time, _))| *time),
         };
-        wait(&mut self.interests, &mut self.descriptors, timeout);
+        wait.until = self.sleeps_until;
+    }
+
+    fn after_wait(&mut self, wait: &Wait) {
         self.shared.wake_up();
-        if self.interests[0].ready {
+        if wait.is_woken() {
             self.shared.waker.clear();
         }
         if self.shared.may_read() {
             for id in std::mem::take(&mut self.stalled) {
                 self.mark(id);
             }
+        }
+        self.now = Instant::now();
+        // First: a renewed certificate counts for a client that knocks afterwards.
+        self.take_commands();
+        self.now = Instant::now();
+        for port in wait.ready_ports() {
+            self.receive(port);
         }
     }
 
@@ -264,6 +320,8 @@ impl Loop {
                 return;
             };
             port.send(transmit, &self.send_buffer, &self.shared.statistics);
+            // It has to be waited for until it takes datagrams again.
+            self.ports_changed |= port.is_blocked();
         }
     }
 
@@ -300,6 +358,7 @@ impl Loop {
             .is_some_and(|port| port.is_over() && !port.is_blocked())
         {
             self.ports.remove(&id);
+            self.ports_changed = true;
         }
     }
 }

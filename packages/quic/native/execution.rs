@@ -21,7 +21,10 @@ impl Loop {
 
     fn execute(&mut self, command: Command) {
         match command {
-            Command::Bind(port) => drop(self.ports.insert(port.id, port)),
+            Command::Bind(port) => {
+                self.ports_changed = true;
+                self.ports.insert(port.id, port);
+            }
             Command::Connect(connect) => self.connect(*connect),
             Command::Reload(reload) => {
                 if let Some(port) = self
@@ -176,6 +179,7 @@ impl Loop {
                 port.handshakes += 1;
                 let mut connection = Connection::new(id, quic, handle, &port, shared, limits);
                 connection.session = url.map(Session::client);
+                self.ports_changed = true;
                 self.ports.insert(port.id, port);
                 self.connections.insert(id, Box::new(connection));
                 self.mark(id);
@@ -259,7 +263,7 @@ fn apply(connection: &mut Connection, command: Command, turn: &mut Turn<'_>) {
             stream, priority, ..
         } => {
             let direction = if stream & 2 == 0 { Dir::Bi } else { Dir::Uni };
-            connection.open_taken(direction, Some(stream), priority);
+            connection.open_taken(direction, stream, priority);
             connection.fill_ready(direction, turn);
         }
         Command::Write {

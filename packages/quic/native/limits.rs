@@ -36,6 +36,9 @@ pub const EVENT_BYTES: usize = 4 << 20;
 pub const DATA_EVENT_BYTES: usize = 256 << 10;
 /// Batches of datagrams read from a socket before its connections are driven.
 pub const RECEIVE_ROUNDS: usize = 4;
+/// Ports up to which commands are carried out after a look at the sockets: each costs a system call. A relay has a
+/// listener and its upstream.
+pub const PORTS_READ_AHEAD: usize = 4;
 /// Datagram batches that one connection sends before the others get their turn.
 pub const TRANSMIT_ROUNDS: usize = 16;
 /// Kernel buffer asked for on a socket; bursts of a thousand connections arrive between two turns.

@@ -1,6 +1,5 @@
 //! Datagrams in: to the connection that they belong to, or to the decision whether to make one.
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
 use bytes::BytesMut;
 use quinn_proto::{DatagramEvent, Incoming};
@@ -13,21 +12,11 @@ use crate::limits::{HANDSHAKES, RECEIVE_ROUNDS};
 use crate::port::Received;
 
 impl Loop {
-    pub(crate) fn receive(&mut self) {
-        let ready: Vec<u32> = self
-            .polled
-            .iter()
-            .zip(&self.interests[1..])
-            .filter(|(_, interest)| interest.ready)
-            .map(|(port, _)| *port)
-            .collect();
-        self.now = Instant::now();
-        for id in ready {
-            self.resume_port(id);
-            for _ in 0..RECEIVE_ROUNDS {
-                if !self.receive_batch(id) {
-                    break;
-                }
+    pub(crate) fn receive(&mut self, port: u32) {
+        self.resume_port(port);
+        for _ in 0..RECEIVE_ROUNDS {
+            if !self.receive_batch(port) {
+                return;
             }
         }
     }

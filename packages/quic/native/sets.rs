@@ -5,7 +5,7 @@ use bytes::Bytes;
 use quinn_proto::{Dir, StreamId};
 
 use crate::connection::{Connection, Turn};
-use crate::counted::{Backlog, count};
+use crate::counted::{Backlog, counted};
 use crate::events::Kind;
 use crate::ids::IdMap;
 
@@ -233,17 +233,14 @@ impl Receiver {
             return false;
         }
         let priority = combine(self.priority, opening.publisher_priority);
-        let Some(stream) = connection.open_taken(Dir::Uni, None, priority) else {
+        let total = connection.shared.backlog.clone();
+        let pieces = counted(&opening.head, &total, Some(&self.backlog));
+        let group = (set, opening.group);
+        let Some(stream) = connection.open_in_set(group, priority, pieces, opening.fin) else {
             return false;
         };
-        if let Some(known) = connection.streams.get_mut(&stream) {
-            known.group = Some((set, opening.group));
-        }
         self.opened += 1;
-        write(connection, stream, &opening.head, &self.backlog);
-        if opening.fin {
-            connection.enqueue(stream, Bytes::new(), true);
-        } else {
+        if !opening.fin {
             self.groups.push(Group {
                 key: opening.group,
                 stream,
@@ -256,7 +253,7 @@ impl Receiver {
 
 fn write(connection: &mut Connection, stream: StreamId, bytes: &Bytes, backlog: &Arc<Backlog>) {
     let total = connection.shared.backlog.clone();
-    count(bytes, &total, Some(backlog), |piece| {
-        connection.enqueue(stream, piece, false)
-    });
+    for piece in counted(bytes, &total, Some(backlog)) {
+        connection.enqueue(stream, piece, false);
+    }
 }

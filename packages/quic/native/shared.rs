@@ -120,14 +120,16 @@ impl Shared {
         lock(&self.connections).get(&id).cloned()
     }
 
-    /// Queues commands and wakes the loop if it sleeps. After the end they are dropped.
-    pub fn submit(&self, commands: impl IntoIterator<Item = Command>) {
+    /// Queues commands; the loop has to be told (`wake`, or a turn). After the end they are dropped.
+    pub fn queue(&self, commands: impl IntoIterator<Item = Command>) {
         let mut queue = lock(&self.commands);
-        if self.ended.load(Ordering::SeqCst) {
-            return;
+        if !self.ended.load(Ordering::SeqCst) {
+            queue.extend(commands);
         }
-        queue.extend(commands);
-        drop(queue);
+    }
+    /// Queues commands and wakes the loop if it sleeps.
+    pub fn submit(&self, commands: impl IntoIterator<Item = Command>) {
+        self.queue(commands);
         self.wake();
     }
     pub fn wake(&self) {
@@ -178,17 +180,26 @@ impl Shared {
             notify();
         }
     }
-    /// JavaScript takes what is there.
-    pub fn take_events(&self) -> Vec<u8> {
+    /// JavaScript takes what is there: its length in `inbox`, or, if that is too small, the batch itself.
+    pub fn take_events(&self, inbox: &mut [u8]) -> (usize, Option<Vec<u8>>) {
         self.notified.store(false, Ordering::SeqCst);
         let mut outbox = lock(&self.outbox);
-        let events = std::mem::take(&mut *outbox);
+        let length = outbox.len();
+        let large = match inbox.get_mut(..length) {
+            Some(room) => {
+                room.copy_from_slice(&outbox);
+                // Its memory serves the next batch.
+                outbox.clear();
+                None
+            }
+            None => Some(std::mem::take(&mut *outbox)),
+        };
         self.outbox_bytes.store(0, Ordering::SeqCst);
         drop(outbox);
-        if events.len() >= EVENT_BYTES {
+        if length >= EVENT_BYTES {
             self.wake();
         }
-        events
+        (length, large)
     }
     /// Whether JavaScript keeps up, so that streams may be read.
     pub fn may_read(&self) -> bool {

@@ -3,7 +3,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use quinn_proto::{Dir, Side, StreamId, VarInt, WriteError};
+use quinn_proto::{Dir, SendStream, Side, StreamId, VarInt, WriteError};
 
 use crate::connection::{Connection, Phase, Turn};
 use crate::events::Kind;
@@ -93,20 +93,12 @@ impl Connection {
         }
     }
 
-    /// Uses a stream whose credit was taken before. `number` is JavaScript's, absent for a set's stream.
-    pub fn open_taken(
-        &mut self,
-        direction: Dir,
-        number: Option<u64>,
-        priority: u32,
-    ) -> Option<StreamId> {
-        let id = self.ready[direction as usize].pop_front()?;
-        let mut stream = Stream::new(
-            number.unwrap_or(0) as f64,
-            Role::Data,
-            true,
-            direction == Dir::Bi,
-        );
+    /// Uses a stream whose credit was taken before. `number` is JavaScript's.
+    pub fn open_taken(&mut self, direction: Dir, number: u64, priority: u32) {
+        let Some(id) = self.ready[direction as usize].pop_front() else {
+            return;
+        };
+        let mut stream = Stream::new(number as f64, Role::Data, true, direction == Dir::Bi);
         stream.priority = quinn_priority(priority);
         let _ = self.quic.send_stream(id).set_priority(stream.priority);
         if let Some(session) = self.session.as_ref().and_then(|session| session.stream) {
@@ -115,11 +107,38 @@ impl Connection {
                 .push_back(wt::stream_head(direction == Dir::Bi, u64::from(session)));
         }
         self.streams.insert(id, stream);
-        if let Some(number) = number {
-            self.numbers.insert(number, id);
-        }
+        self.numbers.insert(number, id);
         // An owner that opens without writing wants the peer to know: WebTransport's head goes out at once.
         self.flush_stream(id);
+    }
+
+    /// Opens a stream of a set's group, whose credit was taken before, and writes what it begins with. One that quinn
+    /// takes whole, FIN included, gets no record: nothing is left to do for it.
+    pub fn open_in_set(
+        &mut self,
+        group: (u32, u64),
+        priority: u32,
+        pieces: impl Iterator<Item = Bytes>,
+        fin: bool,
+    ) -> Option<StreamId> {
+        let id = self.ready[Dir::Uni as usize].pop_front()?;
+        let session = self.session.as_ref().and_then(|session| session.stream);
+        let head = session.map(|session| wt::stream_head(false, u64::from(session)));
+        let priority = quinn_priority(priority);
+        let mut send = self.quic.send_stream(id);
+        let _ = send.set_priority(priority);
+        let mut queue = VecDeque::new();
+        for bytes in head.into_iter().chain(pieces) {
+            write(&mut send, bytes, &mut queue);
+        }
+        if fin && queue.is_empty() {
+            let _ = send.finish();
+            return Some(id);
+        }
+        let mut stream = Stream::new(0.0, Role::Data, true, false);
+        (stream.priority, stream.group) = (priority, Some(group));
+        (stream.queue, stream.fin) = (queue, fin);
+        self.streams.insert(id, stream);
         Some(id)
     }
 
@@ -139,13 +158,13 @@ impl Connection {
         if !stream.sending || stream.fin {
             return;
         }
-        let idle = stream.queue.is_empty();
-        if !bytes.is_empty() {
-            stream.queue.push_back(bytes);
-        }
         stream.fin = fin;
-        if idle {
-            self.flush_stream(id);
+        let mut send = self.quic.send_stream(id);
+        if !bytes.is_empty() {
+            write(&mut send, bytes, &mut stream.queue);
+        }
+        if fin && stream.queue.is_empty() {
+            let _ = send.finish();
         }
     }
 
@@ -241,6 +260,10 @@ impl Connection {
     /// The peer does not want the rest of what we send.
     pub fn stopped(&mut self, id: StreamId, error_code: VarInt, turn: &mut Turn<'_>) {
         let Some(stream) = self.streams.get_mut(&id) else {
+            // One of a set, of which all is written.
+            if id.initiator() == self.quic.side() {
+                let _ = self.quic.send_stream(id).reset(error_code);
+            }
             return;
         };
         stream.queue.clear();
@@ -268,6 +291,21 @@ impl Connection {
             _ => {}
         }
     }
+}
+
+/// Gives bytes to quinn; what it does not take waits in the queue, behind what waits there already.
+fn write(send: &mut SendStream<'_>, mut bytes: Bytes, queue: &mut VecDeque<Bytes>) {
+    while queue.is_empty() {
+        match send.write_chunks(std::slice::from_mut(&mut bytes)) {
+            Ok(written) if written.chunks == 1 => return,
+            // quinn tells that it takes more only after it has refused some.
+            Ok(_) => {}
+            Err(WriteError::Blocked) => break,
+            // The peer has stopped it or it is reset: what is written now is lost.
+            Err(WriteError::Stopped(_) | WriteError::ClosedStream) => return,
+        }
+    }
+    queue.push_back(bytes);
 }
 
 /// The interface's lower numbers go first, quinn's higher ones do.

@@ -2,7 +2,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub struct Waker {
@@ -30,32 +30,61 @@ impl Waker {
     }
 }
 
-/// What a descriptor is waited for, and after the wait what it is ready for.
-pub struct Interest {
-    pub descriptor: RawFd,
-    pub writable: bool,
-    pub ready: bool,
+/// What the loop's thread waits for: its waker and the sockets of its ports.
+#[derive(Default)]
+pub struct Wait {
+    descriptors: Vec<libc::pollfd>,
+    /// The ports behind the descriptors, of which the first is the waker's.
+    ports: Vec<u32>,
+    /// None: for ever.
+    pub until: Option<Instant>,
 }
 
-/// Waits until a descriptor is ready or the time is over; `scratch` is reused between calls.
-pub fn wait(
-    interests: &mut [Interest],
-    scratch: &mut Vec<libc::pollfd>,
-    timeout: Option<Duration>,
-) {
-    scratch.clear();
-    scratch.extend(interests.iter().map(|interest| libc::pollfd {
-        fd: interest.descriptor,
-        events: if interest.writable {
-            libc::POLLIN | libc::POLLOUT
-        } else {
-            libc::POLLIN
-        },
+impl Wait {
+    /// Starts anew, with the waker's descriptor.
+    pub fn begin(&mut self, waker: RawFd) {
+        self.ports.clear();
+        self.descriptors.clear();
+        self.descriptors.push(interest(waker, false));
+    }
+    pub fn add(&mut self, port: u32, descriptor: RawFd, writable: bool) {
+        self.ports.push(port);
+        self.descriptors.push(interest(descriptor, writable));
+    }
+    /// Waits until a descriptor is ready or the time is over.
+    pub fn wait(&mut self) {
+        let timeout = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        // After a signal nothing is ready.
+        if poll(&mut self.descriptors, timeout) < 0 {
+            for descriptor in &mut self.descriptors {
+                descriptor.revents = 0;
+            }
+        }
+    }
+    pub fn is_woken(&self) -> bool {
+        self.descriptors[0].revents != 0
+    }
+    pub fn ready_ports(&self) -> impl Iterator<Item = u32> {
+        let ready = |descriptor: &libc::pollfd| descriptor.revents != 0;
+        let ports = self.ports.iter().zip(&self.descriptors[1..]);
+        ports
+            .filter(move |(_, descriptor)| ready(descriptor))
+            .map(|(port, _)| *port)
+    }
+}
+
+fn interest(descriptor: RawFd, writable: bool) -> libc::pollfd {
+    let events = if writable {
+        libc::POLLIN | libc::POLLOUT
+    } else {
+        libc::POLLIN
+    };
+    libc::pollfd {
+        fd: descriptor,
+        events,
         revents: 0,
-    }));
-    let count = poll(scratch, timeout);
-    for (interest, result) in interests.iter_mut().zip(scratch.iter()) {
-        interest.ready = count > 0 && result.revents != 0;
     }
 }
 

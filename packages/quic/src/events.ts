@@ -29,14 +29,18 @@ export type EventHandler = (
   bytes: Uint8Array,
 ) => void;
 
+/** The view that `readBatch` needs of a batch. */
+export function viewOf(batch: Uint8Array): DataView {
+  return new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+}
+
 /**
- * Takes a batch apart, in order. The layout stands in `native/events.rs`. An event whose handler throws does not keep
- * the others from theirs: the first error is thrown at the end.
+ * Takes the first `end` bytes of a batch apart, in order. The layout stands in `native/events.rs`. An event whose
+ * handler throws does not keep the others from theirs: the first error is thrown at the end.
  */
-export function readBatch(batch: Uint8Array, handle: EventHandler): void {
-  const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
-  const errors: unknown[] = [];
-  for (let at = 0; at + HEADER_BYTES <= batch.length; ) {
+export function readBatch(batch: Uint8Array, view: DataView, end: number, handle: EventHandler): void {
+  let [failed, failure]: [boolean, unknown] = [false, null];
+  for (let at = 0; at + HEADER_BYTES <= end; ) {
     const length = view.getUint32(at + 24, true);
     const from = at + HEADER_BYTES;
     try {
@@ -49,11 +53,11 @@ export function readBatch(batch: Uint8Array, handle: EventHandler): void {
         batch.subarray(from, from + length),
       );
     } catch (error) {
-      errors.push(error);
+      if (!failed) [failed, failure] = [true, error];
     }
     at = from + ((length + 7) & ~7);
   }
-  if (errors.length > 0) throw errors[0];
+  if (failed) throw failure;
 }
 
 const decoder = new TextDecoder();

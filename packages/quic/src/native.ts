@@ -55,7 +55,12 @@ export interface NativeTransport {
 }
 
 interface Addon {
-  readonly NativeTransport: new (receive: (batch: Uint8Array) => void, retryHandshakes?: number) => NativeTransport;
+  /** `receive` is told how many bytes of the inbox a batch of events takes, or gets one that it has no room for. */
+  readonly NativeTransport: new (
+    inbox: Uint8Array,
+    receive: (length: number, large: Uint8Array | null) => void,
+    retryHandshakes?: number,
+  ) => NativeTransport;
 }
 
 const BUILT_HERE = '../higgins-quic.node';

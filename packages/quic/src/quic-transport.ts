@@ -13,11 +13,14 @@ import { checkPort, joinAddress, parseTarget, resolveHost } from './address.js';
 import { CommandQueue, Operation } from './commands.js';
 import { QuicConnection } from './connection.js';
 import { translate, transportError } from './errors.js';
-import { EventKind, readBatch, readPeer, text } from './events.js';
+import { EventKind, readBatch, readPeer, text, viewOf } from './events.js';
 import { quicLimits } from './limits.js';
 import { QuicListener } from './listener.js';
 import { loadAddon, type NativeConnectOptions, type NativeTransport } from './native.js';
 import { QuicReceiverSet } from './receiver-set.js';
+
+/** Room for the events of a turn; a batch beyond it, as streams of large objects bring it, comes in memory of its own. */
+const INBOX_BYTES = 64 * 1024;
 
 /** Options of a transport as a whole. */
 export interface QuicTransportOptions {
@@ -55,6 +58,9 @@ interface Attempt {
 export class QuicTransport implements Transport {
   readonly #native: NativeTransport;
   readonly #commands: CommandQueue;
+  /** Where the addon puts a batch of events; overwritten by the next one. */
+  readonly #inbox = new Uint8Array(INBOX_BYTES);
+  readonly #inboxView = viewOf(this.#inbox);
   readonly #connections = new Map<number, QuicConnection>();
   readonly #sets = new Map<number, QuicReceiverSet>();
   readonly #listeners = new Map<number, QuicListener>();
@@ -69,7 +75,8 @@ export class QuicTransport implements Transport {
     this.#whenEnded = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    this.#native = new NativeTransport((batch) => this.#receive(batch), options.retryHandshakes);
+    const receive = (length: number, large: Uint8Array | null) => this.#receive(length, large);
+    this.#native = new NativeTransport(this.#inbox, receive, options.retryHandshakes);
     this.#commands = new CommandQueue(this.#native);
   }
 
@@ -193,9 +200,10 @@ export class QuicTransport implements Transport {
     });
   }
 
-  #receive(batch: Uint8Array): void {
+  #receive(length: number, large: Uint8Array | null): void {
     try {
-      readBatch(batch, this.#handle);
+      if (large === null) readBatch(this.#inbox, this.#inboxView, length, this.#handle);
+      else readBatch(large, viewOf(large), length, this.#handle);
     } finally {
       // What the owners answered leaves with this turn.
       this.#commands.flush();
