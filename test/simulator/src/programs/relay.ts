@@ -10,8 +10,6 @@ export interface RelayProgramOptions {
   readonly upstreams: readonly string[];
   readonly limits?: Partial<RelayLimits>;
   readonly authorizer: Authorizer;
-  /** Given the relay of each start of the process, for those who look at its figures. */
-  onStarted?(relay: RelayNode): void;
 }
 
 /** Where relays of the simulator listen. */
@@ -48,7 +46,6 @@ export function relayProgram(options: RelayProgramOptions): Program {
     });
     watch('relay', relay.core.counters, FIGURES);
     show(relay);
-    options.onStarted?.(relay);
     await transport.listen({
       host: node.name,
       port: RELAY_PORT,

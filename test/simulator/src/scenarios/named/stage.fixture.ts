@@ -1,6 +1,5 @@
 import { Client, type ClientOptions, type StoredValue, type Subscription, type Update } from '@higgins/client';
-import type { RelayLimits, RelayNode } from '@higgins/relay/core';
-import { requireCertificate } from '@higgins/relay/core';
+import { type RelayLimits, RelayNode, requireCertificate } from '@higgins/relay/core';
 import {
   type ExpiryMode,
   formatPath,
@@ -44,7 +43,6 @@ export function listOf(version: number, expiry: ExpiryMode = 'closed'): NamedLis
  */
 export class Stage {
   readonly simulation: Simulation;
-  readonly #relays = new Map<string, RelayNode>();
 
   /** `judged`: whether invariants look at each object; false saves keeping all of them. */
   constructor(seed: number, link: Partial<LinkOptions> = { latencyMs: 10 }, judged = true) {
@@ -67,17 +65,16 @@ export class Stage {
         upstreams: upstreams.map(relayUrl),
         authorizer: requireCertificate,
         limits,
-        onStarted: (relay) => this.#relays.set(name, relay),
       }),
     );
     node.start();
     return node;
   }
 
-  /** The relay of that node's newest process. */
+  /** The relay that runs on that node. */
   relayOf(name: string): RelayNode {
-    const relay = this.#relays.get(name);
-    if (relay === undefined) throw new Error(`no relay ${name} has started yet`);
+    const relay = this.simulation.nodes.get(name)?.parts.find((part) => part instanceof RelayNode);
+    if (relay === undefined) throw new Error(`no relay runs on ${name}`);
     return relay;
   }
 
