@@ -79,7 +79,7 @@ await describeInNamespace('maglev target, features of nat', import.meta.filename
     expect(await connect({})).toEqual([B]);
   });
 
-  it('L4-42: a full member gets no further connection, and a closed one makes room', async () => {
+  it('L4-42, LOB-73: a full member gets no further connection, and a closed one makes room', async () => {
     await apply(web({ members: { [A]: 1 }, connectionsPerMember: 5 }));
     const names = await connect({ count: 12, hold: true });
     expect(names).toEqual([...Array(5).fill(A), ...Array(7).fill('ECONNREFUSED')]);
@@ -97,7 +97,7 @@ await describeInNamespace('maglev target, features of nat', import.meta.filename
     expect(names.filter((name) => name === 'ECONNREFUSED')).toHaveLength(2);
   });
 
-  it('L4-43: new connections above the rate are refused, and those that are open stay', async () => {
+  it('L4-43, LOB-73: new connections above the rate are refused, and those that are open stay', async () => {
     await apply(web({ connectionsPerSecond: 1, burst: 5 }));
     const names = await connect({ count: 20, hold: true });
     const open = names.filter((name) => name !== 'ECONNREFUSED').length;

@@ -2,6 +2,7 @@ import { affinity, changedSlots } from '@higgins/balancing';
 import { describe, expect, it } from 'vitest';
 import { describeSteps } from './describe.js';
 import { type ServiceOptions, serviceOf } from './maglev.fixture.js';
+import type { DesiredService } from './model.js';
 import { type ActualBalancer, type Plan, planBalancer, setKey } from './plan.js';
 import type { TableFamily } from './ruleset.js';
 import type { ExistingTable } from './script.js';
@@ -87,6 +88,36 @@ describe('plan', () => {
 
   it('L4-81: what is in place takes nothing', () => {
     expect(describeSteps(planned([WEB], after(planned([WEB], EMPTY))).steps)).toBe('');
+  });
+
+  it('L4-81: what is kept of services from change to change is what would be compiled anew', () => {
+    const options = { table: 'lb', batchBytesMax: 1 << 20, surroundings: NO_SURROUNDINGS };
+    const dns: ServiceOptions = {
+      ...WEB,
+      id: 'dns',
+      protocol: 'udp',
+      source: 'masquerade',
+      idleMs: 9_000,
+      block: ['192.0.2.0/24'],
+    };
+    const steps: readonly (readonly ServiceOptions[])[] = [
+      [WEB, dns],
+      [{ ...WEB, connectionsPerMember: 5 }, dns],
+      [WEB, { ...dns, members: { '10.0.0.1': 1, '10.0.0.2': 0 } }, { ...WEB, id: 'more', port: 81 }],
+      [dns],
+    ];
+    const known = new Map<ServiceOptions, DesiredService>();
+    const kept = (of: ServiceOptions) => known.get(of) ?? known.set(of, serviceOf(of)).get(of)!;
+    const walk = (make: (of: ServiceOptions) => DesiredService) => {
+      let actual = EMPTY;
+      return steps.map((services) => {
+        const plan = planBalancer({ services: services.map(make) }, actual, options);
+        actual = after(plan);
+        return [plan.digest, describeSteps(plan.steps)];
+      });
+    };
+    expect(walk(kept)).toEqual(walk(serviceOf));
+    expect(walk(kept)).toEqual(walk(serviceOf));
   });
 
   it('nothing to balance makes no table', () => {
