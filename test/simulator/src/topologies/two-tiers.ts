@@ -7,6 +7,7 @@ import { bytesAreIdentical } from '../invariants/bytes-are-identical.js';
 import { converges } from '../invariants/converges.js';
 import { groupIdsRise } from '../invariants/group-ids-rise.js';
 import { nothingOutlivesItsTtl } from '../invariants/nothing-outlives-its-ttl.js';
+import { thenTheDefaultOnce } from '../invariants/then-the-default-once.js';
 import { versionNeverGoesBack } from '../invariants/version-never-goes-back.js';
 import { agentProgram } from '../programs/agent.js';
 import { VirtualKernel } from '../programs/kernel.js';
@@ -68,6 +69,7 @@ export function buildTwoTiers(simulation: Simulation, options: Partial<TwoTierOp
     groupIdsRise(),
     bytesAreIdentical(),
     nothingOutlivesItsTtl(kernels, epochOf),
+    thenTheDefaultOnce(author.lists, kernels),
     convergence,
   );
   return {
