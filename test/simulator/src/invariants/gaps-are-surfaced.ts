@@ -49,22 +49,35 @@ export function gapsAreSurfaced(track: string): Invariant {
         const before = last.get(node);
         last.set(node, event);
         if (before === undefined) return;
-        if (compare(event, before) <= 0) {
-          throw new Violation(id, `${node} was given ${group}/${object} after ${before.group}/${before.object}`);
-        }
-        const missing = published
-          .slice(published.lastIndexOf(before) + 1, here)
-          .filter(({ writer }) => writer === event.writer);
-        const [first] = missing;
-        if (first === undefined) return;
-        const what = `${missing.length} events from ${first.group}/${first.object} on`;
-        if (!lost) throw new Violation(id, `${node} was given ${group}/${object} without a word about ${what}`);
-        const live = missing.find((other) => nowMs < other.atMs + other.ttlMs);
-        if (live === undefined || disturbed) return;
-        throw new Violation(id, `${node} lost ${what}, though nothing was wrong and their TTL not over`);
+        const missing = published.slice(published.lastIndexOf(before) + 1, here);
+        const problem = problemOf({ event, before, missing, lost, disturbed, nowMs });
+        if (problem !== null) throw new Violation(id, `${node} was given ${group}/${object} ${problem}`);
       }
     },
   };
+}
+
+interface Step {
+  readonly event: Event;
+  /** The one that was given before it. */
+  readonly before: Event;
+  /** What was published between the two. */
+  readonly missing: readonly Event[];
+  readonly lost: boolean;
+  readonly disturbed: boolean;
+  readonly nowMs: number;
+}
+
+/** What is wrong with a step from one event to the next; null: nothing. */
+function problemOf({ event, before, missing, lost, disturbed, nowMs }: Step): string | null {
+  if (compare(event, before) <= 0) return `after ${before.group}/${before.object}`;
+  const own = missing.filter(({ writer }) => writer === event.writer);
+  const [first] = own;
+  if (first === undefined) return null;
+  const what = `${own.length} events from ${first.group}/${first.object} on`;
+  if (!lost) return `without a word about ${what}`;
+  if (disturbed || own.every(({ atMs, ttlMs }) => nowMs >= atMs + ttlMs)) return null;
+  return `behind the loss of ${what}, though nothing was wrong and their TTL not over`;
 }
 
 function insert(events: Event[], event: Event): void {

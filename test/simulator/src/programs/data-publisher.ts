@@ -42,7 +42,7 @@ export function dataPublisherProgram(options: DataPublisherOptions): Program {
       onEvent: (event) => note(clientWords(event)),
     });
     observeCommits(client, context, options);
-    write(client, context, options, () => options.lease.isHeldBy(lease));
+    new Writer(client, context, options, () => options.lease.isHeldBy(lease)).start();
   };
 }
 
@@ -62,41 +62,65 @@ function observeCommits(client: Client, { node, observe }: ProcessContext, { aut
   client.publisher.listen({ committed: tell, retired() {} });
 }
 
-function write(
-  client: Client,
-  context: ProcessContext,
-  { author, ttlMs, eventTtlMs, editIntervalMs, untilMs }: DataPublisherOptions,
-  holdsLease: () => boolean,
-): void {
-  const { runtime, note } = context;
-  const settle = (commit: Promise<unknown>) => {
-    commit.catch((error: unknown) => note(`publish failed: ${String(error)}`));
-  };
-  const writeList = (list: AuthoredList) => {
+/** Writes everything once, and then goes on at random until its time is over. */
+class Writer {
+  readonly #client: Client;
+  readonly #context: ProcessContext;
+  readonly #options: DataPublisherOptions;
+  readonly #holdsLease: () => boolean;
+
+  constructor(client: Client, context: ProcessContext, options: DataPublisherOptions, holdsLease: () => boolean) {
+    this.#client = client;
+    this.#context = context;
+    this.#options = options;
+    this.#holdsLease = holdsLease;
+  }
+
+  start(): void {
+    const { author, editIntervalMs } = this.#options;
+    const { lists } = author.lists;
+    for (const list of lists) this.#writeList(list);
+    this.#writeMap();
+    this.#writeEvent();
+    const { runtime } = this.#context;
+    this.#repeat(editIntervalMs * 4, () => this.#writeList(lists[Math.floor(runtime.random() * lists.length)]!));
+    this.#repeat(editIntervalMs, () => this.#writeMap());
+    this.#repeat(editIntervalMs / 3, () => this.#writeEvent());
+  }
+
+  #writeList(list: AuthoredList): void {
     // Versions are the store's to give: it gives none to a writer that lost the lease.
-    if (!holdsLease()) return;
-    settle(client.publish(organisationList, list.params, author.lists.write(list, runtime.wallMs()), { ttlMs }));
-  };
-  const writeMap = () => {
+    if (!this.#holdsLease()) return;
+    const { author, ttlMs } = this.#options;
+    const value = author.lists.write(list, this.#context.runtime.wallMs());
+    this.#settle(this.#client.publish(organisationList, list.params, value, { ttlMs }));
+  }
+
+  #writeMap(): void {
+    const { author, ttlMs } = this.#options;
     const serial = author.nextEdit();
     const { set, removed } = author.edit(serial);
     const value = appliedOf(serial);
-    settle(client.update(applied, MAP_PARAMS, { set: new Map(set.map((key) => [key, value])), removed }, { ttlMs }));
-  };
-  const writeEvent = () => settle(client.publish(events, EVENT_PARAMS, author.nextEvent(), { ttlMs: eventTtlMs }));
-  const repeat = (meanMs: number, run: () => void) => {
+    const changes = { set: new Map(set.map((key) => [key, value])), removed };
+    this.#settle(this.#client.update(applied, MAP_PARAMS, changes, { ttlMs }));
+  }
+
+  #writeEvent(): void {
+    const { author, eventTtlMs: ttlMs } = this.#options;
+    this.#settle(this.#client.publish(events, EVENT_PARAMS, author.nextEvent(), { ttlMs }));
+  }
+
+  #repeat(meanMs: number, run: () => void): void {
+    const { runtime } = this.#context;
     const pauseMs = runtime.random() < BURST_RATE ? 0 : meanMs * 2 * runtime.random();
     runtime.at(runtime.bootMs() + pauseMs, () => {
-      if (runtime.world.nowMs >= untilMs) return;
+      if (runtime.world.nowMs >= this.#options.untilMs) return;
       run();
-      repeat(meanMs, run);
+      this.#repeat(meanMs, run);
     });
-  };
-  const { lists } = author.lists;
-  for (const list of lists) writeList(list);
-  writeMap();
-  writeEvent();
-  repeat(editIntervalMs * 4, () => writeList(lists[Math.floor(runtime.random() * lists.length)]!));
-  repeat(editIntervalMs, writeMap);
-  repeat(editIntervalMs / 3, writeEvent);
+  }
+
+  #settle(commit: Promise<unknown>): void {
+    commit.catch((error: unknown) => this.#context.note(`publish failed: ${String(error)}`));
+  }
 }
