@@ -181,6 +181,24 @@ describe('Publisher commits', () => {
     expect(bench.seen.map(({ object }) => versionOf(object))).toEqual([1, 1, 1, 1]);
   });
 
+  it('BUS-09: starts with a full disk, publishes nothing before its epoch is stored, and then goes on above the last', async () => {
+    const bench = new Bench();
+    const before = bench.machine.start();
+    const first = await bench.open(before);
+    await bench.publish(first, 1);
+    before.kill();
+    bench.machine.disk.writeFailure = 'disk full';
+    const restarted = await bench.open(bench.machine.start());
+    expect([bench.errors.includes('epoch'), restarted.epoch < 0]).toEqual([true, true]);
+    expect([...restarted.tracks()].map(({ writer }) => writer.newest?.group)).toEqual([bench.seen[0]!.group]);
+    await expect(bench.publish(restarted, 2)).rejects.toMatchObject({ name: 'StorageError', code: 'write-failed' });
+    expect(bench.seen).toHaveLength(1);
+    bench.machine.disk.writeFailure = null;
+    await bench.publish(restarted, 3);
+    expect(restarted.epoch).toBeGreaterThan(first.epoch);
+    expect([versionOf(bench.seen.at(-1)!.object), epochOf(bench.seen.at(-1)!.group)]).toEqual([3, restarted.epoch]);
+  });
+
   it('BUS-27: a restarted publisher has the identical object, and renews it in its new epoch', async () => {
     const bench = new Bench();
     const before = bench.machine.start();

@@ -38,6 +38,9 @@ interface Planned {
 /** How soon a renewal that failed is tried again. */
 const RENEWAL_RETRY_MS = 1000;
 
+/** Below every epoch that a writer is ever given. */
+const NO_EPOCH = -1;
+
 /**
  * The tracks of one writer and their journal: fixes each object, makes it safe, then lets it be seen; renews what does
  * not change. Changes of one track are committed one after the other.
@@ -56,13 +59,17 @@ export class CommitLog {
     this.#epoch = epoch;
   }
 
-  /** Takes the next epoch, and reads what an earlier life committed: it is to be published again, as it was. */
+  /**
+   * Takes the next epoch, and reads what an earlier life committed: it is to be published again, as it was. Rejects with
+   * EpochError if the writer must not go on.
+   */
   static async open(options: CommitLogOptions): Promise<CommitLog> {
-    const log = new CommitLog(options, await takeEpoch(options, null));
+    const log = new CommitLog(options, await firstEpoch(options));
     await log.#restore();
     return log;
   }
 
+  /** Below 0 while none could be stored. */
   get epoch(): number {
     return this.#epoch.epoch;
   }
@@ -282,6 +289,20 @@ export class CommitLog {
 
   #fileOf(track: PublishedTrack): string {
     return `${this.#options.folder}/${trackFileName(track.name)}`;
+  }
+}
+
+/**
+ * The epoch to begin with. Where it can't be stored there is none yet: each write asks for one again before it is made, and
+ * a participant that only listens does without.
+ */
+async function firstEpoch(options: CommitLogOptions): Promise<Epoch> {
+  try {
+    return await takeEpoch(options, null);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    options.onStorageError('epoch', error);
+    return { epoch: NO_EPOCH, startWallMs: options.runtime.wallMs(), startBootMs: options.runtime.bootMs() };
   }
 }
 

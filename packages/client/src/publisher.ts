@@ -96,6 +96,7 @@ export class Publisher implements AsyncDisposable {
     return new Publisher(options, log, listeners);
   }
 
+  /** Below 0 while none could be stored: nothing can be published then. */
   get epoch(): number {
     return this.#log.epoch;
   }
