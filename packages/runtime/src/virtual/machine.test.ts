@@ -109,6 +109,23 @@ describe('VirtualMachine', () => {
     expect(fired).toBe(false);
   });
 
+  it('knows in which step of the world its code ran last', async () => {
+    const { world, machine } = setUp();
+    const runtime = machine.start();
+    expect(runtime.ranAtStep).toBe(-1);
+    runtime.at(runtime.bootMs() + 1, () => {});
+    world.schedule(2, () => {});
+    await world.runUntil(3);
+    expect([runtime.ranAtStep, world.steps]).toEqual([1, 2]);
+    runtime.pause();
+    runtime.at(runtime.bootMs() + 1, () => {});
+    await world.runUntil(10);
+    expect(runtime.ranAtStep).toBe(1);
+    runtime.resume();
+    await world.runUntil(11);
+    expect(runtime.ranAtStep).toBe(4);
+  });
+
   it('goes on counting boot time while the machine sleeps', async () => {
     const { world, machine } = setUp({ uptimeMs: 0 });
     const runtime = machine.start();

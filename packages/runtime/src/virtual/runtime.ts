@@ -25,6 +25,7 @@ export class VirtualRuntime implements Runtime {
   readonly #ended: (() => void)[] = [];
   #state: ProcessState = 'running';
   #changedAtMs: number;
+  #ranAtStep = -1;
 
   /** Made by `VirtualMachine.start`. */
   constructor(machine: VirtualMachine, name: string, random: RandomStream) {
@@ -45,6 +46,11 @@ export class VirtualRuntime implements Runtime {
   /** World time of the last change of `state`. */
   get changedAtMs(): number {
     return this.#changedAtMs;
+  }
+
+  /** The step of the world in which its code was called last, -1 before; promises may have gone on after that. */
+  get ranAtStep(): number {
+    return this.#ranAtStep;
   }
 
   bootMs(): number {
@@ -85,8 +91,12 @@ export class VirtualRuntime implements Runtime {
   /** The same for parts of the world that act on the process's behalf, and tell `world.entered` when they call its code. */
   deliver(run: () => void): void {
     if (this.#state === 'dead') return;
-    if (this.#state === 'paused' || this.#waiting.length > 0) this.#waiting.push(run);
-    else run();
+    if (this.#state === 'paused' || this.#waiting.length > 0) {
+      this.#waiting.push(run);
+      return;
+    }
+    this.#ranAtStep = this.world.steps;
+    run();
   }
 
   /** Calls `ended` when the process dies: for the parts of the world that hold something on its behalf. */
@@ -124,6 +134,7 @@ export class VirtualRuntime implements Runtime {
       const run = this.#waiting.shift();
       this.#wake();
       this.world.entered();
+      this.#ranAtStep = this.world.steps;
       run?.();
     });
   }

@@ -37,6 +37,7 @@ export const continentLarge: Scenario = {
       intervalMs: 1000,
       authorUntilMs: FAULTS_UNTIL_MS,
       publishersForget: false,
+      inFull: false,
     });
     topology.start();
     const drawn = drawFaults(simulation.random, {

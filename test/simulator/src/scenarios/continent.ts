@@ -33,6 +33,7 @@ export const continent: Scenario = {
       intervalMs: random.between(300, 3000),
       authorUntilMs: FAULTS_UNTIL_MS,
       publishersForget,
+      inFull: true,
     });
     topology.start();
     const overAtMs = scheduleFaults(simulation, observer.faults(plan(simulation, topology, publishersForget)));

@@ -9,7 +9,14 @@ import { bytesAreIdentical } from '../invariants/bytes-are-identical.js';
 import { converges } from '../invariants/converges.js';
 import { groupIdsRise } from '../invariants/group-ids-rise.js';
 import { nothingOutlivesItsTtl } from '../invariants/nothing-outlives-its-ttl.js';
+import { oneUpstreamSubscription } from '../invariants/one-upstream-subscription.js';
+import { relaysNeverExtendATtl } from '../invariants/relays-never-extend-a-ttl.js';
+import { resubscribesByItself } from '../invariants/resubscribes-by-itself.js';
+import { staysWithinBudget } from '../invariants/stays-within-budget.js';
+import { thenTheDefaultOnce } from '../invariants/then-the-default-once.js';
+import { upstreamLoadFollowsTracks } from '../invariants/upstream-load-follows-tracks.js';
 import { versionNeverGoesBack } from '../invariants/version-never-goes-back.js';
+import { workPerTurnIsBounded } from '../invariants/work-per-turn-is-bounded.js';
 import { agentProgram } from '../programs/agent.js';
 import { foreignSubscriberProgram } from '../programs/foreign-subscriber.js';
 import { hostilePeerProgram } from '../programs/hostile-peer.js';
@@ -29,6 +36,8 @@ export interface ContinentOptions {
   readonly authorUntilMs: number;
   /** Publishers write once more after that: they may have lost what they had written. */
   readonly publishersForget: boolean;
+  /** Also holds the invariants that look at every relay and client after each step. */
+  readonly inFull: boolean;
 }
 
 /** Relays in three tiers over several regions, PoPs, publishers and strangers, with the invariants that hold for them. */
@@ -52,6 +61,8 @@ export const CONTINENT_LINK_KINDS: readonly LinkFaultKind[] = [
 
 /** From a publisher over both origins, a regional relay and an edge to a PoP. */
 const PATH = { networkMsMax: 500, relays: 4 };
+/** The longest list, and the acknowledgements of all lists, with everything around them. */
+const OBJECT_BYTES_MAX = 64 * 1024;
 const AUTHORITY = 'simulated authority';
 const DISK_MS_MAX = 60;
 const ENFORCE_MS = 3;
@@ -77,25 +88,48 @@ export function buildContinent(simulation: Simulation, options: ContinentOptions
   for (const { machine } of simulation.nodes.values())
     machine.disk.latencyMs = simulation.random.between(0, DISK_MS_MAX);
   const links = configureLinks(simulation, members);
-  const expected = authors.flatMap((author) =>
-    author.lists.map(({ track }) => ({ track, version: () => author.version(track) })),
-  );
-  const convergence = converges(kernels, expected);
-  simulation.hold(
-    versionNeverGoesBack(),
-    groupIdsRise(),
-    bytesAreIdentical(),
-    nothingOutlivesItsTtl(kernels, epochOf, PATH),
-    convergence,
-  );
+  const converged = holdInvariants(simulation, options, members, authors, kernels);
   return {
     ...{ members, authors, lists, kernels, links },
-    converged: () => convergence.holds(),
+    converged,
     start() {
       for (const node of simulation.nodes.values()) if (!node.standsBy) node.start();
     },
     node: (name) => simulation.nodes.get(name)!,
   };
+}
+
+/** Returns what tells whether all that has to be there in the end is there. */
+function holdInvariants(
+  simulation: Simulation,
+  { inFull }: ContinentOptions,
+  members: Members,
+  authors: readonly ListAuthor[],
+  kernels: ReadonlyMap<string, VirtualKernel>,
+): () => boolean {
+  const lists = authors.flatMap((author) =>
+    author.lists.map((list) => ({ ...list, version: () => author.version(list.track) })),
+  );
+  const convergence = converges(kernels, lists);
+  const resubscription = resubscribesByItself(simulation);
+  simulation.hold(versionNeverGoesBack(), groupIdsRise(), bytesAreIdentical());
+  simulation.hold(
+    nothingOutlivesItsTtl(kernels, epochOf, PATH),
+    relaysNeverExtendATtl(PATH),
+    convergence,
+    resubscription,
+  );
+  if (inFull) {
+    const clients = [...members.pops, ...members.publishers, ...members.foreignSubscribers].length;
+    simulation.hold(
+      thenTheDefaultOnce(lists, kernels),
+      oneUpstreamSubscription(simulation),
+      staysWithinBudget(simulation, { objectBytesMax: OBJECT_BYTES_MAX }),
+      workPerTurnIsBounded(simulation, OBJECT_BYTES_MAX),
+      upstreamLoadFollowsTracks(simulation, clients),
+    );
+  }
+  return () => convergence.holds() && resubscription.holds();
 }
 
 function addRelay(simulation: Simulation, { name, relays }: Member, { limits }: Rates): void {

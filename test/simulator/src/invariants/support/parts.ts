@@ -3,18 +3,17 @@ import { RelayNode } from '@higgins/relay/core';
 import type { SimulatedNode } from '../../frame/node.js';
 import type { Simulation } from '../../frame/simulation.js';
 
-/** Nodes that are looked at after every step; in larger worlds each is looked at as often as in one of this size. */
-const NODES_PER_STEP = 8;
 /** Nodes on which no relay runs are looked for relays so rarely. */
 const STEPS_PER_SEARCH = 128;
 
-/** Looks at the parts of the processes that run, all of them after every step, or some of them in turn if there are many. */
+/** Looks at the parts of the processes that run: after every step at those that it can have changed, and at others in turn. */
 export class Parts {
   readonly #simulation: Simulation;
   #nodes: readonly SimulatedNode[] = [];
   #next = 0;
   #relays: readonly SimulatedNode[] = [];
   #looked = 0;
+  #lookedAtStep = -1;
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
@@ -38,10 +37,12 @@ export class Parts {
   /** Calls for the parts whose turn it is. */
   look(relay: (name: string, relay: RelayNode) => void, client?: (name: string, client: Client) => void): void {
     const nodes = this.#all();
-    const count = Math.min(nodes.length, NODES_PER_STEP);
-    for (let turn = 0; turn < count; turn++) {
-      const { name, parts } = nodes[this.#next % nodes.length]!;
-      this.#next += 1;
+    const since = this.#lookedAtStep;
+    this.#lookedAtStep = this.#simulation.world.steps;
+    const turn = this.#next++ % nodes.length;
+    for (let index = 0; index < nodes.length; index++) {
+      const { name, parts, process } = nodes[index]!;
+      if (index !== turn && (process === null || process.ranAtStep < since)) continue;
       for (const part of parts) {
         if (part instanceof RelayNode) relay(name, part);
         else if (client !== undefined && part instanceof Client) client(name, part);
