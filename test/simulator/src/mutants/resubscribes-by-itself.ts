@@ -5,11 +5,15 @@ const RELAY = 'relay/dist/core';
 
 export const resubscribesByItselfMutants: readonly Mutant[] = [
   {
-    id: 'a-client-leaves-a-refused-subscription-alone',
+    id: 'a-client-tries-every-relay-once',
     invariant: 'resubscribes-by-itself',
-    scenario: 'load',
+    scenario: 'load-storm',
     edits: [
-      { module: `${CLIENT}/track-route.js`, find: 'if (retryMs !== null) this.#startIn(retryMs);', replace: ';' },
+      {
+        module: `${CLIENT}/relay-connector.js`,
+        find: 'if (relay === undefined) this.#roundIn(this.#backoff.nextMs(this.#options.runtime.random()));',
+        replace: 'if (relay === undefined) return;',
+      },
     ],
   },
   {

@@ -41,17 +41,4 @@ export const sameSeedSameTraceMutants: readonly Mutant[] = [
       },
     ],
   },
-  {
-    id: 'relays-go-through-what-a-lost-peer-had-in-any-order',
-    invariant: 'same-seed-same-trace',
-    scenario: 'twice',
-    seeds: [8, 4],
-    edits: [
-      {
-        module: `${RELAY}/peer-life.js`,
-        find: 'const requests = [...peer.requests.values()];',
-        replace: 'const requests = [...peer.requests.values()].sort(() => Math.random() - 0.5);',
-      },
-    ],
-  },
 ];

@@ -19,9 +19,23 @@ export const upstreamLoadFollowsTracksMutants: readonly Mutant[] = [
     edits: [{ module: `${RELAY}/admission.js`, find: 'if (this.#free < 1) return false;', replace: '' }],
   },
   {
-    id: 'relays-ask-upstream-for-each-of-their-subscribers',
+    id: 'each-subscriber-has-the-relay-ask-upstream-anew',
     invariant: 'upstream-load-follows-tracks',
     scenario: 'load-storm',
-    edits: [{ module: `${RELAY}/upstream/sources.js`, find: 'if (!track.sources.has(peer))', replace: '' }],
+    edits: [
+      {
+        module: `${RELAY}/downstream/subscriptions.js`,
+        find: 'ensureSources(context, track);',
+        replace: `
+          for (const source of [...track.sources.values()]) {
+            if (source.state === 'established') continue;
+            source.cancel();
+            track.sources.delete(source.peer);
+            source.peer.requests.delete(source.request);
+            context.counters.upstreamSubscriptions--;
+          }
+          ensureSources(context, track);`,
+      },
+    ],
   },
 ];

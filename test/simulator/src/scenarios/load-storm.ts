@@ -55,11 +55,11 @@ async function storm(
     ...{ clients, untilMs, clientMsMax: 3, limits: { sessionsPerSecondMax } },
   });
   const convergence = [
-    subscribersConverge(list.map(listTrack), () => topology.clients),
     resubscribesByItself(simulation),
+    subscribersConverge(list.map(listTrack), () => topology.clients),
   ];
   simulation.hold(
-    upstreamLoadFollowsTracks(simulation, clients),
+    upstreamLoadFollowsTracks(simulation, clients / topology.edges.length),
     workPerTurnIsBounded(simulation, OBJECT_BYTES_MAX),
     staysWithinBudget(simulation, { objectBytesMax: OBJECT_BYTES_MAX }),
     oneUpstreamSubscription(simulation),

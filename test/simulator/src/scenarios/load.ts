@@ -63,7 +63,7 @@ export const manyTracks: Scenario = {
             ...{ events: [], eventIntervalMs: 100 },
           },
           {
-            ...{ lists: names('large', 12), listIntervalMs: 2_000, entries: 2_000, ttlMs: 600_000 },
+            ...{ lists: names('large', 24), listIntervalMs: 2_000, entries: 2_000, ttlMs: 600_000 },
             ...{ events: [], eventIntervalMs: 100 },
           },
         ],
@@ -71,7 +71,7 @@ export const manyTracks: Scenario = {
         origins: 1,
         edges: 1,
         untilMs: FAULTS_UNTIL_MS,
-        limits: { fetchBacklogBytes: 64 * 1024 },
+        limits: { fetchBacklogBytes: 32 * 1024 },
       },
     }),
 };
@@ -87,7 +87,7 @@ async function faultsThenPeace(seed: number, observer: RunObserver, { options, o
   const topology = buildLoad(simulation, options);
   const lists = options.publishers.flatMap(({ lists: own }) => own.map(listTrack));
   const steady = () => topology.steady.filter((name) => topology.node(name).running);
-  const convergence = [subscribersConverge(lists, steady), resubscribesByItself(simulation)];
+  const convergence = [resubscribesByItself(simulation), subscribersConverge(lists, steady)];
   simulation.hold(
     groupIdsRise(),
     bytesAreIdentical(),
