@@ -4,6 +4,8 @@ import { Simulation } from '../frame/simulation.js';
 import { buildData, type DataTopology, INVALID, PUBLISHER, STANDBY, SUBSCRIBERS } from '../topologies/data.js';
 
 const TTL_MS = 12_000;
+/** In a part of the seeds nothing is renewed, so that only recovery can bring what was missed. */
+const TTLS_MS = [TTL_MS, TTL_MS, 24 * 3_600_000];
 /** Long enough for events to be caught up with after every fault, or not. */
 const EVENT_TTLS_MS = [120_000, 120_000, 120_000, TTL_MS];
 const EDIT_MS = 600;
@@ -28,10 +30,11 @@ export const data: Scenario = {
     observer.built(simulation);
     const { random } = simulation;
     const standby = random.chance(TAKEOVER_RATE);
+    const ttlMs = random.pick(TTLS_MS);
     const topology = buildData(simulation, {
       ...{ seed, standby },
       hops: 1 + random.integer(HOPS_MAX),
-      ttlMs: TTL_MS,
+      ttlMs,
       eventTtlMs: random.pick(EVENT_TTLS_MS),
       editIntervalMs: EDIT_MS,
       authorUntilMs: FAULTS_UNTIL_MS,
@@ -45,7 +48,7 @@ export const data: Scenario = {
     healAll(simulation);
     await simulation.runUntilTrue(() => topology.converged(), DATA_CONVERGENCE_MS_MAX);
     simulation.finish();
-    await dieOut(simulation);
+    if (ttlMs === TTL_MS) await dieOut(simulation);
   },
 };
 
