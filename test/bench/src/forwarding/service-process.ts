@@ -45,7 +45,13 @@ export async function measureProcess(directory: string, progress: (text: string)
   const share = (used: number) => ({ value: used / seconds / 10_000, unit: '% of a processor' });
   return [
     {
-      parameters: { services: SERVICES, members: MEMBERS, 'checks per second': CHECKS_PER_SECOND, check: 'TCP', environment: NODE_OPTIONS },
+      parameters: {
+        services: SERVICES,
+        members: MEMBERS,
+        'checks per second': CHECKS_PER_SECOND,
+        check: 'TCP',
+        environment: NODE_OPTIONS,
+      },
       figures: {
         'checks that members saw': {
           value:
