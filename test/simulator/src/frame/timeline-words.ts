@@ -1,5 +1,9 @@
 import { durationWords } from './fault-words.js';
 
+/** More nodes than that are not all named; so many are then. */
+const NAMES_MAX = 6;
+const NAMES_SHOWN = 3;
+
 /** One line that may still take up more of the same. */
 export interface Line {
   readonly atMs: number;
@@ -89,9 +93,19 @@ export function verb(who: ReadonlySet<string>, one: string, several: string): st
   return who.size === 1 ? one : several;
 }
 
-/** Names in order, as a list in a sentence. */
+/** What flows to those who follow a track. */
+export function flowWords(kind: 'delivered' | 'held', track: string, { who, count, lastMs }: Line): string {
+  const until = count > 1 ? ` until ${(lastMs / 1000).toFixed(1)} s` : '';
+  const several = count === 1 ? '' : 's';
+  return kind === 'delivered'
+    ? `${names(who)} ${verb(who, 'gets', 'get')} ${count} event${several} of ${track}${until}`
+    : `${names(who)} ${verb(who, 'follows', 'follow')} ${track}: ${count} change${several}${until}`;
+}
+
+/** Names in order, as a list in a sentence; of many only the first. */
 export function names(who: ReadonlySet<string>): string {
   const all = [...who].sort();
+  if (all.length > NAMES_MAX) return `${all.slice(0, NAMES_SHOWN).join(', ')} and ${all.length - NAMES_SHOWN} others`;
   const last = all.pop() ?? '';
   return all.length === 0 ? last : `${all.join(', ')} and ${last}`;
 }

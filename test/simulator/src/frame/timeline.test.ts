@@ -81,6 +81,34 @@ describe('timeline', () => {
       `    0.020          pop-9 gets ${TRACK}`,
     ]);
   });
+
+  it('folds what flows, what many say, and long lists of nodes', () => {
+    const delivered = (node: string, object: number): Observation => ({
+      ...{
+        kind: 'delivered',
+        node,
+        track: 'simulated/events',
+        group: 1,
+        object,
+        payload: new Uint8Array(0),
+        lost: false,
+      },
+    });
+    const nodes = Array.from({ length: 8 }, (_, index) => `pop-${index}`);
+    const records = at(
+      ...nodes.map((node) => [0, { kind: 'started', node }] as const),
+      ...[0, 1, 2, 3].map((object) => [1000 + object * 400, delivered(`pop-${object % 2}`, object)] as const),
+      [9000, delivered('pop-1', 4)],
+      [9500, { kind: 'refused', node: 'pop-1', track: TRACK, group: 1, object: 0, reason: 'no list' }],
+      [9600, { kind: 'refused', node: 'pop-2', track: TRACK, group: 1, object: 0, reason: 'no list' }],
+    );
+    expect(timeline(records, [])).toEqual([
+      '    0.000          pop-0, pop-1, pop-2 and 5 others started',
+      '    1.000          pop-0 and pop-1 get 4 events of simulated/events until 2.2 s',
+      '    9.000          pop-1 gets 1 event of simulated/events',
+      `    9.500          pop-1 and pop-2, each refused ${TRACK} group 1 object 0: no list`,
+    ]);
+  });
 });
 
 describe('faultWords', () => {

@@ -3,6 +3,7 @@ import { durationWords, faultWords, healedWords } from './fault-words.js';
 import { describe, type Observation } from './observation.js';
 import {
   arrive,
+  flowWords,
   type Line,
   label,
   names,
@@ -26,8 +27,10 @@ export interface Recorded {
 const TOGETHER_MS = 1000;
 /** What is repeated with pauses of up to this is told once, with how often. */
 const REPEATED_MS = 15_000;
+/** A flow of objects that rests for longer is told anew. */
+const PAUSE_MS = 5000;
 /** What only says that all is as it should be, or what another line tells. */
-const UNREMARKABLE = /^(takes a session of|announced|follows|list enforced)\b/;
+const UNREMARKABLE = /^(takes a session of|announced|follows|got|list enforced)\b/;
 
 /**
  * A run for people: what happened, when, and how long after the last fault began or ended. What many nodes do together,
@@ -101,8 +104,13 @@ class Story {
       case 'note':
         this.#note(atMs, observation);
         break;
+      case 'delivered':
+      case 'held':
+        this.#flows(atMs, observation);
+        break;
       case 'forgot':
-        // The fault says what became of the disk.
+      case 'served':
+        // The fault says what became of the disk; what a probe is served is nobody's news.
         break;
       default:
         this.#other(atMs, observation);
@@ -171,9 +179,23 @@ class Story {
     this.#fold(atMs, `note ${what}`, node, REPEATED_MS, (line) => repeated(`${names(line.who)}: ${what}`, line));
   }
 
+  /** What goes on and on is one line until it pauses, or until a fault begins or ends. */
+  #flows(atMs: number, observation: Of<'delivered' | 'held'>): void {
+    const { kind, node, track } = observation;
+    if (kind === 'delivered' && observation.lost) {
+      this.#other(atMs, observation);
+      return;
+    }
+    this.#fold(atMs, `${kind} ${track}`, node, PAUSE_MS, (line) => flowWords(kind, track, line));
+  }
+
   #other(atMs: number, observation: Observation): void {
+    const { node } = observation;
     const text = describe(observation);
-    this.#fold(atMs, text, observation.node, REPEATED_MS, (line) => repeated(text, line));
+    const rest = text.startsWith(node) ? text.slice(node.length) : `: ${text}`;
+    this.#fold(atMs, rest, node, REPEATED_MS, (line) => {
+      return repeated(`${names(line.who)}${line.who.size > 1 ? ', each' : ''}${rest}`, line);
+    });
   }
 
   /** A version came somewhere: soon after it was published that is told in the line of then, later in one of its own. */

@@ -8,14 +8,14 @@ export function relayWords(event: RelayEvent): string {
   switch (event.kind) {
     case 'session-opened':
       return event.upstream
-        ? `has a session with its upstream ${hostOf(event.address)}`
+        ? `connected to upstream ${hostOf(event.address)}`
         : `takes a session of ${hostOf(event.address)}`;
     case 'session-closed': {
       const { address, upstream, code, reason } = event;
-      return `lost ${upstream ? 'its upstream' : 'the session of'} ${hostOf(address)}: ${cause(code, reason)}`;
+      return `lost ${upstream ? 'upstream' : 'the session of'} ${hostOf(address)}: ${cause(code, reason)}`;
     }
     case 'upstream-failed':
-      return `cannot reach its upstream ${hostOf(event.url)}: ${event.reason}`;
+      return `cannot connect to upstream ${hostOf(event.url)}: ${event.reason}`;
     case 'fault':
       return `met a fault of its own: ${String(event.error)}`;
   }
