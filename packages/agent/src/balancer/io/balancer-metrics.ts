@@ -112,6 +112,16 @@ export class BalancerMetrics {
         ),
       ),
     );
+    this.#values(
+      'service_connections_per_second_limit',
+      "New connections a second that this node lets in: its part of the PoP's limit",
+      SERVICE,
+      () =>
+        this.#status.services.flatMap((service) => {
+          const { connectionsPerSecond } = service;
+          return connectionsPerSecond === null ? [] : [[serviceLabels(service), connectionsPerSecond] as const];
+        }),
+    );
   }
 
   #addMembers(): void {

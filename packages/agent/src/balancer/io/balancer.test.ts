@@ -310,6 +310,7 @@ await describeInNamespace('balancer', import.meta.filename, ['network'], () => {
     for (const name of [
       'member_connections',
       'member_available',
+      'service_connections_per_second_limit',
       'conntrack_entries',
       'kernel_generation',
       'program_seconds_bucket',
