@@ -116,7 +116,7 @@ export interface NativeProbeAnswer {
     readonly rejectedBy?: string;
     readonly returned: boolean;
     readonly claimed: boolean;
-    readonly unsent?: string;
+    readonly obstacle?: string;
   }[];
 }
 

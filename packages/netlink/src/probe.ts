@@ -48,8 +48,8 @@ export interface MemberEvidence {
   readonly returned: boolean;
   /** The member tells neighbours (ARP, NDP) that the virtual address is at its MAC address. */
   readonly claimed: boolean;
-  /** Why a question could not be sent; null if all were. */
-  readonly unsent: string | null;
+  /** Why silence says nothing: a question could not be sent, or answers may have been lost in a flood; else null. */
+  readonly obstacle: string | null;
 }
 
 /**
@@ -65,9 +65,9 @@ export async function probeMembers(
 ): Promise<readonly MemberEvidence[]> {
   const { failure, evidence = [] } = await loadAddon().probeMembers(probes, windowMs);
   if (failure) throw new NetlinkError(failure.errno, null, failure.message);
-  return evidence.map(({ servedFrom = null, rejectedBy = null, unsent = null, ...seen }) => ({
+  return evidence.map(({ servedFrom = null, rejectedBy = null, obstacle = null, ...seen }) => ({
     ...seen,
-    ...{ servedFrom, rejectedBy, unsent },
+    ...{ servedFrom, rejectedBy, obstacle },
   }));
 }
 

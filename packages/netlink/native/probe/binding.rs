@@ -35,7 +35,7 @@ pub struct NativeEvidence {
     pub rejected_by: Option<String>,
     pub returned: bool,
     pub claimed: bool,
-    pub unsent: Option<String>,
+    pub obstacle: Option<String>,
 }
 
 /// The answer: a failure, or what was seen of each probe.
@@ -133,7 +133,7 @@ fn native_evidence(evidence: Evidence) -> NativeEvidence {
         rejected_by: evidence.rejected_by.map(|address| address.to_string()),
         returned: evidence.is_returned,
         claimed: evidence.is_claimed,
-        unsent: evidence.unsent,
+        obstacle: evidence.obstacle,
     }
 }
 

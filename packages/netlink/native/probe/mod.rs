@@ -69,8 +69,8 @@ pub struct Evidence {
     pub is_returned: bool,
     /// The member tells others on the link that the virtual address is at its MAC address.
     pub is_claimed: bool,
-    /// Why nothing could be sent.
-    pub unsent: Option<String>,
+    /// Why silence says nothing: a question could not be sent, or answers were lost.
+    pub obstacle: Option<String>,
 }
 
 struct Question<'a> {
@@ -88,10 +88,13 @@ pub fn run(probes: &[Probe], window: Duration) -> Result<Vec<Evidence>> {
         return Err(NetlinkError::new(libc::E2BIG, message));
     }
     let mut questions = questions(probes)?;
+    let mut own: Vec<IpAddr> = probes.iter().map(|probe| probe.source).collect();
+    own.sort_unstable();
+    own.dedup();
     let mut sockets = Vec::new();
     for kind in [Kind::Ip4, Kind::Ip6, Kind::Arp] {
         if probes.iter().any(|probe| needs(probe, kind)) {
-            sockets.push(PacketSocket::open(kind)?);
+            sockets.push(PacketSocket::open(kind, &own)?);
         }
     }
     let began = Instant::now();
@@ -103,12 +106,31 @@ pub fn run(probes: &[Probe], window: Duration) -> Result<Vec<Evidence>> {
         let until = began + window.min(WINDOW_MAX) * attempt / ATTEMPTS;
         listen(&mut sockets, &mut questions, until, &mut frames)?;
     }
-    Ok(questions.into_iter().map(|each| each.evidence).collect())
+    let lost = lost(&sockets, frames)?;
+    Ok(questions
+        .into_iter()
+        .map(|Question { evidence, .. }| Evidence {
+            obstacle: evidence.obstacle.or_else(|| lost.clone()),
+            ..evidence
+        })
+        .collect())
+}
+
+/// Why answers may have been lost, such as in a flood; None if none was.
+fn lost(sockets: &[PacketSocket], frames: usize) -> Result<Option<String>> {
+    if frames >= FRAMES_MAX {
+        return Ok(Some(format!("more than {FRAMES_MAX} frames came in")));
+    }
+    let mut lost = 0_u32;
+    for socket in sockets {
+        lost = lost.saturating_add(socket.lost()?);
+    }
+    Ok((lost > 0).then(|| format!("{lost} frames that may have been answers were lost")))
 }
 
 /// Why nothing can be asked here; None if it can.
 pub fn obstacle() -> Option<String> {
-    PacketSocket::open(Kind::Arp)
+    PacketSocket::open(Kind::Arp, &[])
         .err()
         .map(|error| error.message)
 }
@@ -323,7 +345,7 @@ impl Question<'_> {
             return;
         };
         if let Err(error) = socket.send(packet, &link) {
-            self.evidence.unsent = Some(error.message);
+            self.evidence.obstacle = Some(error.message);
         }
     }
 

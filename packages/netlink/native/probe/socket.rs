@@ -2,6 +2,7 @@
 //! node's own, which a virtual address may be.
 
 use std::mem::{size_of, zeroed};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -36,8 +37,8 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Hears packets of all devices from now on. Needs CAP_NET_RAW.
-    pub fn open(kind: Kind) -> Result<Self> {
+    /// Hears packets of all devices from now on, of TCP and UDP only what goes to these addresses. Needs CAP_NET_RAW.
+    pub fn open(kind: Kind, own: &[IpAddr]) -> Result<Self> {
         // SAFETY: a plain system call; the descriptor is owned by nobody else. Without a protocol nothing is received yet.
         let descriptor = unsafe {
             let flags = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -52,7 +53,7 @@ impl PacketSocket {
             descriptor,
             buffer: vec![0; FRAME_BYTES_MAX],
         };
-        socket.filter()?;
+        socket.filter(own)?;
         let address = socket.address(0, &[]);
         // SAFETY: the pointer and its size describe a local.
         let bound = unsafe {
@@ -131,6 +132,27 @@ impl PacketSocket {
         }
     }
 
+    /// Frames that were lost since the last call because nobody took them in time.
+    pub fn lost(&self) -> Result<u32> {
+        // SAFETY: zeros are a valid value of this structure.
+        let mut statistics: libc::tpacket_stats = unsafe { zeroed() };
+        let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
+        // SAFETY: both pointers are to locals of the sizes given.
+        let status = unsafe {
+            libc::getsockopt(
+                self.descriptor.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut statistics).cast(),
+                &mut length,
+            )
+        };
+        if status < 0 {
+            return Err(NetlinkError::last_os("counting lost packets"));
+        }
+        Ok(statistics.tp_drops)
+    }
+
     fn address(&self, device: u32, mac: &[u8]) -> libc::sockaddr_ll {
         let protocol = match self.kind {
             Kind::Ip4 => libc::ETH_P_IP,
@@ -149,11 +171,10 @@ impl PacketSocket {
     }
 
     /// Has the kernel leave out what can't be an answer, so that traffic costs a look and no copy.
-    fn filter(&self) -> Result<()> {
+    fn filter(&self, own: &[IpAddr]) -> Result<()> {
         let mut program = match self.kind {
-            Kind::Ip4 => filter_4().to_vec(),
-            Kind::Ip6 => filter_6().to_vec(),
             Kind::Arp => return Ok(()),
+            kind => filter(kind, own),
         };
         let program = libc::sock_fprog {
             len: program.len() as u16,
@@ -208,38 +229,68 @@ pub fn wait(sockets: &[PacketSocket], until: Instant) -> Result<()> {
 
 const LOAD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
 const LOAD_HALF: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
+const LOAD_WORD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
 const LOAD_HALF_BEHIND: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_IND) as u16;
 const LOAD_HEADER_BYTES: u16 = (libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH) as u16;
 const IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const IF_AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+/// With more addresses of its own than that a node hears what goes to any: the ports are a filter still.
+const OWN_MAX: usize = 64;
 
-/// ICMP, and what goes to the ports of questions.
-fn filter_4() -> [libc::sock_filter; 9] {
-    [
-        step(LOAD_BYTE, 0, 0, 9),
-        step(IF_EQUAL, 5, 0, ICMP.into()),
+/// ICMP, and what goes to an address of our own at the ports of questions. Of an address of IPv6 the last word has to do.
+fn filter(kind: Kind, own: &[IpAddr]) -> Vec<libc::sock_filter> {
+    let (protocol_at, destination_at, icmp) = match kind {
+        Kind::Ip6 => (6, 36, ICMP6),
+        _ => (9, 16, ICMP),
+    };
+    let mut words: Vec<u32> = own
+        .iter()
+        .filter(|address| address.is_ipv4() == (kind == Kind::Ip4))
+        .map(last_word)
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words.truncate(OWN_MAX + 1);
+    let addresses = match words.len() {
+        0..=OWN_MAX => words.len(),
+        _ => 0,
+    };
+    let ports = match kind {
+        Kind::Ip6 => vec![step(LOAD_HALF, 0, 0, 42)],
+        _ => vec![
+            step(LOAD_HEADER_BYTES, 0, 0, 0),
+            step(LOAD_HALF_BEHIND, 0, 0, 2),
+        ],
+    };
+    // Behind the protocol: the word, its comparisons, a refusal; the port, its comparison; what is let through; a refusal.
+    let addressed = if addresses > 0 { addresses + 2 } else { 0 };
+    let behind = addressed + ports.len() + 1;
+    let mut program = vec![
+        step(LOAD_BYTE, 0, 0, protocol_at),
+        step(IF_EQUAL, behind as u8 + 2, 0, icmp.into()),
         step(IF_EQUAL, 1, 0, TCP.into()),
-        step(IF_EQUAL, 0, 4, UDP.into()),
-        step(LOAD_HEADER_BYTES, 0, 0, 0),
-        step(LOAD_HALF_BEHIND, 0, 0, 2),
-        step(IF_AT_LEAST, 0, 1, PORT_MIN.into()),
-        step(RETURN, 0, 0, FRAME_BYTES_MAX as u32),
-        step(RETURN, 0, 0, 0),
-    ]
+        step(IF_EQUAL, 0, behind as u8 + 1, UDP.into()),
+    ];
+    if addresses > 0 {
+        program.push(step(LOAD_WORD, 0, 0, destination_at));
+        for (index, word) in words.into_iter().enumerate() {
+            program.push(step(IF_EQUAL, (addresses - index) as u8, 0, word));
+        }
+        program.push(step(RETURN, 0, 0, 0));
+    }
+    program.extend(ports);
+    program.push(step(IF_AT_LEAST, 0, 1, PORT_MIN.into()));
+    program.push(step(RETURN, 0, 0, FRAME_BYTES_MAX as u32));
+    program.push(step(RETURN, 0, 0, 0));
+    program
 }
 
-fn filter_6() -> [libc::sock_filter; 8] {
-    [
-        step(LOAD_BYTE, 0, 0, 6),
-        step(IF_EQUAL, 4, 0, ICMP6.into()),
-        step(IF_EQUAL, 1, 0, TCP.into()),
-        step(IF_EQUAL, 0, 3, UDP.into()),
-        step(LOAD_HALF, 0, 0, 42),
-        step(IF_AT_LEAST, 0, 1, PORT_MIN.into()),
-        step(RETURN, 0, 0, FRAME_BYTES_MAX as u32),
-        step(RETURN, 0, 0, 0),
-    ]
+fn last_word(address: &IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(address) => u32::from(*address),
+        IpAddr::V6(address) => u128::from(*address) as u32,
+    }
 }
 
 fn step(code: u16, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
@@ -256,6 +307,7 @@ mod tests {
             let bytes = packet.get(at..at + 2)?;
             Some(u32::from(u16::from_be_bytes([bytes[0], bytes[1]])))
         };
+        let word = |at: usize| Some((half(at)? << 16) | half(at + 2)?);
         let (mut value, mut index, mut at) = (0, 0, 0);
         loop {
             let step = program[at];
@@ -264,6 +316,7 @@ mod tests {
             let loaded = match step.code {
                 LOAD_BYTE => packet.get(k).map(|&byte| u32::from(byte)),
                 LOAD_HALF => half(k),
+                LOAD_WORD => word(k),
                 LOAD_HALF_BEHIND => half(index + k),
                 LOAD_HEADER_BYTES => {
                     index = usize::from(packet[k] & 0x0f) * 4;
@@ -290,26 +343,49 @@ mod tests {
     #[test]
     fn filters_let_through_what_may_be_an_answer_and_nothing_else() {
         use crate::probe::packets::{Ends, datagram, echo, syn};
-        for (source, destination, program) in [
-            ("10.9.0.9", "10.3.0.1", filter_4().to_vec()),
-            ("fd09::9", "fd03::1", filter_6().to_vec()),
+        for (kind, source, destination, other) in [
+            (Kind::Ip4, "10.9.0.9", "10.3.0.1", "10.3.0.2"),
+            (Kind::Ip6, "fd09::9", "fd03::1", "fd03::2"),
         ] {
-            let ends = Ends {
+            let own = |count: u32| -> Vec<IpAddr> {
+                let others = (0..count).map(|number| match kind {
+                    Kind::Ip4 => IpAddr::from((0x0a04_0000 + number).to_be_bytes()),
+                    _ => IpAddr::from(u128::from(number + 0x100).to_be_bytes()),
+                });
+                others.chain([destination.parse().unwrap()]).collect()
+            };
+            let elsewhere = Ends {
                 source: source.parse().unwrap(),
-                destination: destination.parse().unwrap(),
+                destination: other.parse().unwrap(),
                 hops: 64,
             };
-            assert!(run(&program, &syn(ends, 80, PORT_MIN, 1).unwrap()));
-            assert!(run(&program, &datagram(ends, 53, u16::MAX, b"").unwrap()));
-            assert!(run(&program, &echo(ends, 1, 1, 1).unwrap()));
-            assert!(!run(&program, &syn(ends, PORT_MIN, 80, 1).unwrap()));
-            assert!(!run(
-                &program,
-                &datagram(ends, 53, PORT_MIN - 1, b"").unwrap()
-            ));
-            let mut other = syn(ends, 80, PORT_MIN, 1).unwrap();
-            other[if source.contains(':') { 6 } else { 9 }] = 132;
-            assert!(!run(&program, &other));
+            for count in [0, 1, 7, OWN_MAX as u32 - 1] {
+                let program = filter(kind, &own(count));
+                let passing = syn(elsewhere, 80, PORT_MIN, 1).unwrap();
+                assert!(!run(&program, &passing));
+                assert!(run(&program, &echo(elsewhere, 1, 1, 1).unwrap()));
+            }
+            let many = filter(kind, &own(OWN_MAX as u32));
+            assert!(run(&many, &syn(elsewhere, 80, PORT_MIN, 1).unwrap()));
+            assert!(!run(&many, &syn(elsewhere, 80, PORT_MIN - 1, 1).unwrap()));
+            let ends = Ends {
+                destination: destination.parse().unwrap(),
+                ..elsewhere
+            };
+            for count in [0, 1, 7, OWN_MAX as u32 - 1] {
+                let program = filter(kind, &own(count));
+                assert!(run(&program, &syn(ends, 80, PORT_MIN, 1).unwrap()));
+                assert!(run(&program, &datagram(ends, 53, u16::MAX, b"").unwrap()));
+                assert!(run(&program, &echo(ends, 1, 1, 1).unwrap()));
+                assert!(!run(&program, &syn(ends, PORT_MIN, 80, 1).unwrap()));
+                assert!(!run(
+                    &program,
+                    &datagram(ends, 53, PORT_MIN - 1, b"").unwrap()
+                ));
+                let mut sctp = syn(ends, 80, PORT_MIN, 1).unwrap();
+                sctp[if kind == Kind::Ip6 { 6 } else { 9 }] = 132;
+                assert!(!run(&program, &sctp));
+            }
         }
     }
 }

@@ -117,8 +117,8 @@ function judge({ address: member, port, direct }: DirectOrder, evidence: readonl
   for (const [index, seen] of evidence.entries()) {
     const fault = faultOf({ member, address: addresses[index]!, protocol, port }, seen);
     if (fault === null) continue;
-    // What was not even sent says nothing about the member.
-    return seen.unsent === null ? resultOf(fault, 0) : resultOf(seen.unsent, 0, true);
+    // Where questions or answers were lost, what is missing says nothing about the member.
+    return seen.obstacle === null ? resultOf(fault, 0) : resultOf(seen.obstacle, 0, true);
   }
   return resultOf(null, 0);
 }

@@ -4,7 +4,7 @@ import { type DirectSubject, faultOf } from './direct-judgement.js';
 
 const SILENCE: MemberEvidence = {
   ...{ present: false, served: false, refused: false, servedFrom: null, alive: false, rejectedBy: null },
-  ...{ returned: false, claimed: false, unsent: null },
+  ...{ returned: false, claimed: false, obstacle: null },
 };
 const TCP: DirectSubject = { member: '10.3.0.11', address: '10.9.0.9', protocol: 'tcp', port: 443 };
 const UDP: DirectSubject = { ...TCP, protocol: 'udp', port: 53 };
