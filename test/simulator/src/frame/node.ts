@@ -10,6 +10,8 @@ export interface ProcessContext {
   readonly transport: MemoryTransport;
   observe(observation: Observation): void;
   note(what: string): void;
+  /** The program has met a fault of its own: the run fails with it. */
+  fail(error: unknown): void;
   /** A transition of a part of the program (`relay`, `session`, `client`, …) took place, for the table of coverage. */
   mark(part: string, transition: string): void;
   /** The same for counters of the program, but for those named: their growth tells of transitions. */
@@ -165,6 +167,7 @@ export class SimulatedNode {
       transport: network.transport(runtime, this.name),
       observe: (observation) => this.#simulation.observe(observation),
       note: (what) => this.#simulation.observe({ kind: 'note', node: this.name, what }),
+      fail: (error) => this.#simulation.fail(error),
       mark: (part, transition) => coverage.mark(part, transition, world.nowMs),
       watch: (part, counters, except) => coverage.watch(part, counters, except),
       show: (part) => {

@@ -32,7 +32,7 @@ const FIGURES = [
 /** A relay, as its binary runs it, on the virtual world. */
 export function relayProgram(options: RelayProgramOptions): Program {
   const { identity, authoritiesPem, upstreams, limits, authorizer } = options;
-  return async ({ node, runtime, transport, note, mark, watch, show }) => {
+  return async ({ node, runtime, transport, note, fail, mark, watch, show }) => {
     const relay = new RelayNode({
       runtime,
       transport,
@@ -42,6 +42,7 @@ export function relayProgram(options: RelayProgramOptions): Program {
       onEvent(event) {
         note(relayWords(event));
         mark('session', transitionOf(event));
+        if (event.kind === 'fault') fail(event.error);
       },
     });
     watch('relay', relay.core.counters, FIGURES);

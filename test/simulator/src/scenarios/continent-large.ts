@@ -15,6 +15,7 @@ const SHAPE: ContinentShape = {
   listsPerPublisher: 50,
   foreignSubscribers: 2,
   hostilePeers: 1,
+  probes: 0,
 };
 
 const TTL_MS = 24 * 3_600_000;

@@ -13,6 +13,8 @@ export interface ContinentShape {
   readonly listsPerPublisher: number;
   readonly foreignSubscribers: number;
   readonly hostilePeers: number;
+  /** Those that ask every relay what it hands out. */
+  readonly probes: number;
 }
 
 /** A relay, an agent or a client of the continent, with the relays that it may connect to, in order of preference. */
@@ -28,6 +30,7 @@ export interface Members {
   readonly publishers: readonly Member[];
   readonly foreignSubscribers: readonly Member[];
   readonly hostilePeers: readonly Member[];
+  readonly probes: readonly Member[];
 }
 
 /** A small continent: a seed of it runs in about a second. */
@@ -42,6 +45,7 @@ export function drawShape(random: RandomStream): ContinentShape {
     listsPerPublisher: 1 + random.integer(2),
     foreignSubscribers: random.integer(2),
     hostilePeers: random.integer(2),
+    probes: random.integer(2),
   };
 }
 
@@ -125,6 +129,7 @@ export function drawMembers(random: RandomStream, shape: ContinentShape): Member
       name: `hostile-${index}`,
       relays: [...anyRelay(), ...anyRelay()],
     })),
+    probes: count(shape.probes).map((index) => ({ name: `probe-${index}`, relays: relays.map(({ name }) => name) })),
   };
 }
 

@@ -24,6 +24,7 @@ import { VirtualKernel } from '../programs/kernel.js';
 import { type AuthoredList, ListAuthor } from '../programs/list-author.js';
 import { publisherProgram } from '../programs/publisher.js';
 import { relayProgram, relayUrl } from '../programs/relay.js';
+import { relayProbeProgram } from '../programs/relay-probe.js';
 import { type ContinentShape, drawMembers, type Member, type Members, type Rates } from './continent-shape.js';
 
 export interface ContinentOptions {
@@ -69,6 +70,8 @@ const ENFORCE_MS = 3;
 const WALL_OFFSET_MS_MAX = 5000;
 /** Mean pause between two things that a hostile peer does on a connection. */
 const HOSTILE_INTERVAL_MS = 40;
+/** Mean pause between two questions to one relay. */
+const PROBE_INTERVAL_MS = 1500;
 
 export function buildContinent(simulation: Simulation, options: ContinentOptions): Continent {
   const { shape, rates } = options;
@@ -85,6 +88,7 @@ export function buildContinent(simulation: Simulation, options: ContinentOptions
   for (const member of members.pops) addPop(simulation, member, lists, kernels);
   for (const member of members.foreignSubscribers) addForeignSubscriber(simulation, member, lists);
   for (const member of members.hostilePeers) addHostilePeer(simulation, member);
+  for (const member of members.probes) addProbe(simulation, member, lists);
   for (const { machine } of simulation.nodes.values())
     machine.disk.latencyMs = simulation.random.between(0, DISK_MS_MAX);
   const links = configureLinks(simulation, members);
@@ -176,6 +180,17 @@ function addPop(
 function addForeignSubscriber(simulation: Simulation, { name, relays }: Member, lists: readonly AuthoredList[]): void {
   const tracks = lists.map(({ track }) => ({ track, name: parsePath(track) }));
   const program = foreignSubscriberProgram({ ...credentials(simulation, name), relay: relayUrl(relays[0]!), tracks });
+  simulation.node(machine(simulation, name), program);
+}
+
+function addProbe(simulation: Simulation, { name, relays }: Member, lists: readonly AuthoredList[]): void {
+  const tracks = lists.map(({ track }) => track);
+  const program = relayProbeProgram({
+    ...credentials(simulation, name),
+    relays,
+    tracks,
+    intervalMs: PROBE_INTERVAL_MS,
+  });
   simulation.node(machine(simulation, name), program);
 }
 
