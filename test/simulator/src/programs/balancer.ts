@@ -1,14 +1,14 @@
 import { BalancerNode, BusLink } from '@higgins/agent/portable';
-import type { Client, StoredValue } from '@higgins/client';
-import { type GatewayConfiguration, gatewayConfiguration } from '@higgins/signals';
+import { gatewayConfiguration } from '@higgins/signals';
 import type { Identity } from '@higgins/transport';
-import type { ProcessContext, Program } from '../frame/node.js';
+import type { Program } from '../frame/node.js';
 import type { GatewayAuthor } from './balancer-author.js';
 import { VirtualChecker } from './balancer-checker.js';
 import type { VirtualDataPath } from './balancer-kernel.js';
 import { VirtualBalancerTarget } from './balancer-target.js';
 import { logOf } from './log.js';
 import { CONNECTION_LIMITS } from './relay.js';
+import { witness } from './witness.js';
 
 export interface BalancerProgramOptions {
   readonly identity: Identity;
@@ -49,29 +49,7 @@ export function balancerProgram(options: BalancerProgramOptions): Program {
     });
     context.show(bus.client);
     context.watch('balancer', bus.client.counters);
-    void witness(bus.client, author, context);
+    void witness(bus.client, gatewayConfiguration, author.gateway, context);
     balancer.start();
   };
-}
-
-/** Tells of every desired state that the node's client takes for the newest: from the same feed as its own source. */
-async function witness(
-  client: Client,
-  { gateway, track }: GatewayAuthor,
-  { node, observe }: ProcessContext,
-): Promise<void> {
-  const subscription = client.subscribe(gatewayConfiguration, gateway);
-  let known: string | null = null;
-  const see = (stored: StoredValue<GatewayConfiguration> | null) => {
-    if (stored === null || stored.value === null) return;
-    const received = `${stored.group} ${stored.deadlineBootMs}`;
-    if (received === known) return;
-    known = received;
-    const held = client.store.get(stored.name);
-    const content = held?.place.group === stored.group ? held.content : null;
-    const payload = content?.kind === 'payload' ? content.payload : gatewayConfiguration.encode(stored.value);
-    observe({ kind: 'received', node: node.name, track, group: stored.group, payload });
-  };
-  see(subscription.current);
-  for await (const { current } of subscription) see(current);
 }

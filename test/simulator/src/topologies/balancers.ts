@@ -1,3 +1,4 @@
+import { epochOf } from '@higgins/client';
 import { requireCertificate } from '@higgins/relay/core';
 import type { NodePools } from '@higgins/signals';
 import { memoryAuthorities, memoryIdentity } from '@higgins/transport';
@@ -5,6 +6,7 @@ import type { Simulation } from '../frame/simulation.js';
 import { balancersConverge } from '../invariants/balancers-converge.js';
 import { bytesAreIdentical } from '../invariants/bytes-are-identical.js';
 import { groupIdsRise } from '../invariants/group-ids-rise.js';
+import { oneEpochWins } from '../invariants/one-epoch-wins.js';
 import {
   type BalancerView,
   type HealthBounds,
@@ -81,17 +83,19 @@ export function buildBalancers(simulation: Simulation, options: Partial<Balancer
   configureLinks(simulation);
   const views = BALANCERS.map((node) => viewOf(simulation, node, kernels.get(node)!, hosts, services));
   const convergence = balancersConverge(views, author, told);
+  const epochs = oneEpochWins({ epochOf, tracks: [author.track], subscribers: () => BALANCERS });
   simulation.hold(
     versionNeverGoesBack(),
     groupIdsRise(),
     bytesAreIdentical(),
     poolsFollowLocalHealth(views, BOUNDS),
     slotsAgree(views),
+    epochs,
     convergence,
   );
   return {
     ...{ author, kernels, services, views, told },
-    converged: () => convergence.holds(),
+    converged: () => convergence.holds() && epochs.holds(),
     start() {
       for (const node of simulation.nodes.values()) node.start();
       for (const view of views) startClients(simulation, view, resolved, hosts, services);
