@@ -270,7 +270,7 @@ export const DATA_STREAMS: Rows = {
       'relay/src/core/downstream/fan-out.ts#FanOut.live',
     ],
     tests: ['test/conformance/src/tests/sdk.test.ts', 'relay/src/core/subgroups.test.ts › N016'],
-    broken: ["encodeFirst(object), this.track.shape === 'state')", 'encodeFirst(object), false)'],
+    broken: ["encodeFirst(object, nowBootMs), this.track.shape === 'state')", 'encodeFirst(object, nowBootMs), false)'],
   },
   N295: {
     section: '11.4.3',

@@ -121,7 +121,10 @@ export const OBJECTS_AND_NAMES: Rows = {
       'packages/client/src/commit-log.test.ts › BUS-27: a restarted publisher has the identical object',
       'relay/src/core/integrity.test.ts',
     ],
-    broken: ['return { object, properties, payload };', 'return { object, properties: payload, payload };'],
+    broken: [
+      'return { object, properties, payload, fixedBootMs',
+      'return { object, properties: payload, payload, fixedBootMs',
+    ],
   },
   N015: {
     section: '2.1',

@@ -239,8 +239,8 @@ export const SESSIONS: Rows = {
     code: ['relay/src/core/relay-core.ts#RelayCore.drain'],
     tests: ['test/conformance/src/tests/relay.test.ts', 'relay/src/core/integrity.test.ts'],
     broken: [
-      'peer.session.goaway(newSessionUri, timeoutMs);',
-      'for (const track of this.tracks) for (const source of track.sources.values()) source.cancel();\n        peer.session.goaway(newSessionUri, timeoutMs);',
+      'peer.session.goaway(newSessionUri, Math.ceil(timeoutMs));',
+      'for (const track of this.tracks) for (const source of track.sources.values()) source.cancel();\n        peer.session.goaway(newSessionUri, Math.ceil(timeoutMs));',
     ],
   },
   N070: {
