@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './io/short-lived-objects.js';
 import { loadRelayConfig } from './io/config.js';
 import { runRelay } from './io/run-relay.js';
 import { validateRelayConfig } from './io/validate.js';
