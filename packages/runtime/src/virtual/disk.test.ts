@@ -84,8 +84,12 @@ describe('VirtualDisk', () => {
     machine.disk.restore(yesterday);
     expect(await disk.read('a')).toEqual(OLD);
     machine.disk.writeFailure = 'no space left on device';
+    expect(machine.disk.outdated).toBe(false);
     await expect(disk.replace('a', NEW)).rejects.toThrow('no space left on device');
-    expect(await disk.read('a')).toEqual(OLD);
+    expect([await disk.read('a'), machine.disk.outdated]).toEqual([OLD, true]);
+    machine.disk.writeFailure = null;
+    await disk.replace('a', NEW);
+    expect(machine.disk.outdated).toBe(false);
   });
 
   it('spoils the newest write as a medium does that lied about its flush: lost or torn', async () => {

@@ -19,6 +19,8 @@ export class VirtualDisk {
   writeFailure: string | null = null;
   #files = new Map<string, Uint8Array>();
   readonly #inFlight = new Set<Replacement>();
+  /** Files of which a replacement was refused, and none has succeeded since. */
+  readonly #outdated = new Set<string>();
   /** The newest completed replacement, and what was there before. */
   #last: { readonly name: string; readonly before: Uint8Array | null } | null = null;
   readonly #world: VirtualWorld;
@@ -27,6 +29,11 @@ export class VirtualDisk {
   constructor(world: VirtualWorld, random: RandomStream) {
     this.#world = world;
     this.#random = random;
+  }
+
+  /** Whether the medium lacks what somebody wanted on it: a write was refused, and no later one has made it good. */
+  get outdated(): boolean {
+    return this.#outdated.size > 0;
   }
 
   /** What is on the medium now. */
@@ -106,12 +113,14 @@ export class VirtualDisk {
   }
 
   #put(name: string, bytes: Uint8Array): void {
+    this.#outdated.delete(name);
     this.#last = { name, before: this.#files.get(name) ?? null };
     this.#files.set(name, bytes);
   }
 
   #assertWritable(name: string): void {
     if (this.writeFailure === null) return;
+    this.#outdated.add(name);
     throw new DiskError('write-failed', `file ${JSON.stringify(name)} cannot be written: ${this.writeFailure}`);
   }
 

@@ -104,6 +104,20 @@ describe('faults of nodes', () => {
     await write();
   });
 
+  it('a machine that reboots has forgotten what its full disk refused to keep', async () => {
+    scheduleFaults(simulation, [
+      { kind: 'disk-full', ...NODE, durationMs: 300 },
+      { kind: 'reboot', ...NODE, atMs: 150 },
+      { kind: 'reboot', ...NODE, atMs: 350 },
+    ]);
+    const forgotten = () => simulation.history().filter((line) => line.includes('lost its disk')).length;
+    await simulation.run(270);
+    expect(forgotten()).toBe(0);
+    await expect(pop.process!.disk.replace('a', new Uint8Array([1]))).rejects.toThrow('no space left on device');
+    await simulation.run(400);
+    expect(forgotten()).toBe(1);
+  });
+
   it('a lost, torn or old disk is there after a reboot, and the machine has forgotten', async () => {
     const { disk } = pop.machine;
     const write = (text: string) => disk.replace('a', new TextEncoder().encode(text));

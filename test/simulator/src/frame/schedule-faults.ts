@@ -61,7 +61,7 @@ function beginOnNode(simulation: Simulation, fault: NodeFault, undo: Undo): void
       node.crash();
       break;
     case 'reboot':
-      node.reboot();
+      reboot(simulation, node);
       break;
     case 'pause':
       node.pause();
@@ -176,6 +176,12 @@ function endOnNode(simulation: Simulation, fault: NodeFault): void {
 
 function read(simulation: Simulation, node: SimulatedNode, bytesPerSecond: number): void {
   simulation.network.reading(node.name).bytesPerSecond = bytesPerSecond;
+}
+
+/** What a full disk refused to keep is gone with the memory. */
+function reboot(simulation: Simulation, node: SimulatedNode): void {
+  node.reboot();
+  if (node.machine.disk.outdated) simulation.observe({ kind: 'forgot', node: node.name });
 }
 
 /** The machine comes back with another disk than it had: what it knew, it cannot know any more. */
