@@ -20,6 +20,15 @@ export type Observation =
       readonly group: number;
       readonly payload: Uint8Array;
     }
+  /** Whoever edits a map was told that the edit with that number is committed there. */
+  | {
+      readonly kind: 'confirmed';
+      readonly node: string;
+      readonly track: string;
+      readonly group: number;
+      readonly object: number;
+      readonly serial: number;
+    }
   /** A subscriber of a map says what it holds, by key, and which object was the last that it took. */
   | {
       readonly kind: 'held';
@@ -138,6 +147,8 @@ export function describe(observation: Observation): string {
       return `${node} received ${observation.track} group ${observation.group}`;
     case 'carried':
       return `${node} got ${observation.track} ${placeOf(observation)}`;
+    case 'confirmed':
+      return `${node} has edit ${observation.serial} of ${observation.track} in ${placeOf(observation)}`;
     case 'held':
       return `${node} holds ${observation.track} ${placeOf(observation)}, ${observation.entries.size} entries`;
     case 'delivered': {

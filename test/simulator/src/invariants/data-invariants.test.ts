@@ -61,6 +61,14 @@ describe('map-equals-its-model', () => {
     expect(() => run(held(1, 1, wanted))).toThrow(/nobody published/);
   });
 
+  it('catches a confirmed edit that is not there', () => {
+    const confirmed = (serial: number) =>
+      ({ kind: 'confirmed', node: 'publisher', track: MAP_TRACK, group: 1, object: 0, serial }) as const;
+    const run = (...events: Observation[]) => tell(mapEqualsItsModel(mapModel(author)), snapshot(), ...events);
+    expect(() => run(confirmed(1))).not.toThrow();
+    expect(() => run(confirmed(2))).toThrow(/has edit 1 at 1 0, where edit 2 was confirmed/);
+  });
+
   it('catches a publisher whose delta is not the edit', () => {
     const delta = applied.encodeDelta({ set: new Map([['serial', applied.encode(appliedOf(2))]]), removed });
     const second = { ...committed(1, 1, delta), track: MAP_TRACK };

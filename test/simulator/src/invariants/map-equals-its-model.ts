@@ -14,6 +14,8 @@ export interface MapModel {
   apply(payload: Uint8Array, entries: Map<string, string>): void;
   /** What the edit makes of the entries that an object leaves behind: they follow from those before it, or are refused. */
   expected(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): ReadonlyMap<string, string>;
+  /** The number of the edit that entries end with; null if they begin with none. */
+  serialOf(entries: ReadonlyMap<string, string>): number | null;
 }
 
 /**
@@ -42,6 +44,11 @@ export function mapEqualsItsModel(model: MapModel): Invariant {
         if (difference !== null) throw new Violation(id, `${node} committed ${place} of ${model.track}: ${difference}`);
         newest.set(node, after);
         byPlace.set(place, after);
+      } else if (observation.kind === 'confirmed' && observation.track === model.track) {
+        const { node, group, object, serial } = observation;
+        const found = model.serialOf(byPlace.get(`${group} ${object}`) ?? new Map());
+        if (found === serial) return;
+        throw new Violation(id, `${node} has edit ${found} at ${group} ${object}, where edit ${serial} was confirmed`);
       } else if (observation.kind === 'held' && observation.track === model.track) {
         const { node, group, object, entries } = observation;
         const wanted = byPlace.get(`${group} ${object}`);

@@ -17,14 +17,14 @@ export const thenTheDefaultOnceMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: 'another-copy-gives-more-time',
+    id: 'every-list-fails-open',
     invariant: 'then-the-default-once',
     scenario: 'data',
     edits: [
       {
-        module: `${CLIENT}/core/track-follower.js`,
-        find: 'if (deadlineBootMs >= held.deadlineBootMs) return;',
-        replace: 'if (deadlineBootMs === held.deadlineBootMs) return;',
+        module: `${CLIENT}/core/track-content.js`,
+        find: "this.expiry = state.deleted ? null : fieldOf(this.value, 'expiry', isExpiryMode);",
+        replace: "this.expiry = state.deleted ? null : 'open';",
       },
     ],
   },

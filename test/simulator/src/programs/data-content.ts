@@ -100,6 +100,7 @@ export function textOf({ group }: Applied): string {
 export function mapModel(author: DataAuthor): MapModel {
   return {
     track: MAP_TRACK,
+    serialOf,
     apply(payload, entries) {
       const object = applied.decodeObject(payload);
       if (object.kind === 'snapshot') entries.clear();

@@ -2,7 +2,7 @@ import { Client } from '@higgins/client';
 import { applied, formatPath, organisationList } from '@higgins/signals';
 import type { Identity } from '@higgins/transport';
 import type { ProcessContext, Program } from '../frame/node.js';
-import { appliedOf, type DataAuthor, dataTracks, EVENT_PARAMS, events, MAP_PARAMS } from './data-content.js';
+import { appliedOf, type DataAuthor, dataTracks, EVENT_PARAMS, events, MAP_PARAMS, MAP_TRACK } from './data-content.js';
 import { type AuthoredList, versionOf } from './list-author.js';
 import { CONNECTION_LIMITS } from './relay.js';
 import { clientWords } from './words.js';
@@ -102,7 +102,13 @@ class Writer {
     const { set, removed } = author.edit(serial);
     const value = appliedOf(serial);
     const changes = { set: new Map(set.map((key) => [key, value])), removed };
-    this.#settle(this.#client.update(applied, MAP_PARAMS, changes, { ttlMs }));
+    const { node, observe } = this.#context;
+    const committed = this.#client.update(applied, MAP_PARAMS, changes, { ttlMs });
+    this.#settle(
+      committed.then(({ group, object }) => {
+        observe({ kind: 'confirmed', node: node.name, track: MAP_TRACK, group, object, serial });
+      }),
+    );
   }
 
   #writeEvent(): void {
