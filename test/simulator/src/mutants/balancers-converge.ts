@@ -37,6 +37,8 @@ export const balancersConvergeMutants: readonly Mutant[] = [
     id: 'what-the-kernel-refused-once-is-not-tried-again',
     ...{ invariant, scenario },
     seeds: [19],
-    edits: [{ module: `${BALANCER}/io/control.js`, find: '!outcome.ok && outcome.transient', replace: 'false' }],
+    edits: [
+      { module: `${BALANCER}/io/configuration-intake.js`, find: '!outcome.ok && outcome.transient', replace: 'false' },
+    ],
   },
 ];

@@ -106,7 +106,7 @@ export class BalancerNode implements AsyncDisposable {
     const { source, bus } = this.#options;
     bus?.start(this.#busObserver());
     // What is known from before comes first: what the source tells from now on is newer.
-    if (this.#desired !== null) this.control.adopt(this.#desired, source.underWay ?? null);
+    if (this.#desired !== null) this.control.intake.adopt(this.#desired, source.underWay ?? null);
     source.start(this.control.observer);
   }
 
@@ -122,7 +122,7 @@ export class BalancerNode implements AsyncDisposable {
 
   /** Stops after the transaction that is under way, and saves the state; the kernel keeps what is in force. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.control[Symbol.dispose]();
+    this.control.intake[Symbol.dispose]();
     await this.#runner[Symbol.asyncDispose]();
   }
 
@@ -146,7 +146,7 @@ export class BalancerNode implements AsyncDisposable {
     return {
       event: (event) => hub.tell(event),
       configured(ticket, outcome) {
-        const configuration = control.configured(ticket, outcome);
+        const configuration = control.intake.configured(ticket, outcome);
         if (configuration !== null) bus?.follow(configuration);
         host.settled();
       },
