@@ -80,8 +80,12 @@ async function measure(context: BenchmarkContext, load: Load): Promise<Outcome> 
         value: (after.edge.total - before.edge.total) / result.deliveries,
         unit: 'µs',
       },
-      'edge relay CPU per delivery, JavaScript': {
+      'of it, on the thread of JavaScript': {
         value: (after.edge.main - before.edge.main) / result.deliveries,
+        unit: 'µs',
+      },
+      'of it, on the thread of the network': {
+        value: (after.edge.network - before.edge.network) / result.deliveries,
         unit: 'µs',
       },
       'origin relay CPU per object': { value: (after.origin.total - before.origin.total) / objects, unit: 'µs' },

@@ -4,17 +4,25 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface CpuTime {
   /** All threads. */
   readonly total: number;
-  /** The thread that runs JavaScript; the rest is native I/O and garbage collection. */
+  /** The thread that runs JavaScript, and sends what that decides. */
   readonly main: number;
+  /** The threads of `@higgins/quic` that wait for the network; the rest is garbage collection and compilation. */
+  readonly network: number;
 }
+
+/** The name of the transport's thread, as the kernel has it. */
+const NETWORK_THREAD = 'higgins-quic';
 
 /** The CPU time of a process so far. */
 export function cpuTime(pid: number): CpuTime {
-  const threads = readdirSync(`/proc/${pid}/task`).map((task) => ({ task, used: microseconds(pid, task) }));
-  return {
-    total: threads.reduce((sum, { used }) => sum + used, 0),
-    main: threads.find(({ task }) => task === String(pid))?.used ?? 0,
-  };
+  const time = { total: 0, main: 0, network: 0 };
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const used = microseconds(pid, task);
+    time.total += used;
+    if (task === String(pid)) time.main += used;
+    else if (nameOf(pid, task) === NETWORK_THREAD) time.network += used;
+  }
+  return time;
 }
 
 /** Memory of a process that no other shares, in bytes (Linux, Private_* of /proc/PID/smaps_rollup). */
@@ -23,6 +31,10 @@ export function privateBytes(pid: number): number {
   return lines
     .filter((line) => line.startsWith('Private_'))
     .reduce((sum, line) => sum + Number(/(\d+) kB/.exec(line)?.[1] ?? 0) * 1024, 0);
+}
+
+function nameOf(pid: number, task: string): string {
+  return readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim();
 }
 
 function microseconds(pid: number, task: string): number {
