@@ -29,6 +29,8 @@ export function resubscribesByItself(simulation: Simulation): Invariant & {
         if (!track.demanded || track.hasLiveSource) continue;
         const [publisher] = core.announcements.covering(track.name.namespace);
         if (publisher !== undefined) return `${name} does not follow ${track.name.key}, whose publisher is there`;
+        // An upstream is not asked for what nobody but the upstream itself still waits for here.
+        if (![...track.subscriptions, ...track.waiting].some(({ peer }) => peer.kind === 'client')) continue;
         const isAsked = track.sources.size > 0 || ![...core.upstreams].some(({ usable }) => usable);
         if (!isAsked) return `${name} does not ask its upstream for ${track.name.key}`;
       }
