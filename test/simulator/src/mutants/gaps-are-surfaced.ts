@@ -20,6 +20,7 @@ export const gapsAreSurfacedMutants: readonly Mutant[] = [
     id: 'the-next-group-follows-whatever-is-missing',
     invariant: 'gaps-are-surfaced',
     scenario: 'data',
+    seeds: [27],
     edits: [
       {
         module: `${CLIENT}/core/track-order.js`,

@@ -8,6 +8,7 @@ export const subscribersConvergeMutants: readonly Mutant[] = [
     id: 'a-map-group-is-cached-without-what-is-old',
     invariant: 'subscribers-converge',
     scenario: 'data',
+    seeds: [24],
     edits: [
       {
         module: `${RELAY}/upstream/accept.js`,
@@ -25,6 +26,7 @@ export const subscribersConvergeMutants: readonly Mutant[] = [
     id: 'the-end-of-a-group-is-waited-for-in-vain',
     invariant: 'subscribers-converge',
     scenario: 'data',
+    seeds: [7],
     edits: [
       {
         module: `${CLIENT}/track-feed.js`,
