@@ -39,6 +39,7 @@ export const subscribersConvergeMutants: readonly Mutant[] = [
     id: 'a-second-publisher-is-not-caught-up-with',
     invariant: 'subscribers-converge',
     scenario: 'data',
+    seeds: [27],
     edits: [
       {
         module: `${RELAY}/upstream/sources.js`,

@@ -14,6 +14,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [9, 'what lay at its publisher was as good as new to who joined late'],
   [7, 'events stood still behind a group whose publisher had crashed, or had lost its lease'],
   [27, 'the lost rest of a group was not told when the next group came'],
+  [27, 'who was admitted by one publisher never got what a newer one had published before'],
   [24, 'a relay that joined late cached a map without its snapshot, and nobody could ask for a new one'],
 ];
 
