@@ -3,6 +3,8 @@ import { RelayNode } from '@higgins/relay/core';
 import type { SimulatedNode } from '../../frame/node.js';
 import type { Simulation } from '../../frame/simulation.js';
 
+/** Peers of one relay that are looked at together on average. */
+const PEERS_PER_STEP = 16;
 /** Nodes on which no relay runs are looked for relays so rarely. */
 const STEPS_PER_SEARCH = 128;
 
@@ -13,6 +15,7 @@ export class Parts {
   #next = 0;
   #relays: readonly SimulatedNode[] = [];
   #looked = 0;
+  readonly #looks = new WeakMap<RelayNode, number>();
   #lookedAtStep = -1;
 
   constructor(simulation: Simulation) {
@@ -44,10 +47,18 @@ export class Parts {
       const { name, parts, process } = nodes[index]!;
       if (index !== turn && (process === null || process.ranAtStep < since)) continue;
       for (const part of parts) {
-        if (part instanceof RelayNode) relay(name, part);
-        else if (client !== undefined && part instanceof Client) client(name, part);
+        if (part instanceof RelayNode) {
+          if (this.#isDue(part)) relay(name, part);
+        } else if (client !== undefined && part instanceof Client) client(name, part);
       }
     }
+  }
+
+  /** A relay with many peers takes as much longer to look at, and is looked at as much more rarely. */
+  #isDue(relay: RelayNode): boolean {
+    const looks = this.#looks.get(relay) ?? 0;
+    this.#looks.set(relay, looks + 1);
+    return looks % Math.max(1, Math.ceil(relay.core.peers.size / PEERS_PER_STEP)) === 0;
   }
 
   #all(): readonly SimulatedNode[] {
