@@ -1,7 +1,7 @@
 import type { Observation } from '../../frame/observation.js';
 
-/** How long after a stall packets may still be late: senders probe the more rarely the longer it lasted. */
-const TAIL_MS = 3000;
+/** How long after a stall packets may still be late: senders probe ever more rarely, and what was sent behind waits too. */
+const TAIL_MS = 6000;
 
 /**
  * Adds up the time in which a fault held deliveries up where no relay can count it. Times are the world's; when two
