@@ -64,7 +64,9 @@ export async function startAgent(config: AgentConfig, options: AgentOptions = {}
   const files = resources.use(fileSource(config, runtime));
   files.start(agent.observer('files'));
   agent.start();
-  const local = localState(config, core, runtime);
+  const condition = (track: string) => agent.bus?.condition(track) ?? null;
+  metrics.tellConditions(core, condition);
+  const local = localState({ config, core, runtime, condition });
   const operations = await openEndpoints(config, core, metrics, local, resources);
   const owned = resources.move();
   return {

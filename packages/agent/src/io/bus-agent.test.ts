@@ -99,6 +99,28 @@ await describeInNamespace('agent on the bus', import.meta.filename, ['network'],
     expect(results.at(-1)).toBe('applied');
   });
 
+  it('BUS-39: a silent writer, an own lost connection and the end of a value are three things, also in metrics', async () => {
+    const { agent } = await start();
+    const is = (condition: string) =>
+      until(async () => {
+        const { host, port } = agent.operations!;
+        const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+        const labels = `list="blocked",track="${TRACK}",condition="${condition}"`;
+        const told = metrics.includes(`higgins_agent_list_condition{${labels}} 1`);
+        return told && agent.lists()[0]!.condition === condition;
+      });
+    const publisher = await client('publisher');
+    await publisher.publish(organisationList, PARAMS, listOf(1, ['10.9.0.0/16'], 'open'), { ttlMs: 9_000 });
+    await is('ok');
+    await publisher[Symbol.asyncDispose]();
+    await is('heartbeat-lost');
+    await is('expired');
+    await (await client('again')).publish(organisationList, PARAMS, listOf(2, ['10.9.0.0/16'], 'open'));
+    await is('ok');
+    await stopRelay();
+    await is('disconnected');
+  });
+
   it('BUS-35, BUS-37: with every relay dead a restarted agent enforces last-good for what was left of its time', async () => {
     const { agent } = await start();
     const publisher = await client('publisher');
@@ -142,6 +164,7 @@ await describeInNamespace('agent on the bus', import.meta.filename, ['network'],
       relays: [{ url: `moqt://127.0.0.1:${relayPort}/` }],
       tls: { authorities: certificates.authorities, ...(await certificates.issue('agent')) },
       lists: [{ track: TRACK, name: 'blocked', hook: 'prerouting' }],
+      admin: { port: 0 },
       logLevel: 'silent',
     });
     const logger = createLogger('agent', 'silent');

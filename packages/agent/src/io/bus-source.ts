@@ -1,4 +1,11 @@
-import { Client, type ClientEvent, type RelayAddress, type StoredValue, type Subscription } from '@higgins/client';
+import {
+  Client,
+  type ClientEvent,
+  type Condition,
+  type RelayAddress,
+  type StoredValue,
+  type Subscription,
+} from '@higgins/client';
 import type { Runtime } from '@higgins/runtime';
 import {
   type Applied,
@@ -37,7 +44,7 @@ export class BusListSource implements ListSource {
   readonly client: Client;
   readonly #options: BusSourceOptions;
   readonly #observer: { current: ListObserver | null };
-  readonly #subscriptions: Subscription<NamedList>[] = [];
+  readonly #subscriptions = new Map<string, Subscription<NamedList>>();
   readonly #following: Promise<void>[] = [];
 
   private constructor(options: BusSourceOptions, client: Client, observer: { current: ListObserver | null }) {
@@ -71,6 +78,11 @@ export class BusListSource implements ListSource {
     for (const track of this.#options.tracks) this.#follow(track, observer);
   }
 
+  /** Why the value of a track is not as fresh as it could be; null before the first one, or if the track is not followed. */
+  condition(track: string): Condition | null {
+    return this.#subscriptions.get(track)?.current?.condition ?? null;
+  }
+
   /** Publishes what became of a track; it is on its way once the promise resolves, and kept for a relay that is away. */
   async acknowledge(track: string, applied: Applied): Promise<void> {
     await this.client.acknowledgements(this.#options.pop).set(parsePath(track), applied);
@@ -78,7 +90,7 @@ export class BusListSource implements ListSource {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#observer.current = null;
-    for (const subscription of this.#subscriptions) subscription.close();
+    for (const subscription of this.#subscriptions.values()) subscription.close();
     await Promise.all(this.#following);
     await this.client[Symbol.asyncDispose]();
     await this.#options.transport.close();
@@ -86,7 +98,7 @@ export class BusListSource implements ListSource {
 
   #follow(track: string, observer: ListObserver): void {
     const subscription = subscribe(this.client, track);
-    this.#subscriptions.push(subscription);
+    this.#subscriptions.set(track, subscription);
     const { current } = subscription;
     if (current) deliver(track, current, observer);
     this.#following.push(this.#take(track, subscription, observer));

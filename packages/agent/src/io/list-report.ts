@@ -1,3 +1,4 @@
+import type { Condition } from '@higgins/client';
 import type { ListPhase, ListState } from '../core/agent-core.js';
 import { entriesOf, type ListValue } from '../core/list.js';
 
@@ -16,6 +17,8 @@ export interface ListReport {
   readonly version: number | null;
   readonly entries: number | null;
   readonly freshness: Freshness | null;
+  /** For a list of the bus: whether its writer fell silent, the agent's own connection is gone, or its time is up. */
+  readonly condition: Condition | null;
   readonly ageMs: number | null;
   readonly remainingMs: number | null;
   /** What holds once the time is up. */
@@ -24,8 +27,15 @@ export interface ListReport {
   readonly failure: { readonly group: number; readonly version: number | null; readonly reason: string } | null;
 }
 
-/** The report of one list at a moment. `onExpiry` is the mode that the configuration imposes, if any. */
-export function reportOf(state: ListState, onExpiry: string | null, nowBootMs: number): ListReport {
+/** What is known of a list beside its state. */
+export interface ListCircumstances {
+  /** The mode that the configuration imposes, if any. */
+  readonly onExpiry: string | null;
+  readonly condition: Condition | null;
+}
+
+/** The report of one list at a moment. */
+export function reportOf(state: ListState, circumstances: ListCircumstances, nowBootMs: number): ListReport {
   const { id, track, phase, enforced, failure } = state;
   const value = enforced?.value ?? null;
   return {
@@ -36,10 +46,11 @@ export function reportOf(state: ListState, onExpiry: string | null, nowBootMs: n
     version: value?.version ?? null,
     entries: value && entriesOf(value),
     freshness: value && freshnessOf(value, nowBootMs),
+    condition: circumstances.condition,
     ageMs:
       value?.ttlMs == null || value.deadlineBootMs === null ? null : nowBootMs - (value.deadlineBootMs - value.ttlMs),
     remainingMs: value?.deadlineBootMs == null ? null : Math.max(0, value.deadlineBootMs - nowBootMs),
-    onExpiry: onExpiry ?? value?.onExpiry ?? null,
+    onExpiry: circumstances.onExpiry ?? value?.onExpiry ?? null,
     appliedWallMs: enforced?.appliedWallMs ?? null,
     failure: failure && { group: failure.group, version: failure.version, reason: failure.reason },
   };

@@ -1,3 +1,4 @@
+import type { Condition } from '@higgins/client';
 import type { Runtime } from '@higgins/runtime';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AgentCore, ListState } from '../core/agent-core.js';
@@ -58,6 +59,23 @@ export class AgentMetrics {
     this.#perList('higgins_agent_list_freshness', '2 live, 1 stale, 0 expired', states, ({ enforced }) =>
       enforced ? { live: 2, stale: 1, expired: 0 }[freshnessOf(enforced.value, bootMs())] : null,
     );
+  }
+
+  /** Adds why a list of the bus is not as fresh as it could be: 1 for the condition that holds. */
+  tellConditions(core: AgentCore, condition: (track: string) => Condition | null): void {
+    new Gauge({
+      name: 'higgins_agent_list_condition',
+      help: '1 for what holds: ok, heartbeat-lost (the writer is silent), disconnected (no relay), expired',
+      labelNames: ['list', 'track', 'condition'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { id, track } of core.states()) {
+          const holds = condition(track);
+          if (holds !== null) this.set({ list: id, track, condition: holds }, 1);
+        }
+      },
+    });
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

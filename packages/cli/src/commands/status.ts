@@ -41,12 +41,23 @@ async function showAgent(socket: string, flags: StatusFlags): Promise<void> {
     throw new CommandError(`agent at ${socket}: ${String(cause)}`, ExitCode.unreachable, { cause });
   });
   if (lists.some(({ phase }) => phase !== 'enforced')) process.exitCode = ExitCode.failed;
-  const header = ['track', 'phase', 'version', 'entries', 'freshness', 'remaining', 'on expiry', 'failure'];
+  const header = [
+    'track',
+    'phase',
+    'version',
+    'entries',
+    'freshness',
+    'condition',
+    'remaining',
+    'on expiry',
+    'failure',
+  ];
   print(flags, lists, () =>
     table(
       header,
       lists.map((list) => [
-        ...[list.track, list.phase, list.version ?? '-', list.entries ?? '-', list.freshness ?? '-'],
+        ...[list.track, list.phase, list.version ?? '-', list.entries ?? '-'],
+        ...[list.freshness ?? '-', list.condition ?? '-'],
         ...[list.remainingMs === null ? '-' : formatDuration(list.remainingMs), list.onExpiry ?? '-'],
         list.failure?.reason ?? '',
       ]),
