@@ -8,10 +8,11 @@ import {
   StreamResetCode,
   type SubscribeParameters,
   type SubscriptionFilter,
+  UNCOUNTED_HOLD_MS,
   type Vi64,
 } from '@higgins/protocol';
 import type { Runtime } from '@higgins/runtime';
-import { agedProperties, UNCOUNTED_HOLD_MS, type WrittenGroup, type WrittenObject } from './core/track-writer.js';
+import { agedProperties, type WrittenGroup, type WrittenObject } from './core/track-writer.js';
 import { BACKLOG_BYTES_CONFLATING, BACKLOG_BYTES_MAX } from './limits.js';
 import type { Link } from './link.js';
 import type { PublishedTrack } from './published-track.js';

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { AddonError } from './errors.js';
+import type { MemberProbe } from './probe.js';
 
 /** The addon's face; everything here is checked and typed by the modules that use it. */
 export interface NativeNetlink {
@@ -90,20 +91,6 @@ export interface NativeRoutingAnswer {
   readonly routes?: readonly { family: number; mark: number; device: number; gateway: string }[];
 }
 
-/** One virtual address of one member, as the addon takes it. */
-export interface NativeProbe {
-  readonly device: number;
-  readonly deviceMac: Uint8Array;
-  readonly mac: Uint8Array;
-  readonly onLink: boolean;
-  readonly source: string;
-  readonly member: string;
-  readonly address: string;
-  readonly protocol: number;
-  readonly port: number;
-  readonly payload: Uint8Array;
-}
-
 /** Either a failure or what was seen. */
 export interface NativeProbeAnswer {
   readonly failure?: { readonly errno: number; readonly message: string };
@@ -122,7 +109,7 @@ export interface NativeProbeAnswer {
 
 interface Addon {
   probeObstacle(): string | null;
-  probeMembers(probes: readonly NativeProbe[], windowMs: number): Promise<NativeProbeAnswer>;
+  probeMembers(probes: readonly MemberProbe[], windowMs: number): Promise<NativeProbeAnswer>;
   routingLinks(): NativeRoutingAnswer;
   routingWayTo(address: string): NativeRoutingAnswer;
   routingNeighbours(): NativeRoutingAnswer;

@@ -23,6 +23,12 @@ export const OBJECT_PREVIOUS_OBJECT = 0x3808;
 /** Mutable Object Property: how long publisher and relays have held the object, in ms, added up over hops; absent means 0. */
 export const OBJECT_AGE_MS = 0x3806;
 
+/**
+ * Time at a publisher or relay, in ms, that need not be added to the age: objects that go straight through are sent byte
+ * for byte, and that takes less.
+ */
+export const UNCOUNTED_HOLD_MS = 10;
+
 /** Track Property: one of the SHAPE values. Its presence marks a Higgins track. */
 export const TRACK_SHAPE = 0x3810;
 

@@ -1,4 +1,4 @@
-import { compareLocations, type FullTrackName, type Location } from '@higgins/protocol';
+import { compareLocations, type FullTrackName, type Location, UNCOUNTED_HOLD_MS } from '@higgins/protocol';
 import type { CachedGroup } from './cache/cached-group.js';
 import type { CachedObject } from './cache/cached-object.js';
 import { DeclaredGaps } from './cache/declared-gaps.js';
@@ -15,9 +15,6 @@ import type { Fill } from './upstream/fill.js';
 import type { Source } from './upstream/source.js';
 
 const NO_PROPERTIES = new Uint8Array(0);
-
-/** Objects that go straight through are sent on byte for byte; the time that takes is below this. */
-const UNCOUNTED_HOLD_MS = 10;
 
 /** Everything that the relay knows of one track: where it comes from, what is cached, who gets it. */
 export class Track {

@@ -1,4 +1,4 @@
-import { OBJECT_AGE_MS, withInteger } from '@higgins/protocol';
+import { OBJECT_AGE_MS, UNCOUNTED_HOLD_MS, withInteger } from '@higgins/protocol';
 import { encodeObjectProperties } from '@higgins/signals';
 import { type Epoch, epochOf, GROUPS_PER_EPOCH, groupId, publishTimeMs } from './epoch.js';
 
@@ -111,9 +111,6 @@ export class TrackWriter {
     return { object, properties, payload, fixedBootMs: context.nowBootMs };
   }
 }
-
-/** Time that need not be counted (design: relays count what they held for longer). */
-export const UNCOUNTED_HOLD_MS = 10;
 
 /**
  * The properties of an object as they are sent at `nowBootMs`: with the time that it lay here as its age, as a relay's
